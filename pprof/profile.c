@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pprof/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct profile *profile_new(void)
+{
+	return calloc(1, sizeof(struct profile));
+}
+
+struct profile *profile_free(struct profile *p)
+{
+	if (!p)
+		return NULL;
+	strpool_fini(&p->strings);
+	htab_fini(&p->function_index);
+	vec_fini(&p->types);
+	vec_fini(&p->comments);
+	vec_fini(&p->mappings);
+	vec_fini(&p->functions);
+	vec_fini(&p->lines);
+	vec_fini(&p->locations);
+	vec_fini(&p->frames);
+	vec_fini(&p->labels);
+	vec_fini(&p->samples);
+	vec_fini(&p->values);
+	free(p);
+	return NULL;
+}
+
+int profile_error(const struct profile *p)
+{
+	return p->error ? p->error : strpool_error(&p->strings);
+}
+
+static uint32_t no_memory(struct profile *p)
+{
+	p->error = -ENOMEM;
+	return 0;
+}
+
+void profile_add_type(struct profile *p, const char *type, const char *unit)
+{
+	struct profile_type *t = vec_push(&p->types);
+
+	if (!t) {
+		no_memory(p);
+		return;
+	}
+	t->type = strpool_add(&p->strings, type);
+	t->unit = strpool_add(&p->strings, unit);
+}
+
+void profile_set_cpu(struct profile *p, int64_t period_ns)
+{
+	profile_add_type(p, "samples", "count");
+	profile_add_type(p, "cpu", "nanoseconds");
+	p->period_type.type = strpool_add(&p->strings, "cpu");
+	p->period_type.unit = strpool_add(&p->strings, "nanoseconds");
+	p->period = period_ns;
+}
+
+void profile_comment(struct profile *p, const char *text)
+{
+	uint32_t *c = vec_push(&p->comments);
+
+	if (!c)
+		no_memory(p);
+	else
+		*c = strpool_add(&p->strings, text);
+}
+
+uint32_t profile_add_mapping(struct profile *p, const struct profile_mapping *m)
+{
+	struct profile_mapping *slot = vec_push(&p->mappings);
+
+	if (!slot)
+		return no_memory(p);
+	*slot = *m;
+	return p->mappings.n - 1;
+}
+
+struct function_key {
+	const struct profile *p;
+	const struct profile_function *f;
+};
+
+static bool same_function(const void *ctx, uint32_t id)
+{
+	const struct function_key *k = ctx;
+	const struct profile_function *f = &k->p->functions.v[id];
+
+	return f->name == k->f->name && f->system_name == k->f->system_name && f->file == k->f->file &&
+	       f->start_line == k->f->start_line;
+}
+
+uint32_t profile_add_function(struct profile *p, const struct profile_function *f)
+{
+	struct function_key key = { p, f };
+	uint64_t hash = hash_u64(f->name | (uint64_t)f->system_name << 32) ^
+			hash_u64(~(f->file | (uint64_t)f->start_line << 32));
+	uint32_t id = htab_find(&p->function_index, hash, same_function, &key);
+	struct profile_function *slot;
+
+	if (id != HTAB_NONE)
+		return id;
+	slot = vec_push(&p->functions);
+	if (!slot)
+		return no_memory(p);
+	*slot = *f;
+	if (htab_insert(&p->function_index, hash, p->functions.n - 1) < 0)
+		return no_memory(p);
+	return p->functions.n - 1;
+}
+
+uint32_t profile_add_location(struct profile *p, const struct profile_location *loc,
+			      const struct profile_line *lines, uint32_t n_lines)
+{
+	struct profile_location *slot;
+
+	if (vec_reserve(&p->lines, n_lines) < 0 || !(slot = vec_push(&p->locations)))
+		return no_memory(p);
+	*slot = *loc;
+	slot->first_line = p->lines.n;
+	slot->n_lines = n_lines;
+	if (n_lines)
+		memcpy(p->lines.v + p->lines.n, lines, n_lines * sizeof(*lines));
+	p->lines.n += n_lines;
+	return p->locations.n - 1;
+}
+
+uint32_t profile_add_labels(struct profile *p, const struct profile_label *labels, uint32_t n)
+{
+	if (vec_reserve(&p->labels, n) < 0)
+		return no_memory(p);
+	if (n)
+		memcpy(p->labels.v + p->labels.n, labels, n * sizeof(*labels));
+	p->labels.n += n;
+	return p->labels.n - n;
+}
+
+uint32_t profile_add_frames(struct profile *p, const uint32_t *locations, uint32_t n)
+{
+	if (vec_reserve(&p->frames, n) < 0)
+		return no_memory(p);
+	if (n)
+		memcpy(p->frames.v + p->frames.n, locations, n * sizeof(*locations));
+	p->frames.n += n;
+	return p->frames.n - n;
+}
+
+void profile_add_sample(struct profile *p, const struct profile_sample *s, const int64_t *values)
+{
+	struct profile_sample *slot;
+
+	if (vec_reserve(&p->values, p->types.n) < 0 || !(slot = vec_push(&p->samples))) {
+		no_memory(p);
+		return;
+	}
+	*slot = *s;
+	if (p->types.n)
+		memcpy(p->values.v + p->values.n, values, p->types.n * sizeof(*values));
+	p->values.n += p->types.n;
+}
+
+uint32_t profile_default_type(const struct profile *p)
+{
+	for (uint32_t i = 0; p->default_type && i < p->types.n; i++)
+		if (p->types.v[i].type == p->default_type)
+			return i;
+	return p->types.n ? p->types.n - 1 : 0;
+}
+
+const char *profile_sample_label(const struct profile *p, const struct profile_sample *s, const char *key)
+{
+	for (uint32_t i = 0; i < s->n_labels; i++) {
+		const struct profile_label *l = &p->labels.v[s->first_label + i];
+
+		if (l->str && !strcmp(profile_str(p, l->key), key))
+			return profile_str(p, l->str);
+	}
+	return NULL;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint8_t *buf_reserve(struct buf *b, size_t len)
+{
+	size_t cap = b->cap ? b->cap : 256;
+	uint8_t *bigger;
+
+	if (b->error)
+		return NULL;
+	if (b->cap - b->len >= len)
+		return b->data + b->len;
+	if (len > SIZE_MAX / 4 || b->len > SIZE_MAX / 4) {
+		b->error = -ENOMEM;
+		return NULL;
+	}
+	while (cap < b->len + len)
+		cap += cap / 2;
+	bigger = realloc(b->data, cap);
+	if (!bigger) {
+		b->error = -ENOMEM;
+		return NULL;
+	}
+	b->data = bigger;
+	b->cap = cap;
+	return b->data + b->len;
+}
+
+void buf_append(struct buf *b, const void *data, size_t len)
+{
+	uint8_t *p = buf_reserve(b, len);
+
+	if (!p || !len)
+		return;
+	memcpy(p, data, len);
+	b->len += len;
+}
+
+void buf_puts(struct buf *b, const char *s)
+{
+	buf_append(b, s, strlen(s));
+}
+
+void buf_putc(struct buf *b, char c)
+{
+	buf_append(b, &c, 1);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	uint8_t *p;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	p = buf_reserve(b, (size_t)n + 1);
+	if (p) {
+		vsnprintf((char *)p, (size_t)n + 1, fmt, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+}
+
+/* Length of the UTF-8 sequence at s, 0 when it is none (cut short, overlong, a surrogate, too large). */
+static size_t utf8_len(const unsigned char *s, size_t left)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
+		   s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	if (n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+void buf_json_string(struct buf *b, const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s, *end = p + len;
+
+	buf_putc(b, '"');
+	while (p < end) {
+		size_t n = utf8_len(p, (size_t)(end - p));
+
+		if (n == 0) {
+			buf_puts(b, "\\ufffd");
+			n = 1;
+		} else if (*p == '"' || *p == '\\') {
+			buf_putc(b, '\\');
+			buf_putc(b, (char)*p);
+		} else if (*p < 0x20 || *p == '<' || *p == 0x7f) {
+			buf_printf(b, "\\u%04x", *p);
+		} else {
+			buf_append(b, p, n);
+		}
+		p += n;
+	}
+	buf_putc(b, '"');
+}
+
+void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->error = 0;
+}
+
+void buf_fini(struct buf *b)
+{
+	free(b->data);
+	*b = BUF_INIT;
+}

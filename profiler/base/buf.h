@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * buf - a growing byte buffer with a sticky error.
+ *
+ * Encoders append without checking each step; when memory runs out the buffer remembers it, later
+ * appends do nothing, and buf_error() tells at the end. The owner calls buf_fini().
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	uint8_t *data;
+	size_t len, cap;
+	int error; /* 0 or negative errno, sticky until buf_reset() */
+};
+
+#define BUF_INIT ((struct buf){ 0 })
+
+/* Room for `len` more bytes, or NULL with the error set. The caller fills it and adds to ->len. */
+uint8_t *buf_reserve(struct buf *b, size_t len);
+void buf_append(struct buf *b, const void *data, size_t len);
+void buf_puts(struct buf *b, const char *s);
+void buf_putc(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* s with JSON string escapes and its quotes; bytes that are not UTF-8 become U+FFFD. `<` is escaped
+ * too, so that the text can stand inside an HTML <script>. */
+void buf_json_string(struct buf *b, const char *s, size_t len);
+
+static inline int buf_error(const struct buf *b)
+{
+	return b->error;
+}
+
+void buf_reset(struct buf *b); /* empty, error cleared, memory kept */
+void buf_fini(struct buf *b);

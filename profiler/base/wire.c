@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/wire.h"
+
+#include <string.h>
+
+enum { VARINT = 0, FIXED64 = 1, LEN = 2 };
+
+static size_t varint_put(uint8_t *p, uint64_t v)
+{
+	size_t n = 0;
+
+	for (; v >= 0x80; v >>= 7)
+		p[n++] = (uint8_t)v | 0x80;
+	p[n++] = (uint8_t)v;
+	return n;
+}
+
+void wire_varint(struct buf *b, uint64_t v)
+{
+	uint8_t *p = buf_reserve(b, 10);
+
+	if (p)
+		b->len += varint_put(p, v);
+}
+
+static void tag(struct buf *b, uint32_t field, uint32_t type)
+{
+	wire_varint(b, (uint64_t)field << 3 | type);
+}
+
+void wire_uint(struct buf *b, uint32_t field, uint64_t v)
+{
+	if (!v)
+		return;
+	tag(b, field, VARINT);
+	wire_varint(b, v);
+}
+
+void wire_int(struct buf *b, uint32_t field, int64_t v)
+{
+	wire_uint(b, field, (uint64_t)v);
+}
+
+void wire_sint(struct buf *b, uint32_t field, int64_t v)
+{
+	wire_uint(b, field, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+void wire_bool(struct buf *b, uint32_t field, int v)
+{
+	wire_uint(b, field, !!v);
+}
+
+void wire_fixed64(struct buf *b, uint32_t field, uint64_t v)
+{
+	uint8_t le[8];
+
+	if (!v)
+		return;
+	for (int i = 0; i < 8; i++)
+		le[i] = (uint8_t)(v >> (8 * i));
+	tag(b, field, FIXED64);
+	buf_append(b, le, sizeof(le));
+}
+
+void wire_double(struct buf *b, uint32_t field, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	wire_fixed64(b, field, bits);
+}
+
+void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len)
+{
+	tag(b, field, LEN);
+	wire_varint(b, len);
+	buf_append(b, data, len);
+}
+
+void wire_string(struct buf *b, uint32_t field, const char *s)
+{
+	if (s && *s)
+		wire_bytes(b, field, s, strlen(s));
+}
+
+size_t wire_begin(struct buf *b, uint32_t field)
+{
+	tag(b, field, LEN);
+	buf_putc(b, 0);
+	return b->len;
+}
+
+void wire_end(struct buf *b, size_t mark)
+{
+	uint8_t len[10];
+	size_t content = b->len - mark, n;
+
+	if (b->error)
+		return;
+	n = varint_put(len, content);
+	if (n > 1) {
+		if (!buf_reserve(b, n - 1))
+			return;
+		memmove(b->data + mark + n - 1, b->data + mark, content);
+		b->len += n - 1;
+	}
+	memcpy(b->data + mark - 1, len, n);
+}

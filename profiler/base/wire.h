@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * wire - protobuf's wire format, written straight into a buf.
+ *
+ * Zero scalars and empty strings are left out, as proto3 does. A nested message's length is not
+ * known when its tag is written: wire_begin() leaves room for one byte, wire_end() fills it in and
+ * moves the content only when it needs more.
+ * Source: protobuf encoding guide (varint, tag = field << 3 | type, type 0 varint, 1 fixed64,
+ * 2 length-delimited, 5 fixed32).
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+void wire_varint(struct buf *b, uint64_t v); /* bare, without a tag */
+void wire_uint(struct buf *b, uint32_t field, uint64_t v);
+void wire_int(struct buf *b, uint32_t field, int64_t v);   /* int64/int32/enum: two's complement */
+void wire_sint(struct buf *b, uint32_t field, int64_t v);  /* zigzag */
+void wire_bool(struct buf *b, uint32_t field, int v);
+void wire_fixed64(struct buf *b, uint32_t field, uint64_t v);
+void wire_double(struct buf *b, uint32_t field, double v);
+void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len); /* written even when empty */
+void wire_string(struct buf *b, uint32_t field, const char *s);               /* left out when empty */
+
+size_t wire_begin(struct buf *b, uint32_t field); /* returns a mark for wire_end() */
+void wire_end(struct buf *b, size_t mark);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/strpool.h"
+#include "base/units.h"
+#include "base/wire.h"
+
+static void nested_lengths_are_back_patched_at_every_size(void **state)
+{
+	const size_t sizes[] = { 0, 1, 125, 126, 127, 128, 16381, 16384, 70000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_cleanup_(buf_fini) struct buf b = BUF_INIT;
+		_cleanup_(freep) char *content = calloc(1, sizes[i] + 1);
+		uint64_t len = 0;
+		size_t mark, at = 1, shift = 0;
+
+		memset(content, 'x', sizes[i]);
+		mark = wire_begin(&b, 3);
+		buf_append(&b, content, sizes[i]);
+		wire_end(&b, mark);
+		assert_int_equal(b.data[0], 3 << 3 | 2);
+		do
+			len |= (uint64_t)(b.data[at] & 0x7f) << shift, shift += 7;
+		while (b.data[at++] & 0x80);
+		assert_int_equal(len, sizes[i]);
+		assert_int_equal(b.len - at, sizes[i]);
+		assert_memory_equal(b.data + at, content, sizes[i]);
+	}
+}
+
+static void equal_strings_share_an_id_and_zero_is_empty(void **state)
+{
+	struct strpool p = { 0 };
+	uint32_t a = strpool_add(&p, "main"), b = strpool_add_len(&p, "mainline", 4);
+	char s[16];
+
+	assert_int_equal(strpool_add(&p, ""), 0);
+	assert_int_equal(a, b);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(s, sizeof(s), "f%d", i);
+		assert_int_equal(strpool_add(&p, s), 2 + i);
+	}
+	assert_string_equal(strpool_str(&p, a), "main");
+	assert_string_equal(strpool_str(&p, 1234567), "");
+	assert_int_equal(strpool_add(&p, "f4999"), 2 + 4999);
+	strpool_fini(&p);
+}
+
+static void json_strings_escape_what_could_end_a_script(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	buf_json_string(&b, "</script>\"\\\n\xff\xc3\xa9\xed\xa0\x80", 18);
+	buf_putc(&b, 0);
+	assert_string_equal((char *)b.data,
+			    "\"\\u003c/script>\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ufffd\\ufffd\\ufffd\"");
+}
+
+static void durations_read_as_people_write_them(void **state)
+{
+	uint64_t ns;
+
+	assert_int_equal(parse_duration("10", &ns), 0);
+	assert_int_equal(ns, 10 * NSEC_PER_SEC);
+	assert_int_equal(parse_duration("1.5m", &ns), 0);
+	assert_int_equal(ns, 90 * NSEC_PER_SEC);
+	assert_int_equal(parse_duration("200ms", &ns), 0);
+	assert_int_equal(ns, 200 * NSEC_PER_MSEC);
+	assert_int_equal(parse_duration("-1", &ns), -EINVAL);
+	assert_int_equal(parse_duration("1 s", &ns), -EINVAL);
+	assert_int_equal(parse_duration("", &ns), -EINVAL);
+	assert_int_equal(parse_duration("1e300h", &ns), -ERANGE);
+}
+
+static void an_arena_gives_aligned_memory_and_takes_it_back(void **state)
+{
+	struct arena a = { 0 };
+
+	for (size_t len = 1; len < 200000; len = len * 2 + 1) {
+		char *p = arena_alloc(&a, len);
+
+		assert_int_equal((uintptr_t)p % 8, 0);
+		memset(p, 1, len);
+	}
+	arena_reset(&a);
+	assert_int_equal(a.used_bytes, 0);
+	assert_string_equal(arena_dup(&a, "abc", 4), "abc");
+	arena_fini(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nested_lengths_are_back_patched_at_every_size),
+		cmocka_unit_test(equal_strings_share_an_id_and_zero_is_empty),
+		cmocka_unit_test(json_strings_escape_what_could_end_a_script),
+		cmocka_unit_test(durations_read_as_people_write_them),
+		cmocka_unit_test(an_arena_gives_aligned_memory_and_takes_it_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
