@@ -174,13 +174,47 @@ uint32_t profile_default_type(const struct profile *p)
 	return p->types.n ? p->types.n - 1 : 0;
 }
 
-const char *profile_sample_label(const struct profile *p, const struct profile_sample *s, const char *key)
+const struct profile_label *profile_sample_label(const struct profile *p, const struct profile_sample *s,
+						 const char *key)
 {
 	for (uint32_t i = 0; i < s->n_labels; i++) {
 		const struct profile_label *l = &p->labels.v[s->first_label + i];
 
-		if (l->str && !strcmp(profile_str(p, l->key), key))
-			return profile_str(p, l->str);
+		if (!strcmp(profile_str(p, l->key), key))
+			return l;
 	}
 	return NULL;
+}
+
+const char *profile_base_name(const char *path)
+{
+	const char *slash = path[0] == '[' ? NULL : strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static const char *image_name(const struct profile *p, const struct profile_location *l)
+{
+	const char *file = l->mapping < p->mappings.n ? profile_str(p, p->mappings.v[l->mapping].file) : "";
+
+	return file[0] ? profile_base_name(file) : "unknown";
+}
+
+void profile_location_name(const struct profile *p, uint32_t location, uint32_t line_index, struct buf *out)
+{
+	const struct profile_location *l = &p->locations.v[location];
+	const char *image;
+
+	if (line_index < l->n_lines) {
+		const struct profile_function *f =
+			&p->functions.v[p->lines.v[l->first_line + line_index].function];
+
+		buf_append(out, profile_str(p, f->name), strpool_len(&p->strings, f->name));
+		return;
+	}
+	image = image_name(p, l);
+	if (image[0] == '[') /* "[vdso]" has its brackets already */
+		buf_printf(out, "[%.*s+0x%llx]", (int)strcspn(image + 1, "]"), image + 1, (unsigned long long)l->address);
+	else
+		buf_printf(out, "[%s+0x%llx]", image, (unsigned long long)l->address);
 }

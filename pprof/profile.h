@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/strpool.h"
 #include "base/vec.h"
@@ -136,5 +137,15 @@ static inline const char *profile_str(const struct profile *p, uint32_t id)
 	return strpool_str(&p->strings, id);
 }
 
-/* The value a string label has on this sample, NULL when it has none. Numeric labels: see labels[]. */
-const char *profile_sample_label(const struct profile *p, const struct profile_sample *s, const char *key);
+/* Last part of a path; "[vdso]" and the like stay whole. */
+const char *profile_base_name(const char *path);
+
+/*
+ * The text every human-readable format shows for a frame: the function's name, or
+ * "[libc.so.6+0x1234]" without one. line_index counts the location's lines, 0 the innermost.
+ */
+void profile_location_name(const struct profile *p, uint32_t location, uint32_t line_index, struct buf *out);
+
+/* The label of this key on this sample, NULL when it has none. */
+const struct profile_label *profile_sample_label(const struct profile *p, const struct profile_sample *s,
+						 const char *key);

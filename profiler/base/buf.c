@@ -54,19 +54,24 @@ void buf_putc(struct buf *b, char c)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
-	uint8_t *p;
+	uint8_t *p = buf_reserve(b, 128);
+	size_t room = b->cap - b->len;
 	int n;
 
+	if (!p)
+		return;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf((char *)p, room, fmt, ap);
 	va_end(ap);
-	p = buf_reserve(b, (size_t)n + 1);
-	if (p) {
-		vsnprintf((char *)p, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
+	if ((size_t)n >= room) {
+		p = buf_reserve(b, (size_t)n + 1);
+		if (p)
+			vsnprintf((char *)p, (size_t)n + 1, fmt, again);
 	}
 	va_end(again);
+	if (p)
+		b->len += (size_t)n;
 }
 
 /* Length of the UTF-8 sequence at s, 0 when it is none (cut short, overlong, a surrogate, too large). */

@@ -28,7 +28,7 @@
 
 #define vec_fini(p) (free((p)->v), (p)->v = NULL, (p)->n = (p)->cap = 0)
 
-#define vec_foreach(it, p) for (__typeof__((p)->v) it = (p)->v; it && it < (p)->v + (p)->n; it++)
+#define vec_foreach(it, p) for (__typeof__((p)->v + 0) it = (p)->v; it && it < (p)->v + (p)->n; it++)
 
 static inline int vec_grow_(void **v, uint32_t *cap, uint32_t n, size_t more, size_t size)
 {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * config - what the agent tells the program before it is loaded; constant from then on, so the
+ * verifier drops what is switched off.
+ */
+#include <linux/types.h>
+
+/* sample_config.filter: a task must match one row of each kind that is switched on. */
+#define SAMPLE_FILTER_PID (1u << 0)    /* tgid is a key of `pids`; children join their parent */
+#define SAMPLE_FILTER_COMM (1u << 1)   /* comm is a key of `comms` */
+#define SAMPLE_FILTER_CGROUP (1u << 2) /* below one of `cgroups` */
+
+enum {
+	SAMPLE_MAX_PIDS = 16384,
+	SAMPLE_MAX_COMMS = 64,
+	SAMPLE_MAX_CGROUPS = 16,
+};
+
+struct sample_config {
+	__u64 period_ns;
+	__u32 filter;
+	__u32 n_cgroups;
+	__u32 ring_wakeup_bytes; /* wake user space early when this much waits */
+	__u8 kernel_stacks, user_stacks;
+	__u8 reserved[2];
+};
+_Static_assert(sizeof(struct sample_config) == 24, "layout is an ABI between BPF and the agent");

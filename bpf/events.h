@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * events - what crosses from the kernel to the agent, one file for both sides.
+ *
+ * A sample travels through the `samples` ring buffer, only its used prefix. Counters live in the
+ * per-CPU array `counters`, indexed by enum ev_counter.
+ */
+#include <linux/types.h>
+
+enum ev_drop {
+#define DROP(id, name, help) EV_DROP_##id,
+#include "bpf/drops.def"
+#undef DROP
+	EV_DROP_MAX,
+};
+
+enum ev_cut {
+#define CUT(id, name, is_complete, help) EV_CUT_##id,
+#include "bpf/drops.def"
+#undef CUT
+	EV_CUT_MAX,
+};
+
+/* The per-CPU counters: first the drops, then these. */
+enum ev_counter {
+	EV_COUNT_TICKS = EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
+	EV_COUNT_IDLE,                /* of these: the CPU was idle */
+	EV_COUNT_FILTERED,            /* of these: outside the targets */
+	EV_COUNT_SENT,                /* of these: handed to the ring buffer */
+	EV_COUNT_RUN_NS,              /* time spent in the program: its own cost, always measured */
+	EV_COUNT_MAX,
+};
+
+enum {
+	EV_COMM_LEN = 16,
+	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
+	EV_USER_FRAMES = 512,
+	EV_RECORD_WORDS = 1024,
+};
+
+/*
+ * A user frame is an address below 2^56 with its kind in the top byte: an interpreter's frame will
+ * be no address at all. Kernel frames are plain addresses.
+ */
+#define EV_FRAME_KIND_SHIFT 56
+#define EV_FRAME_ADDR_MASK ((1ull << EV_FRAME_KIND_SHIFT) - 1)
+enum { EV_FRAME_NATIVE = 0 };
+
+/* ev_sample.flags */
+#define EV_SAMPLE_IN_KERNEL (1u << 0)    /* the tick interrupted kernel mode: the user leaf is a syscall or fault site */
+#define EV_SAMPLE_KERNEL_CUT (1u << 1)   /* the kernel stack filled its buffer */
+
+struct ev_sample {
+	__u64 time_ns;   /* CLOCK_BOOTTIME, the clock of the side-band too */
+	__u64 span_id;   /* 0: no request in flight on this thread */
+	__u64 cgroup_id; /* cgroup v2 id, 0 where there is none */
+	__u32 tgid, tid; /* in the initial pid namespace */
+	__u32 weight;    /* periods this sample stands for: > 1 after the rate was lowered */
+	__u16 kframes, uframes;
+	__u16 status; /* enum ev_cut: why the user stack ends where it ends */
+	__u16 cpu;
+	__u32 flags;
+	char comm[EV_COMM_LEN];
+	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
+};
+_Static_assert(sizeof(struct ev_sample) == 64, "layout is an ABI between BPF and the agent");
+_Static_assert((EV_KERNEL_FRAMES + EV_USER_FRAMES) * 8 + 64 <= EV_RECORD_WORDS * 8,
+	       "a record fits its scratch space");

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sample - where is each CPU right now: kernel stack, user stack, who.
+ *
+ *	cpu-clock tick -> idle? filtered? -> kernel stack -> user stack (walk.h) -> ring buffer
+ *
+ * Every tick ends in exactly one counter: idle, filtered, sent or a row of drops.def, so that user
+ * space can add them up to the ticks the clock owed us.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/config.h"
+#include "bpf/kernel.h"
+#include "bpf/walk.h"
+
+const volatile struct sample_config config;
+
+struct scratch {
+	struct walk walk;
+	__u64 last_tick_ns;
+	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
+	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EV_COUNT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024); /* resized before load */
+} samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SAMPLE_MAX_PIDS);
+	__type(key, __u32);
+	__type(value, __u8);
+} pids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SAMPLE_MAX_COMMS);
+	__type(key, char[EV_COMM_LEN]);
+	__type(value, __u8);
+} comms SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, SAMPLE_MAX_CGROUPS);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+static __always_inline void count(__u32 what, __u64 n)
+{
+	__u64 *c = bpf_map_lookup_elem(&counters, &what);
+
+	if (c)
+		*c += n; /* per CPU, and a tick does not interrupt a tick */
+}
+
+/*
+ * Counts this tick, and those the timer skipped before it. A gap with an idle CPU at either end is
+ * taken for idle: hypervisors park idle CPUs and their timers with them. Between busy ends it is a
+ * loss.
+ */
+static __always_inline void count_ticks(struct scratch *s, __u64 now, int idle)
+{
+	__u64 gap = now - s->last_tick_ns, skipped = 0;
+
+	if (s->last_tick_ns && gap > config.period_ns + config.period_ns / 2)
+		skipped = (gap + config.period_ns / 2) / config.period_ns - 1;
+	s->last_tick_ns = now;
+	count(EV_COUNT_TICKS, 1 + skipped);
+	count(EV_COUNT_IDLE, idle + (idle || s->last_idle ? skipped : 0));
+	count(EV_DROP_TIMER_LATE, idle || s->last_idle ? 0 : skipped);
+	s->last_idle = idle;
+}
+
+static __always_inline int under_wanted_cgroup(void)
+{
+	for (__u32 i = 0; i < SAMPLE_MAX_CGROUPS; i++) {
+		if (i >= config.n_cgroups)
+			break;
+		if (bpf_current_task_under_cgroup(&cgroups, i) == 1)
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline int wanted(const struct ev_sample *ev)
+{
+	__u32 tgid = ev->tgid;
+
+	if ((config.filter & SAMPLE_FILTER_PID) && !bpf_map_lookup_elem(&pids, &tgid))
+		return 0;
+	if ((config.filter & SAMPLE_FILTER_COMM) && !bpf_map_lookup_elem(&comms, ev->comm))
+		return 0;
+	return !(config.filter & SAMPLE_FILTER_CGROUP) || under_wanted_cgroup();
+}
+
+/* Appends walk.pc behind the kernel frames. 0 when the record is full. */
+static __always_inline int push_user(struct scratch *s)
+{
+	struct ev_sample *ev = (void *)s->record;
+	__u32 at = ev->kframes + s->walk.n;
+
+	if (at >= EV_KERNEL_FRAMES + EV_USER_FRAMES || s->walk.n >= EV_USER_FRAMES)
+		return 0;
+	s->record[sizeof(*ev) / 8 + at] = s->walk.pc;
+	s->walk.n++;
+	return 1;
+}
+
+static long walk_one(__u32 i, void *ctx)
+{
+	struct scratch *s = *(struct scratch **)ctx;
+
+	return !push_user(s) || walk_step(&s->walk) == WALK_END;
+}
+
+/* status starts as DEPTH: whoever ends the walk earlier says why. */
+static __always_inline void walk_user(struct scratch *s)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
+		bpf_loop(EV_USER_FRAMES, walk_one, &s, 0);
+		return;
+	}
+	for (__u32 i = 0; i < 64; i++)
+		if (walk_one(i, &s))
+			break;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define USER_CS(regs) ((regs)->cs)
+#define is_user_mode(regs) (((regs)->cs & 3) == 3)
+#define is_compat(regs) ((regs)->cs == 0x23)
+/* execve and execveat: entry code leaves the syscall's number here until the return. */
+#define is_exec(regs) ((regs)->orig_rax == 59 || (regs)->orig_rax == 322)
+
+static __always_inline void walk_from(struct walk *w, const struct pt_regs *regs)
+{
+	w->pc = regs->rip;
+	w->sp = regs->rsp;
+	w->fp = regs->rbp;
+}
+#endif
+
+/* The registers user space had when it entered the kernel. 0, or -1 when they cannot be read. */
+static __always_inline int saved_user_regs(struct task_struct *task, struct pt_regs *ret)
+{
+	const void *regs;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	else
+		regs = (const char *)BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE - sizeof(*ret);
+	return bpf_probe_read_kernel(ret, sizeof(*ret), regs);
+}
+
+static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct ev_sample *ev)
+{
+	long bytes = bpf_get_stack(ctx, ev->pc, EV_KERNEL_FRAMES * 8, 0);
+
+	if (bytes <= 0)
+		return;
+	ev->kframes = bytes / 8;
+	if (ev->kframes >= EV_KERNEL_FRAMES)
+		ev->flags |= EV_SAMPLE_KERNEL_CUT;
+}
+
+static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct scratch *s,
+				       struct ev_sample *ev, struct task_struct *task)
+{
+	struct pt_regs regs;
+
+	s->walk.n = 0;
+	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) {
+		s->walk.status = EV_CUT_NO_USER;
+		return;
+	}
+	if (ev->flags & EV_SAMPLE_IN_KERNEL) {
+		if (saved_user_regs(task, &regs) || !is_user_mode(&regs)) {
+			s->walk.status = EV_CUT_NO_REGS;
+			return;
+		}
+		if (is_exec(&regs)) {
+			s->walk.status = EV_CUT_IN_EXEC;
+			return;
+		}
+	} else {
+		__builtin_memcpy(&regs, &ctx->regs, sizeof(regs));
+	}
+	walk_from(&s->walk, &regs);
+	if (is_compat(&regs) || !BPF_CORE_READ(task, mm)) {
+		push_user(s);
+		s->walk.status = is_compat(&regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
+		return;
+	}
+	s->walk.status = EV_CUT_DEPTH;
+	walk_user(s);
+}
+
+static __always_inline void send(struct ev_sample *ev)
+{
+	__u32 len = sizeof(*ev) + (ev->kframes + ev->uframes) * 8;
+	__u64 wake = BPF_RB_NO_WAKEUP;
+
+	if (bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > config.ring_wakeup_bytes)
+		wake = BPF_RB_FORCE_WAKEUP;
+	if (len > EV_RECORD_WORDS * 8)
+		len = EV_RECORD_WORDS * 8;
+	if (bpf_ringbuf_output(&samples, ev, len, wake))
+		count(EV_DROP_RING_FULL, 1);
+	else
+		count(EV_COUNT_SENT, 1);
+}
+
+static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s, __u64 now)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+	struct ev_sample *ev = (void *)s->record;
+	int idle = (__u32)ids == 0;
+
+	count_ticks(s, now, idle);
+	if (idle)
+		return;
+	*ev = (struct ev_sample){
+		.time_ns = now,
+		.cgroup_id = bpf_get_current_cgroup_id(),
+		.tgid = ids >> 32,
+		.tid = (__u32)ids,
+		.weight = 1,
+		.cpu = bpf_get_smp_processor_id(),
+		.flags = is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL,
+		.status = EV_CUT_NOT_ASKED,
+	};
+	bpf_get_current_comm(ev->comm, sizeof(ev->comm));
+	if (!wanted(ev)) {
+		count(EV_COUNT_FILTERED, 1);
+		return;
+	}
+	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
+		kernel_stack(ctx, ev);
+	if (config.user_stacks) {
+		user_stack(ctx, s, ev, (void *)bpf_get_current_task());
+		ev->uframes = s->walk.n;
+		ev->status = s->walk.status;
+	}
+	send(ev);
+}
+
+SEC("perf_event")
+int sample(struct bpf_perf_event_data *ctx)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &(__u32){ 0 });
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!s)
+		return 0;
+	take_sample(ctx, s, now);
+	count(EV_COUNT_RUN_NS, bpf_ktime_get_boot_ns() - now);
+	return 0;
+}
+
+/* A child of a wanted process is wanted from its first instruction on: no window in which user
+ * space still has to hear of it. Loaded only with a pid filter. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
+	__u8 yes = 1;
+
+	if (from != to && bpf_map_lookup_elem(&pids, &from))
+		bpf_map_update_elem(&pids, &to, &yes, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(forget_process, struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (BPF_CORE_READ(task, pid) == (int)tgid)
+		bpf_map_delete_elem(&pids, &tgid);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pprof/encode.h"
+
+#include <errno.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/wire.h"
+#include "pprof/profile.h"
+
+/* Field numbers of each message. */
+enum { PROFILE_SAMPLE_TYPE = 1, PROFILE_SAMPLE, PROFILE_MAPPING, PROFILE_LOCATION, PROFILE_FUNCTION, PROFILE_STRING,
+       PROFILE_DROP_FRAMES, PROFILE_KEEP_FRAMES, PROFILE_TIME, PROFILE_DURATION, PROFILE_PERIOD_TYPE, PROFILE_PERIOD,
+       PROFILE_COMMENT, PROFILE_DEFAULT_TYPE, PROFILE_DOC_URL };
+enum { TYPE_TYPE = 1, TYPE_UNIT };
+enum { SAMPLE_LOCATION = 1, SAMPLE_VALUE, SAMPLE_LABEL };
+enum { LABEL_KEY = 1, LABEL_STR, LABEL_NUM, LABEL_UNIT };
+enum { MAPPING_ID = 1, MAPPING_START, MAPPING_LIMIT, MAPPING_OFFSET, MAPPING_FILE, MAPPING_BUILD_ID, MAPPING_FUNCTIONS,
+       MAPPING_FILENAMES, MAPPING_LINES, MAPPING_INLINES };
+enum { LOCATION_ID = 1, LOCATION_MAPPING, LOCATION_ADDRESS, LOCATION_LINE, LOCATION_FOLDED };
+enum { LINE_FUNCTION = 1, LINE_LINE, LINE_COLUMN };
+enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME, FUNCTION_FILE, FUNCTION_START_LINE };
+
+static void encode_type(struct buf *b, uint32_t field, const struct profile_type *t)
+{
+	size_t mark = wire_begin(b, field);
+
+	wire_uint(b, TYPE_TYPE, t->type);
+	wire_uint(b, TYPE_UNIT, t->unit);
+	wire_end(b, mark);
+}
+
+static uint8_t *put_varint(uint8_t *p, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)v | 0x80;
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+/* The hot loop: one reservation for a whole stack, ids as packed varints of at most five bytes. */
+static void encode_frames(struct buf *b, const uint32_t *locations, uint32_t n)
+{
+	size_t mark = wire_begin(b, SAMPLE_LOCATION);
+	uint8_t *p = buf_reserve(b, (size_t)n * 5);
+
+	if (!p)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		p = put_varint(p, (uint64_t)locations[i] + 1);
+	b->len = (size_t)(p - b->data);
+	wire_end(b, mark);
+}
+
+static void encode_values(struct buf *b, const int64_t *values, uint32_t n)
+{
+	size_t mark = wire_begin(b, SAMPLE_VALUE);
+
+	for (uint32_t i = 0; i < n; i++)
+		wire_varint(b, (uint64_t)values[i]);
+	wire_end(b, mark);
+}
+
+/* A reader drops a label that says nothing, so it is not written. */
+static void encode_label(struct buf *b, const struct profile_label *l)
+{
+	size_t mark;
+
+	if (!l->str && !l->num && !l->unit)
+		return;
+	mark = wire_begin(b, SAMPLE_LABEL);
+	wire_uint(b, LABEL_KEY, l->key);
+	wire_uint(b, LABEL_STR, l->str);
+	wire_int(b, LABEL_NUM, l->str ? 0 : l->num);
+	wire_uint(b, LABEL_UNIT, l->str ? 0 : l->unit);
+	wire_end(b, mark);
+}
+
+static void encode_sample(struct buf *b, const struct profile *p, uint32_t i)
+{
+	const struct profile_sample *s = &p->samples.v[i];
+	size_t mark = wire_begin(b, PROFILE_SAMPLE);
+
+	if (s->n_frames)
+		encode_frames(b, p->frames.v + s->first_frame, s->n_frames);
+	encode_values(b, p->values.v + (size_t)i * p->types.n, p->types.n);
+	for (uint32_t k = 0; k < s->n_labels; k++)
+		encode_label(b, &p->labels.v[s->first_label + k]);
+	wire_end(b, mark);
+}
+
+static void encode_mapping(struct buf *b, const struct profile_mapping *m, uint32_t id)
+{
+	size_t mark = wire_begin(b, PROFILE_MAPPING);
+
+	wire_uint(b, MAPPING_ID, id);
+	wire_uint(b, MAPPING_START, m->start);
+	wire_uint(b, MAPPING_LIMIT, m->limit);
+	wire_uint(b, MAPPING_OFFSET, m->offset);
+	wire_uint(b, MAPPING_FILE, m->file);
+	wire_uint(b, MAPPING_BUILD_ID, m->build_id);
+	wire_bool(b, MAPPING_FUNCTIONS, m->has_functions);
+	wire_bool(b, MAPPING_FILENAMES, m->has_filenames);
+	wire_bool(b, MAPPING_LINES, m->has_line_numbers);
+	wire_bool(b, MAPPING_INLINES, m->has_inline_frames);
+	wire_end(b, mark);
+}
+
+static void encode_line(struct buf *b, const struct profile_line *l)
+{
+	size_t mark = wire_begin(b, LOCATION_LINE);
+
+	wire_uint(b, LINE_FUNCTION, (uint64_t)l->function + 1);
+	wire_int(b, LINE_LINE, l->line);
+	wire_int(b, LINE_COLUMN, l->column);
+	wire_end(b, mark);
+}
+
+static void encode_location(struct buf *b, const struct profile *p, uint32_t i)
+{
+	const struct profile_location *l = &p->locations.v[i];
+	size_t mark = wire_begin(b, PROFILE_LOCATION);
+
+	wire_uint(b, LOCATION_ID, (uint64_t)i + 1);
+	wire_uint(b, LOCATION_MAPPING, l->mapping == PROFILE_NO_MAPPING ? 0 : (uint64_t)l->mapping + 1);
+	wire_uint(b, LOCATION_ADDRESS, l->address);
+	for (uint32_t k = 0; k < l->n_lines; k++)
+		encode_line(b, &p->lines.v[l->first_line + k]);
+	wire_bool(b, LOCATION_FOLDED, l->folded);
+	wire_end(b, mark);
+}
+
+static void encode_function(struct buf *b, const struct profile_function *f, uint32_t id)
+{
+	size_t mark = wire_begin(b, PROFILE_FUNCTION);
+
+	wire_uint(b, FUNCTION_ID, id);
+	wire_uint(b, FUNCTION_NAME, f->name);
+	wire_uint(b, FUNCTION_SYSTEM_NAME, f->system_name);
+	wire_uint(b, FUNCTION_FILE, f->file);
+	wire_int(b, FUNCTION_START_LINE, f->start_line);
+	wire_end(b, mark);
+}
+
+static void encode_strings(struct buf *b, const struct profile *p)
+{
+	if (!p->strings.entries.n)
+		wire_bytes(b, PROFILE_STRING, "", 0);
+	vec_foreach(e, &p->strings.entries)
+		wire_bytes(b, PROFILE_STRING, e->s, e->len);
+}
+
+static void encode_header(struct buf *b, const struct profile *p)
+{
+	wire_uint(b, PROFILE_DROP_FRAMES, p->drop_frames);
+	wire_uint(b, PROFILE_KEEP_FRAMES, p->keep_frames);
+	wire_int(b, PROFILE_TIME, p->time_ns);
+	wire_int(b, PROFILE_DURATION, p->duration_ns);
+	encode_type(b, PROFILE_PERIOD_TYPE, &p->period_type);
+	wire_int(b, PROFILE_PERIOD, p->period);
+	vec_foreach(c, &p->comments)
+		wire_uint(b, PROFILE_COMMENT, *c);
+	wire_uint(b, PROFILE_DEFAULT_TYPE, p->default_type);
+	wire_uint(b, PROFILE_DOC_URL, p->doc_url);
+}
+
+int pprof_encode(const struct profile *p, struct buf *out)
+{
+	if (profile_error(p) < 0)
+		return profile_error(p);
+	/* One allocation instead of a dozen doublings: stacks, locations and strings are most of it. */
+	buf_reserve(out, p->samples.n * 32ull + p->frames.n * 2ull + p->locations.n * 24ull +
+				 p->functions.n * 12ull + p->strings.arena.used_bytes + 4096);
+	vec_foreach(t, &p->types)
+		encode_type(out, PROFILE_SAMPLE_TYPE, t);
+	for (uint32_t i = 0; i < p->samples.n; i++)
+		encode_sample(out, p, i);
+	for (uint32_t i = 0; i < p->mappings.n; i++)
+		encode_mapping(out, &p->mappings.v[i], i + 1);
+	for (uint32_t i = 0; i < p->locations.n; i++)
+		encode_location(out, p, i);
+	for (uint32_t i = 0; i < p->functions.n; i++)
+		encode_function(out, &p->functions.v[i], i + 1);
+	encode_header(out, p);
+	encode_strings(out, p);
+	return buf_error(out);
+}
+
+static void deflate_endp(z_stream *z)
+{
+	deflateEnd(z);
+}
+
+int pprof_encode_gzip(const struct profile *p, int level, struct buf *out)
+{
+	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
+	_cleanup_(deflate_endp) z_stream z = { 0 };
+	size_t bound;
+	int r = pprof_encode(p, &raw);
+
+	if (r < 0)
+		return r;
+	/* 15 + 16: zlib's largest window, in a gzip wrapper. */
+	if (deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	bound = deflateBound(&z, raw.len);
+	if (raw.len > UINT32_MAX || bound > UINT32_MAX)
+		return -EFBIG;
+	z.next_out = buf_reserve(out, bound);
+	if (!z.next_out)
+		return buf_error(out);
+	z.avail_out = (uInt)bound;
+	z.next_in = raw.data;
+	z.avail_in = (uInt)raw.len;
+	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+		return -EIO;
+	out->len += bound - z.avail_out;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * command - what every subcommand looks like to main.c's table.
+ *
+ * run() gets argv with its own name as argv[0] and returns an exit status:
+ */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CANNOT = 3, /* a privilege or a kernel feature is missing */
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* one line for --help */
+	int (*run)(int argc, char **argv);
+};
+
+int cmd_record(int argc, char **argv);

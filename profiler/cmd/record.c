@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record - a session with one window and a file as its receiver.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/session.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "cmd/command.h"
+#include "cmd/record_opts.h"
+#include "cmd/target.h"
+#include "cmd/verdict.h"
+#include "exporter/file_sink.h"
+#include "pprof/format.h"
+#include "pprof/profile.h"
+#include "proc/cgroup.h"
+
+struct recording {
+	struct record_opts opts;
+	struct target target;
+	struct session *session;
+	struct session_stats stats;
+	int signal_fd;
+	int cgroup_fds[RECORD_MAX_FILTERS];
+	uint32_t n_cgroup_fds;
+	bool progress; /* a line on a terminal is being rewritten */
+	char err[512];
+};
+
+static int exit_status(int r)
+{
+	return r == -EPERM || r == -EACCES || r == -ENOTSUP ? EXIT_CANNOT : EXIT_FAILED;
+}
+
+static bool target_gone(void *ctx)
+{
+	const struct recording *rec = ctx;
+
+	return target_ended(&rec->target);
+}
+
+static void show_progress(void *ctx, uint64_t elapsed_ns, const struct collector_stats *s)
+{
+	struct recording *rec = ctx;
+	uint64_t lost = 0;
+	char limit[32] = "";
+
+	for (int i = 0; i < EV_DROP_MAX; i++)
+		lost += s->counters[i];
+	if (rec->opts.duration_ns)
+		snprintf(limit, sizeof(limit), " of %.0f", (double)rec->opts.duration_ns / 1e9);
+	fprintf(stderr, "\rsampling %.0f%s s: %llu samples, %llu lost%s ", (double)elapsed_ns / 1e9, limit,
+		(unsigned long long)s->samples, (unsigned long long)lost,
+		rec->opts.duration_ns || rec->opts.command ? "" : "; Ctrl-C ends it");
+	rec->progress = true;
+}
+
+/* Progress only where somebody watches a terminal that can rewrite a line. */
+static bool wants_progress(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
+}
+
+static int open_cgroups(struct recording *rec)
+{
+	struct cgroups *cgroups;
+	int r = rec->opts.n_cgroups ? cgroups_new(&cgroups) : 0;
+
+	if (r < 0 || !rec->opts.n_cgroups)
+		return r;
+	for (uint32_t i = 0; i < rec->opts.n_cgroups && r >= 0; i++) {
+		r = cgroups_open(cgroups, rec->opts.cgroups[i]);
+		if (r < 0)
+			snprintf(rec->err, sizeof(rec->err), "cannot open cgroup %s: %s: systemd-cgls lists what there is",
+				 rec->opts.cgroups[i], r == -ENODEV ? "no cgroup2 file system is mounted" : strerror(-r));
+		else
+			rec->cgroup_fds[rec->n_cgroup_fds++] = r;
+	}
+	cgroups_free(cgroups);
+	return r < 0 ? r : 0;
+}
+
+/* From here on Ctrl-C and SIGTERM are read, not delivered; the command gets its own mask back. */
+static int block_signals(struct recording *rec)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	rec->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return rec->signal_fd < 0 ? -errno : 0;
+}
+
+static int prepare(struct recording *rec)
+{
+	const struct record_opts *o = &rec->opts;
+	struct session_opts session = { .collector = {
+		.sampler = { .frequency_hz = o->frequency_hz, .kernel_stacks = o->kernel_stacks,
+			     .user_stacks = o->user_stacks, .pids = o->pids, .n_pids = o->n_pids,
+			     .comms = o->comms, .n_comms = o->n_comms, .cgroup_fds = rec->cgroup_fds,
+			     .follow_pids = o->command && !o->all },
+		.by = o->by } };
+	int r;
+
+	if ((r = block_signals(rec)) < 0 || (r = open_cgroups(rec)) < 0)
+		return r;
+	r = o->command ? target_spawn(&rec->target, o->command, rec->err, sizeof(rec->err)) :
+			 target_watch(&rec->target, o->pids, o->n_pids, rec->err, sizeof(rec->err));
+	if (r < 0)
+		return r;
+	session.collector.sampler.n_cgroups = rec->n_cgroup_fds;
+	r = session_new(&session, &rec->session, rec->err, sizeof(rec->err));
+	if (r >= 0 && o->command && !o->all)
+		r = session_add_pid(rec->session, rec->target.pid);
+	return r < 0 ? r : session_start(rec->session, rec->err, sizeof(rec->err));
+}
+
+static int run(struct recording *rec)
+{
+	struct session_until until = { .duration_ns = rec->opts.duration_ns, .signal_fd = rec->signal_fd,
+				       .ended = target_gone, .progress = wants_progress() ? show_progress : NULL,
+				       .ctx = rec };
+	int r = target_release(&rec->target, rec->opts.command, rec->err, sizeof(rec->err));
+
+	if (r < 0)
+		return r;
+	r = session_run(rec->session, &until);
+	if (rec->progress)
+		fprintf(stderr, "\r\033[K");
+	if (r < 0)
+		snprintf(rec->err, sizeof(rec->err), "sampling stopped: %s", strerror(-r));
+	return r;
+}
+
+/* Files belong to the user who called sudo, like the command. */
+static void set_owner(struct file_sink *sink)
+{
+	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+	uint64_t u, g;
+
+	sink->uid = (uid_t)-1;
+	if (geteuid() != 0 || !uid || !gid || parse_u64(uid, 0, UINT32_MAX - 1, &u) < 0 ||
+	    parse_u64(gid, 0, UINT32_MAX - 1, &g) < 0)
+		return;
+	sink->uid = (uid_t)u;
+	sink->gid = (gid_t)g;
+}
+
+static const struct format *chosen_format(const struct record_opts *o)
+{
+	if (o->format)
+		return format_by_name(o->format);
+	return strcmp(o->output, "-") ? format_by_path(o->output) : format_by_name("folded");
+}
+
+static int write_profile(struct recording *rec, struct profile *p, uint64_t *ret_bytes)
+{
+	const struct format *f = chosen_format(&rec->opts);
+	_cleanup_(buf_fini) struct buf bytes = BUF_INIT;
+	struct file_sink sink = { .path = rec->opts.output };
+	struct parcel parcel;
+	int r = f->encode(p, &bytes);
+
+	if (r < 0) {
+		snprintf(rec->err, sizeof(rec->err), "cannot encode the profile as %s: %s", f->name, strerror(-r));
+		return r;
+	}
+	set_owner(&sink);
+	parcel = (struct parcel){ .bytes = bytes, .content_type = f->content_type };
+	*ret_bytes = bytes.len;
+	return file_sink_send(&sink, &parcel, rec->err, sizeof(rec->err)) == PARCEL_OK ? 0 : -EIO;
+}
+
+static void report(const struct recording *rec, const struct profile *p, uint64_t bytes, int command_status)
+{
+	_cleanup_(buf_fini) struct buf json = BUF_INIT;
+	struct verdict v = { .stats = &rec->stats, .profile = p, .frequency_hz = rec->opts.frequency_hz,
+			     .output = rec->opts.output, .output_bytes = bytes,
+			     .how_to_open = chosen_format(&rec->opts)->how_to_open, .command_status = command_status };
+
+	if (!rec->opts.json) {
+		verdict_print(&v, stderr);
+		return;
+	}
+	verdict_json(&v, &json);
+	fwrite(json.data, 1, json.len, stdout);
+	fflush(stdout);
+}
+
+/* The command outlived the recording (-d, Ctrl-C): it runs on to its end, like under perf. */
+static int wait_for_command(struct recording *rec)
+{
+	return rec->target.pid ? target_wait(&rec->target) : -1;
+}
+
+static int finish(struct recording *rec)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	uint64_t bytes = 0;
+	int status, r = session_finish(rec->session, &p, &rec->stats);
+
+	if (r < 0) {
+		snprintf(rec->err, sizeof(rec->err), "cannot make the profile: %s", strerror(-r));
+		return r;
+	}
+	verdict_comment(p, &rec->stats, rec->opts.frequency_hz);
+	r = write_profile(rec, p, &bytes);
+	if (r < 0)
+		return r;
+	status = wait_for_command(rec);
+	report(rec, p, bytes, status);
+	return status > 0 ? status : EXIT_OK;
+}
+
+static void recording_fini(struct recording *rec)
+{
+	session_free(rec->session);
+	target_fini(&rec->target);
+	closep(&rec->signal_fd);
+	for (uint32_t i = 0; i < rec->n_cgroup_fds; i++)
+		close(rec->cgroup_fds[i]);
+}
+
+int cmd_record(int argc, char **argv)
+{
+	_cleanup_(recording_fini) struct recording rec = { .target = TARGET_NONE, .signal_fd = -1 };
+	int r = record_opts_parse(argc, argv, &rec.opts);
+
+	if (r)
+		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	r = prepare(&rec);
+	if (r >= 0)
+		r = run(&rec);
+	if (r >= 0)
+		r = finish(&rec);
+	if (r >= 0)
+		return r;
+	log_error("%s", rec.err[0] ? rec.err : strerror(-r));
+	return exit_status(r);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/verdict.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/session.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "pprof/profile.h"
+#include "pprof/top.h"
+#include "version.h"
+
+enum { TOP = 10 };
+
+static const struct {
+	const char *name, *help;
+} drops[] = {
+#define DROP(id, name, help) { name, help },
+#include "bpf/drops.def"
+#undef DROP
+};
+
+static const struct {
+	const char *name, *help;
+	int complete;
+} cuts[] = {
+#define CUT(id, name, complete, help) { name, help, complete },
+#include "bpf/drops.def"
+#undef CUT
+};
+
+const char *verdict_drop_name(uint32_t drop)
+{
+	return drop < ARRAY_SIZE(drops) ? drops[drop].name : "";
+}
+
+const char *verdict_cut_name(uint32_t cut)
+{
+	return cut < ARRAY_SIZE(cuts) ? cuts[cut].name : "";
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+struct sums {
+	uint64_t lost;                  /* samples */
+	uint64_t user, user_complete;   /* samples with a user stack to have; of these complete */
+	uint64_t cost_ns;               /* agent while sampling + BPF */
+	double cost_percent;            /* of one CPU */
+	double host_percent;            /* of all CPUs */
+};
+
+static struct sums sum_up(const struct session_stats *s)
+{
+	const struct collector_stats *c = &s->collect;
+	struct sums r = { 0 };
+
+	for (int i = 0; i < EV_DROP_MAX; i++)
+		r.lost += c->counters[i];
+	for (int i = 0; i < EV_CUT_MAX; i++) {
+		if (i == EV_CUT_NO_USER || i == EV_CUT_NOT_ASKED)
+			continue;
+		r.user += c->cuts[i];
+		r.user_complete += cuts[i].complete ? c->cuts[i] : 0;
+	}
+	r.cost_ns = s->sampling_cpu_ns + c->counters[EV_COUNT_RUN_NS];
+	r.cost_percent = percent(r.cost_ns, s->wall_ns);
+	r.host_percent = c->cpus ? r.cost_percent / c->cpus : 0;
+	return r;
+}
+
+static void list_losses(const struct collector_stats *c, struct buf *b)
+{
+	for (int i = 0; i < EV_DROP_MAX; i++)
+		if (c->counters[i])
+			buf_printf(b, ", %s %llu", drops[i].name, (unsigned long long)c->counters[i]);
+	if (c->sideband_lost)
+		buf_printf(b, ", process events %llu", (unsigned long long)c->sideband_lost);
+}
+
+static void list_cuts(const struct collector_stats *c, uint64_t of, struct buf *b)
+{
+	for (int i = 0; i < EV_CUT_MAX; i++)
+		if (c->cuts[i] && !cuts[i].complete)
+			buf_printf(b, ", %s %.1f %%", cuts[i].name, percent(c->cuts[i], of));
+}
+
+static void samples_line(const struct session_stats *s, uint32_t hz, struct buf *b)
+{
+	const struct collector_stats *c = &s->collect;
+
+	buf_printf(b, "samples    %llu in %.1f s on %u CPUs at %u Hz = %.2f CPU s; idle %.1f %%",
+		   (unsigned long long)c->samples, seconds(s->wall_ns), c->cpus, hz, (double)c->samples / hz,
+		   percent(c->counters[EV_COUNT_IDLE], c->counters[EV_COUNT_TICKS]));
+	if (c->counters[EV_COUNT_FILTERED])
+		buf_printf(b, ", others %.1f %%", percent(c->counters[EV_COUNT_FILTERED], c->counters[EV_COUNT_TICKS]));
+	buf_putc(b, '\n');
+}
+
+/* Everything but the top list, one fact a line. */
+static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
+{
+	struct sums sum = sum_up(s);
+	char rss[32], kernel[32];
+
+	samples_line(s, hz, b);
+	buf_printf(b, "lost       %llu samples", (unsigned long long)sum.lost);
+	list_losses(&s->collect, b);
+	buf_printf(b, "\nstacks     %.1f %% of user stacks reach their root", percent(sum.user_complete, sum.user));
+	list_cuts(&s->collect, sum.user, b);
+	buf_printf(b, "\nnames      %.1f %% of frames named", percent(s->name.frames_named, s->name.frames));
+	if (s->name.images_failed)
+		buf_printf(b, "; %llu of %llu images have no symbols", (unsigned long long)s->name.images_failed,
+			   (unsigned long long)s->name.images);
+	buf_printf(b, "\nown cost   %.2f %% of the host while sampling (agent %.3f s + BPF %.3f s), start %.3f s, naming %.3f s CPU; RSS %s + %s in the kernel\n",
+		   sum.host_percent, seconds(s->sampling_cpu_ns), seconds(s->collect.counters[EV_COUNT_RUN_NS]),
+		   seconds(s->start_cpu_ns), seconds(s->cpu_ns - s->sampling_cpu_ns - s->start_cpu_ns),
+		   format_bytes(s->rss_bytes, rss, sizeof(rss)),
+		   format_bytes(s->collect.kernel_bytes, kernel, sizeof(kernel)));
+}
+
+void verdict_comment(struct profile *p, const struct session_stats *stats, uint32_t frequency_hz)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	char *line, *rest;
+
+	profile_comment(p, "made by hotspan " HOTSPAN_VERSION);
+	facts(stats, frequency_hz, &b);
+	buf_putc(&b, '\0');
+	if (buf_error(&b))
+		return;
+	for (rest = (char *)b.data; (line = strsep(&rest, "\n")) && *line;)
+		profile_comment(p, line);
+}
+
+static void print_top(const struct profile *p, FILE *out)
+{
+	struct top_row rows[TOP];
+	uint32_t n = top_by_self(p, rows, TOP);
+
+	if (n)
+		fprintf(out, "\n    self     total   CPU s  function  image\n");
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(out, "  %5.1f %%  %5.1f %%  %6.2f  %s  %s\n", rows[i].self_percent, rows[i].total_percent,
+			seconds((uint64_t)rows[i].self), rows[i].name, rows[i].image);
+	top_free(rows, n);
+}
+
+void verdict_print(const struct verdict *v, FILE *out)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	char size[32];
+
+	facts(v->stats, v->frequency_hz, &b);
+	fwrite(b.data, 1, b.len, out);
+	print_top(v->profile, out);
+	if (!v->output || !strcmp(v->output, "-"))
+		return;
+	fprintf(out, "\nwritten    %s (%s)\n           %s\n", v->output, format_bytes(v->output_bytes, size, sizeof(size)),
+		v->how_to_open);
+}
+
+static void json_u64(struct buf *b, const char *key, uint64_t v)
+{
+	buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)v);
+}
+
+static void json_top(const struct profile *p, struct buf *b)
+{
+	struct top_row rows[TOP];
+	uint32_t n = top_by_self(p, rows, TOP);
+
+	buf_puts(b, ",\"top\":[");
+	for (uint32_t i = 0; i < n; i++) {
+		buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
+		buf_json_string(b, rows[i].name, strlen(rows[i].name));
+		buf_puts(b, ",\"image\":");
+		buf_json_string(b, rows[i].image, strlen(rows[i].image));
+		buf_printf(b, ",\"self_percent\":%.3f,\"total_percent\":%.3f,\"self_cpu_ns\":%lld}",
+			   rows[i].self_percent, rows[i].total_percent, (long long)rows[i].self);
+	}
+	buf_putc(b, ']');
+	top_free(rows, n);
+}
+
+static void json_reasons(const struct collector_stats *c, struct buf *b)
+{
+	buf_puts(b, ",\"lost\":{");
+	for (int i = 0; i < EV_DROP_MAX; i++)
+		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", drops[i].name, (unsigned long long)c->counters[i]);
+	buf_puts(b, "},\"stacks\":{");
+	for (int i = 0; i < EV_CUT_MAX; i++)
+		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", cuts[i].name, (unsigned long long)c->cuts[i]);
+	buf_putc(b, '}');
+}
+
+void verdict_json(const struct verdict *v, struct buf *b)
+{
+	const struct session_stats *s = v->stats;
+	const struct collector_stats *c = &s->collect;
+	struct sums sum = sum_up(s);
+
+	buf_printf(b, "{\"version\":\"%s\"", HOTSPAN_VERSION);
+	json_u64(b, "samples", c->samples);
+	json_u64(b, "frequency_hz", v->frequency_hz);
+	json_u64(b, "cpus", c->cpus);
+	json_u64(b, "wall_ns", s->wall_ns);
+	json_u64(b, "ticks", c->counters[EV_COUNT_TICKS]);
+	json_u64(b, "ticks_idle", c->counters[EV_COUNT_IDLE]);
+	json_u64(b, "ticks_filtered", c->counters[EV_COUNT_FILTERED]);
+	json_reasons(c, b);
+	json_u64(b, "sideband_lost", c->sideband_lost);
+	json_u64(b, "kernel_stacks_cut", c->kernel_cut);
+	buf_printf(b, ",\"stacks_complete_percent\":%.3f", percent(sum.user_complete, sum.user));
+	buf_printf(b, ",\"frames_named_percent\":%.3f", percent(s->name.frames_named, s->name.frames));
+	json_u64(b, "images", s->name.images);
+	json_u64(b, "images_without_symbols", s->name.images_failed);
+	json_u64(b, "processes", c->processes);
+	json_u64(b, "start_ns", s->start_ns);
+	json_u64(b, "start_cpu_ns", s->start_cpu_ns);
+	json_u64(b, "sampling_cpu_ns", s->sampling_cpu_ns);
+	json_u64(b, "bpf_ns", c->counters[EV_COUNT_RUN_NS]);
+	json_u64(b, "cpu_ns", s->cpu_ns);
+	json_u64(b, "naming_ns", s->naming_ns);
+	json_u64(b, "rss_bytes", s->rss_bytes);
+	json_u64(b, "kernel_bytes", c->kernel_bytes);
+	json_top(v->profile, b);
+	buf_puts(b, ",\"output\":");
+	buf_json_string(b, v->output, strlen(v->output));
+	json_u64(b, "output_bytes", v->output_bytes);
+	if (v->command_status >= 0)
+		json_u64(b, "command_status", (uint64_t)v->command_status);
+	buf_puts(b, "}\n");
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/collector.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "collect/cpus.h"
+#include "collect/resolve.h"
+#include "collect/timeline.h"
+#include "proc/cgroup.h"
+#include "proc/process.h"
+#include "proc/scan.h"
+#include "proc/sideband.h"
+
+/* Samples of an exiting process come for a while after its exit event. */
+#define EXIT_GRACE_NS (2 * NSEC_PER_SEC)
+#define CPU_CHECK_NS (1 * NSEC_PER_SEC)
+#define DEFAULT_WINDOW_BYTES (256 * MIB)
+
+struct collector {
+	struct collector_opts opts;
+	struct images *images;
+	struct processes *processes;
+	struct cgroups *cgroups;
+	struct sideband *sideband;
+	struct sampler *sampler;
+	struct timeline timeline;
+	struct window *window;
+	struct collector_stats stats;
+	struct resolved resolved; /* of the sample at hand: too large for a stack */
+	int epoll_fd;
+	bool started;
+	uint64_t complete_ns;  /* every record stamped up to here has been drained */
+	uint64_t cpus_checked_ns;
+	int n_cpus;            /* highest CPU number opened + 1 */
+	bool online[CPUS_MAX];
+};
+
+struct collector *collector_free(struct collector *c)
+{
+	if (!c)
+		return NULL;
+	sampler_free(c->sampler);
+	sideband_free(c->sideband);
+	timeline_fini(&c->timeline);
+	window_free(c->window);
+	processes_free(c->processes);
+	images_free(c->images);
+	cgroups_free(c->cgroups);
+	closep(&c->epoll_fd);
+	free(c);
+	return NULL;
+}
+
+static int watch(struct collector *c, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A CPU that went away: its events close themselves, its descriptors do not. */
+static void close_cpu(struct collector *c, int cpu)
+{
+	sampler_close_cpu(c->sampler, cpu);
+	sideband_close_cpu(c->sideband, cpu);
+}
+
+static int open_sideband(struct collector *c, int cpu)
+{
+	int r = sideband_open_cpu(c->sideband, cpu);
+
+	return r < 0 ? r : watch(c, sideband_fd(c->sideband, cpu));
+}
+
+/* Follows hotplug: opens CPUs that came, closes those that went. -ENODEV from a CPU that goes
+ * offline between reading the list and opening it is no error: the next look sees it. */
+static int follow_cpus(struct collector *c)
+{
+	int n = cpus_online(c->online), r = 0;
+
+	if (n < 0)
+		return n;
+	c->stats.cpus = 0;
+	for (int cpu = 0; cpu < n || cpu < c->n_cpus; cpu++) {
+		if (cpu >= n || !c->online[cpu]) {
+			close_cpu(c, cpu);
+			continue;
+		}
+		r = open_sideband(c, cpu);
+		if (r >= 0 && c->started)
+			r = sampler_open_cpu(c->sampler, cpu);
+		if (r < 0 && r != -ENODEV)
+			return r;
+		c->stats.cpus += r >= 0;
+	}
+	if (n > c->n_cpus)
+		c->n_cpus = n;
+	c->cpus_checked_ns = time_boot_ns();
+	return 0;
+}
+
+static int new_window(struct collector *c, struct window **ret)
+{
+	size_t max = c->opts.max_window_bytes ? c->opts.max_window_bytes : DEFAULT_WINDOW_BYTES;
+	int r = window_new(c->images, max, ret);
+
+	if (r < 0)
+		return r;
+	(*ret)->start_utc_ns = time_utc_ns();
+	(*ret)->start_boot_ns = time_boot_ns();
+	return 0;
+}
+
+static int make_parts(struct collector *c)
+{
+	int r;
+
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (c->epoll_fd < 0)
+		return -errno;
+	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
+	    (r = cgroups_new(&c->cgroups)) < 0 || (r = sideband_new(&c->sideband)) < 0)
+		return r;
+	return 0;
+}
+
+static int explain(int r, char *err, size_t err_len)
+{
+	const char *paranoid = "the sampling events need root or CAP_PERFMON: run it with sudo, or set kernel.perf_event_paranoid to -1 (sysctl)";
+
+	if (r == -EPERM || r == -EACCES) {
+		snprintf(err, err_len, "%s", paranoid);
+		return -EPERM;
+	}
+	snprintf(err, err_len, "cannot open perf events: %s", strerror(-r));
+	return r;
+}
+
+int collector_new(const struct collector_opts *opts, struct collector **ret, char *err, size_t err_len)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->opts = *opts;
+	c->epoll_fd = -1;
+	r = make_parts(c);
+	if (r >= 0)
+		r = sampler_new(&opts->sampler, &c->sampler, err, err_len);
+	if (r < 0) {
+		collector_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+int collector_add_pid(struct collector *c, pid_t pid)
+{
+	return sampler_add_pid(c->sampler, pid);
+}
+
+int collector_start(struct collector *c, char *err, size_t err_len)
+{
+	int r = watch(c, sampler_fd(c->sampler));
+
+	if (r >= 0)
+		r = follow_cpus(c); /* the side-band only: not started yet */
+	if (r < 0)
+		return explain(r, err, err_len);
+	r = scan_all(c->processes);
+	if (r < 0) {
+		snprintf(err, err_len, "cannot read /proc: %s: is it mounted?", strerror(-r));
+		return r;
+	}
+	r = new_window(c, &c->window);
+	c->started = true;
+	if (r >= 0)
+		r = follow_cpus(c);
+	return r < 0 ? explain(r, err, err_len) : 0;
+}
+
+int collector_fd(const struct collector *c)
+{
+	return c->epoll_fd;
+}
+
+static void label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
+{
+	const struct process *p = c->resolved.process;
+
+	*ret = (struct window_labels){ 0 };
+	if (c->opts.by == COLLECT_BY_NONE)
+		return;
+	ret->pid = ev->tgid;
+	ret->cgroup_id = ev->cgroup_id;
+	cgroups_note(c->cgroups, ev->cgroup_id);
+	if (c->opts.by == COLLECT_BY_THREAD) {
+		ret->tid = ev->tid;
+		memcpy(ret->comm, ev->comm, sizeof(ret->comm));
+	} else {
+		memcpy(ret->comm, p && p->comm[0] ? p->comm : ev->comm, sizeof(ret->comm));
+	}
+}
+
+static int add_sample(struct collector *c, const struct ev_sample *ev)
+{
+	struct window_labels labels;
+	int r = resolve_sample(c->processes, ev, &c->resolved);
+
+	if (r < 0)
+		return r;
+	label(c, ev, &labels);
+	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight);
+	if (r == -ENOSPC) {
+		c->stats.counters[EV_DROP_WINDOW_FULL] += ev->weight;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (!c->stats.samples)
+		c->stats.first_sample_ns = ev->time_ns;
+	c->stats.samples += ev->weight;
+	c->stats.cuts[c->resolved.cut < EV_CUT_MAX ? c->resolved.cut : EV_CUT_NO_REGS] += ev->weight;
+	c->stats.kernel_cut += ev->flags & EV_SAMPLE_KERNEL_CUT ? ev->weight : 0;
+	return 0;
+}
+
+static int on_due(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record, size_t len)
+{
+	struct collector *c = ctx;
+	int64_t r;
+
+	if (source == TIMELINE_SAMPLE)
+		return add_sample(c, record);
+	r = sideband_apply(c->processes, record, len, time_ns);
+	if (r > 0)
+		c->stats.sideband_lost += (uint64_t)r;
+	return r < 0 ? (int)r : 0;
+}
+
+static int on_sideband(void *ctx, uint64_t time_ns, const void *record, size_t len)
+{
+	struct collector *c = ctx;
+
+	return timeline_add(&c->timeline, TIMELINE_SIDEBAND, time_ns, record, len);
+}
+
+static int on_sample(void *ctx, const struct ev_sample *ev, size_t len)
+{
+	struct collector *c = ctx;
+
+	return timeline_add(&c->timeline, TIMELINE_SAMPLE, ev->time_ns, ev, len);
+}
+
+static int drain(struct collector *c)
+{
+	int r = sideband_drain(c->sideband, on_sideband, c);
+
+	return r < 0 ? r : sampler_drain(c->sampler, on_sample, c);
+}
+
+/*
+ * What was stamped before the previous drain began has been written by now: a record is stamped with
+ * preemption off, microseconds before it is visible. So each poll works on the records up to there
+ * and everything is one poll late.
+ */
+int collector_poll(struct collector *c)
+{
+	uint64_t now = time_boot_ns();
+	int r = drain(c);
+
+	if (r >= 0)
+		r = timeline_run(&c->timeline, c->complete_ns, on_due, c);
+	process_reap(c->processes, c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
+	c->complete_ns = now;
+	if (r >= 0 && now - c->cpus_checked_ns > CPU_CHECK_NS)
+		r = follow_cpus(c);
+	return r;
+}
+
+int collector_stop(struct collector *c)
+{
+	int r;
+
+	for (int cpu = 0; cpu < c->n_cpus; cpu++)
+		sampler_close_cpu(c->sampler, cpu);
+	c->started = false;
+	if (c->window)
+		c->window->end_boot_ns = time_boot_ns();
+	r = drain(c);
+	return r < 0 ? r : timeline_run(&c->timeline, UINT64_MAX, on_due, c);
+}
+
+struct window *collector_take_window(struct collector *c)
+{
+	struct window *fresh, *full = c->window;
+
+	if (new_window(c, &fresh) < 0)
+		return NULL;
+	if (!full->end_boot_ns)
+		full->end_boot_ns = fresh->start_boot_ns;
+	c->window = fresh;
+	return full;
+}
+
+struct images *collector_images(struct collector *c)
+{
+	return c->images;
+}
+
+struct cgroups *collector_cgroups(struct collector *c)
+{
+	return c->cgroups;
+}
+
+void collector_stats(struct collector *c, struct collector_stats *ret)
+{
+	uint64_t kernel[EV_COUNT_MAX] = { 0 };
+
+	*ret = c->stats;
+	sampler_counters(c->sampler, kernel);
+	for (int i = 0; i < EV_COUNT_MAX; i++)
+		ret->counters[i] += kernel[i];
+	ret->processes = processes_count(c->processes);
+	ret->images = images_live(c->images);
+	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband);
+}

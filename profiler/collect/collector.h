@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * collector - the story of a sample, from the tick to a row of the window.
+ *
+ *	side-band rings --\
+ *	                   timeline (by time) -> processes -> resolve -> window
+ *	sample ring ------/
+ *
+ * Start order matters: side-band first, then the scan of what is there, then the samplers; so every
+ * sample finds its process. collector_poll() is called a few times a second and whenever one of its
+ * descriptors is readable.
+ * Threads: one. Memory: owns everything it makes; a taken window belongs to the taker.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/events.h"
+#include "collect/sampler.h"
+#include "collect/window.h"
+
+struct cgroups;
+struct collector;
+
+enum collect_by {
+	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
+	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
+	COLLECT_BY_NONE,    /* no labels: one row per stack */
+};
+
+struct collector_opts {
+	struct sampler_opts sampler;
+	enum collect_by by;
+	size_t max_window_bytes; /* 0: 256 MiB */
+};
+
+struct collector_stats {
+	uint64_t samples;                /* in windows */
+	uint64_t counters[EV_COUNT_MAX]; /* of the BPF program, and drops of user space */
+	uint64_t cuts[EV_CUT_MAX];       /* how the user stacks of samples ended */
+	uint64_t kernel_cut;             /* kernel stacks that filled their buffer */
+	uint64_t sideband_lost;          /* PERF_RECORD_LOST: process events that never arrived */
+	uint32_t processes, images;
+	uint32_t cpus;                   /* sampled now */
+	uint64_t kernel_bytes;           /* BPF maps and programs, perf rings */
+	uint64_t first_sample_ns;        /* CLOCK_BOOTTIME; 0: none yet */
+};
+
+int collector_new(const struct collector_opts *opts, struct collector **ret, char *err, size_t err_len);
+struct collector *collector_free(struct collector *c);
+
+int collector_add_pid(struct collector *c, pid_t pid);
+int collector_start(struct collector *c, char *err, size_t err_len);
+
+/* Pollable; readable when rings fill up faster than the caller polls. */
+int collector_fd(const struct collector *c);
+
+/* Drains the rings and works on what is complete. 0 or negative errno. */
+int collector_poll(struct collector *c);
+/* Stops the samplers and works on everything that is left. */
+int collector_stop(struct collector *c);
+
+/* The window so far; a fresh one takes its place. NULL when out of memory (nothing is lost then). */
+struct window *collector_take_window(struct collector *c);
+
+struct images *collector_images(struct collector *c);
+struct cgroups *collector_cgroups(struct collector *c);
+void collector_stats(struct collector *c, struct collector_stats *ret);

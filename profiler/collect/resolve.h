@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * resolve - a raw sample becomes frames that outlive its process.
+ *
+ * Must run in time order with the side-band (timeline.h): a pc is looked up in the mappings that
+ * were in force when the sample was taken. Return addresses are moved one byte back, into the call.
+ */
+#include <stdint.h>
+
+#include "bpf/events.h"
+#include "collect/window.h"
+
+struct processes;
+
+struct resolved {
+	uint32_t n;
+	uint32_t cut;           /* enum ev_cut; may differ from the sample's when user space ended the stack */
+	const struct process *process; /* borrowed until the table changes; NULL: unknown and gone */
+	struct window_frame frames[EV_KERNEL_FRAMES + EV_USER_FRAMES];
+};
+
+/* 0 or -ENOMEM. Opens the images it meets for the first time. */
+int resolve_sample(struct processes *t, const struct ev_sample *ev, struct resolved *ret);

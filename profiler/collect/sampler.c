@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/sampler.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "bpf/config.h"
+#include "bpf/sample.skel.h"
+
+struct cpu_event {
+	int fd;
+	struct bpf_link *link;
+};
+
+struct sampler {
+	struct sample_bpf *skel;
+	struct ring_buffer *ring;
+	uint64_t period_ns;
+	vec(struct cpu_event) cpus; /* by CPU number */
+	uint64_t malformed;
+	int (*fn)(void *ctx, const struct ev_sample *ev, size_t len); /* during a drain */
+	void *ctx;
+	int drain_error;
+};
+
+/* libbpf's last warning, for error messages; it has no other way to say why. */
+static __thread char last_warning[256];
+
+static int remember_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
+		last_warning[strcspn(last_warning, "\n")] = '\0';
+	}
+	return 0;
+}
+
+/* 512 KiB per 4 CPUs holds 2 s at 99 Hz and a mean depth of 32; more for higher rates. */
+static uint32_t ring_bytes(uint32_t hz)
+{
+	uint64_t want = (uint64_t)libbpf_num_possible_cpus() * hz * 2 * 320, n = 512 * KIB;
+
+	while (n < want && n < 16 * MIB)
+		n *= 2;
+	return (uint32_t)n;
+}
+
+static int on_record(void *ctx, void *data, size_t len)
+{
+	struct sampler *s = ctx;
+	const struct ev_sample *ev = data;
+	int r;
+
+	if (len < sizeof(*ev) || len < sizeof(*ev) + (ev->kframes + ev->uframes) * sizeof(ev->pc[0])) {
+		s->malformed++;
+		return 0;
+	}
+	r = s->fn(s->ctx, ev, sizeof(*ev) + (ev->kframes + ev->uframes) * sizeof(ev->pc[0]));
+	if (r < 0)
+		s->drain_error = r;
+	return r < 0 ? r : 0;
+}
+
+static int explain(int r, char *err, size_t err_len)
+{
+	if (r == -EPERM) {
+		snprintf(err, err_len, "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it with sudo");
+		return -EPERM;
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
+		snprintf(err, err_len, "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y");
+		return -ENOTSUP;
+	}
+	snprintf(err, err_len, "the kernel refused the BPF program (%s): %s", strerror(-r), last_warning);
+	return -ENOTSUP;
+}
+
+static int set_filters(struct sampler *s, const struct sampler_opts *o)
+{
+	uint8_t yes = 1;
+	int r = 0;
+
+	for (uint32_t i = 0; i < o->n_pids && r >= 0; i++)
+		r = sampler_add_pid(s, o->pids[i]);
+	for (uint32_t i = 0; i < o->n_comms && r >= 0; i++) {
+		char comm[EV_COMM_LEN] = { 0 };
+
+		memcpy(comm, o->comms[i], strnlen(o->comms[i], EV_COMM_LEN - 1));
+		r = bpf_map__update_elem(s->skel->maps.comms, comm, sizeof(comm), &yes, 1, BPF_ANY);
+	}
+	for (uint32_t i = 0; i < o->n_cgroups && r >= 0; i++)
+		r = bpf_map__update_elem(s->skel->maps.cgroups, &i, sizeof(i), &o->cgroup_fds[i], sizeof(int),
+					 BPF_ANY);
+	return r;
+}
+
+static void configure(struct sampler *s, const struct sampler_opts *o)
+{
+	uint32_t ring = ring_bytes(o->frequency_hz), filter = 0;
+	bool by_pid = o->n_pids || o->follow_pids;
+
+	filter |= by_pid ? SAMPLE_FILTER_PID : 0;
+	filter |= o->n_comms ? SAMPLE_FILTER_COMM : 0;
+	filter |= o->n_cgroups ? SAMPLE_FILTER_CGROUP : 0;
+	s->period_ns = NSEC_PER_SEC / o->frequency_hz;
+	/* rodata is const for the program, written here before it is loaded. */
+	memcpy((void *)&s->skel->rodata->config,
+	       &(struct sample_config){ .period_ns = s->period_ns,
+					.filter = filter,
+					.n_cgroups = o->n_cgroups,
+					.ring_wakeup_bytes = ring / 2,
+					.kernel_stacks = o->kernel_stacks,
+					.user_stacks = o->user_stacks },
+	       sizeof(struct sample_config));
+	bpf_map__set_max_entries(s->skel->maps.samples, ring);
+	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid);
+	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid);
+}
+
+static int attach_followers(struct sampler *s, const struct sampler_opts *o)
+{
+	if (!o->n_pids && !o->follow_pids)
+		return 0;
+	s->skel->links.follow_fork = bpf_program__attach(s->skel->progs.follow_fork);
+	s->skel->links.forget_process = bpf_program__attach(s->skel->progs.forget_process);
+	return s->skel->links.follow_fork && s->skel->links.forget_process ? 0 : -errno;
+}
+
+static int load(struct sampler *s, const struct sampler_opts *o)
+{
+	/* Kernels before 5.11 account BPF memory by this limit; where it is refused, newer ones do not care. */
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	int r;
+
+	setrlimit(RLIMIT_MEMLOCK, &all);
+	last_warning[0] = '\0';
+	libbpf_set_print(remember_warning);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	s->skel = sample_bpf__open();
+	if (!s->skel)
+		return -errno;
+	configure(s, o);
+	r = sample_bpf__load(s->skel);
+	if (r < 0)
+		return r;
+	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.samples), on_record, s, NULL);
+	if (!s->ring)
+		return -errno;
+	r = set_filters(s, o);
+	return r < 0 ? r : attach_followers(s, o);
+}
+
+int sampler_new(const struct sampler_opts *opts, struct sampler **ret, char *err, size_t err_len)
+{
+	struct sampler *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	r = load(s, opts);
+	if (r < 0) {
+		sampler_free(s);
+		return explain(r, err, err_len);
+	}
+	*ret = s;
+	return 0;
+}
+
+struct sampler *sampler_free(struct sampler *s)
+{
+	if (!s)
+		return NULL;
+	for (uint32_t cpu = 0; cpu < s->cpus.n; cpu++)
+		sampler_close_cpu(s, (int)cpu);
+	vec_fini(&s->cpus);
+	ring_buffer__free(s->ring);
+	sample_bpf__destroy(s->skel);
+	free(s);
+	return NULL;
+}
+
+int sampler_add_pid(struct sampler *s, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+	uint8_t yes = 1;
+
+	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY);
+}
+
+static int open_event(const struct sampler *s, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = s->period_ns,
+		.disabled = 1,
+	};
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sampler_open_cpu(struct sampler *s, int cpu)
+{
+	struct cpu_event *e;
+	int fd;
+
+	while (s->cpus.n <= (uint32_t)cpu) {
+		e = vec_push(&s->cpus);
+		if (!e)
+			return -ENOMEM;
+		e->fd = -1;
+	}
+	e = &s->cpus.v[cpu];
+	if (e->link)
+		return 0;
+	fd = open_event(s, cpu);
+	if (fd < 0)
+		return fd;
+	e->link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
+	if (!e->link) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
+}
+
+void sampler_close_cpu(struct sampler *s, int cpu)
+{
+	if ((uint32_t)cpu >= s->cpus.n)
+		return;
+	bpf_link__destroy(s->cpus.v[cpu].link);
+	s->cpus.v[cpu] = (struct cpu_event){ .fd = -1 };
+}
+
+int sampler_fd(const struct sampler *s)
+{
+	return ring_buffer__epoll_fd(s->ring);
+}
+
+int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len), void *ctx)
+{
+	int r;
+
+	s->fn = fn;
+	s->ctx = ctx;
+	s->drain_error = 0;
+	r = ring_buffer__consume(s->ring);
+	return s->drain_error ? s->drain_error : r < 0 ? r : 0;
+}
+
+int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)n_cpus, sizeof(*per_cpu));
+
+	if (!per_cpu)
+		return -ENOMEM;
+	for (uint32_t key = 0; key < EV_COUNT_MAX; key++) {
+		int r = bpf_map__lookup_elem(s->skel->maps.counters, &key, sizeof(key), per_cpu,
+					     (size_t)n_cpus * sizeof(*per_cpu), 0);
+		if (r < 0)
+			return r;
+		ret[key] = 0;
+		for (int cpu = 0; cpu < n_cpus; cpu++)
+			ret[key] += per_cpu[cpu];
+	}
+	ret[EV_DROP_MALFORMED] += s->malformed;
+	return 0;
+}
+
+/* "memlock:\t8192" in the descriptor's fdinfo. */
+static uint64_t memlock_of(int fd)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	char path[64], *p;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (fd < 0 || file_read_path(AT_FDCWD, path, 64 * KIB, &b) < 0)
+		return 0;
+	buf_putc(&b, '\0');
+	p = buf_error(&b) ? NULL : strstr((char *)b.data, "memlock:");
+	return p ? strtoull(p + strlen("memlock:"), NULL, 10) : 0;
+}
+
+uint64_t sampler_kernel_bytes(const struct sampler *s)
+{
+	struct bpf_map *map;
+	struct bpf_program *prog;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, s->skel->obj)
+		bytes += memlock_of(bpf_map__fd(map));
+	bpf_object__for_each_program(prog, s->skel->obj)
+		bytes += memlock_of(bpf_program__fd(prog));
+	return bytes;
+}

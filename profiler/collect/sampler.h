@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * sampler - the BPF program on a cpu-clock event per online CPU, and its ring buffer.
+ *
+ * Story: loaded stopped; the caller takes stock of the processes, then starts it; samples come out
+ * of sampler_drain() raw, as struct ev_sample. Follows CPUs that come and go (sampler_follow_cpus).
+ * Threads: one.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/events.h"
+
+struct sampler;
+
+struct sampler_opts {
+	uint32_t frequency_hz;
+	bool kernel_stacks, user_stacks;
+	/* Filters; each kind with n > 0 must match. Children of the pids are followed. */
+	const pid_t *pids;
+	uint32_t n_pids;
+	const char *const *comms;
+	uint32_t n_comms;
+	const int *cgroup_fds; /* folders of the cgroup2 tree; borrowed during the call */
+	uint32_t n_cgroups;
+	bool follow_pids; /* a pid filter even though n_pids is 0: pids come by sampler_add_pid() */
+};
+
+/*
+ * On failure err (err_len > 0) says in one line what is missing and what to do.
+ * -EPERM: privileges; -ENOTSUP: the kernel lacks something; other errno as they come.
+ */
+int sampler_new(const struct sampler_opts *opts, struct sampler **ret, char *err, size_t err_len);
+struct sampler *sampler_free(struct sampler *s);
+
+int sampler_add_pid(struct sampler *s, pid_t pid);
+
+/* Opens and starts the event of one CPU, or closes it. 0 or negative errno. */
+int sampler_open_cpu(struct sampler *s, int cpu);
+void sampler_close_cpu(struct sampler *s, int cpu);
+
+/* Readable when the ring is half full. */
+int sampler_fd(const struct sampler *s);
+
+/* Hands every waiting sample to fn; a record of an impossible size is counted, not handed on.
+ * 0, or the first negative value of fn. */
+int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len), void *ctx);
+
+/* Sums over CPUs of enum ev_drop and enum ev_counter. */
+int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX]);
+
+/* Kernel memory of maps and programs, as the kernel accounts it. */
+uint64_t sampler_kernel_bytes(const struct sampler *s);

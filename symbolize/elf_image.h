@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * elf_image - one ELF file opened for reading: its loaded segments and its sections by name.
+ *
+ * Read through libelf with pread, never mapped: a file cut short under a mapping is a SIGBUS in us.
+ * The file is hostile: every size is checked against the file and a bound before it is read.
+ * Memory: owns its Elf handle, not the descriptor, which must stay open as long as the image.
+ */
+#include <gelf.h>
+#include <libelf.h>
+#include <stdint.h>
+
+#define ELF_SECTION_MAX (512ull << 20)
+
+struct elf_segment {
+	uint64_t vaddr, offset, filesz;
+	uint32_t flags; /* PF_X ... */
+	uint32_t reserved;
+};
+
+struct elf_image {
+	Elf *elf;
+	int fd;
+	uint32_t n_segments;
+	struct elf_segment *segments; /* PT_LOAD, in file order */
+};
+
+/* 0, -EBADMSG (not an ELF we read, or damaged), -ENOMEM. */
+int elf_image_open(int fd, struct elf_image **ret);
+/* The same for an image in memory (the vDSO); bytes are borrowed. */
+int elf_image_open_memory(const void *bytes, size_t len, struct elf_image **ret);
+struct elf_image *elf_image_free(struct elf_image *img);
+static inline void elf_image_freep(struct elf_image **img)
+{
+	elf_image_free(*img);
+}
+
+/* The loaded segment that holds a file offset; NULL when none does. */
+const struct elf_segment *elf_image_segment(const struct elf_image *img, uint64_t offset);
+
+/* A section by name, with its header. NULL when absent, larger than the bound or beyond the file. */
+Elf_Scn *elf_image_section(const struct elf_image *img, const char *name, GElf_Shdr *ret_header);
+/* A section's bytes, inflated when it is compressed; owned by the image. NULL when unreadable. */
+Elf_Data *elf_image_data(Elf_Scn *scn);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolize/elf_symbols.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "symbolize/elf_image.h"
+#include "symbolize/symtab.h"
+
+static enum symbol_rank rank_of(const GElf_Sym *sym)
+{
+	switch (GELF_ST_BIND(sym->st_info)) {
+	case STB_GLOBAL:
+		return SYMBOL_GLOBAL;
+	case STB_WEAK:
+		return SYMBOL_WEAK;
+	default:
+		return SYMBOL_LOCAL;
+	}
+}
+
+static bool in_code(const struct elf_image *img, uint64_t addr)
+{
+	for (uint32_t i = 0; i < img->n_segments; i++) {
+		const struct elf_segment *s = &img->segments[i];
+
+		if ((s->flags & PF_X) && addr - s->vaddr < s->filesz)
+			return true;
+	}
+	return false;
+}
+
+/* $x, $d and .L mark places for the assembler, they name nothing. */
+static bool is_marker(const char *name)
+{
+	return name[0] == '\0' || name[0] == '$' || (name[0] == '.' && name[1] == 'L');
+}
+
+static bool wanted(const struct elf_image *img, const GElf_Sym *sym, bool dynamic)
+{
+	int type = GELF_ST_TYPE(sym->st_info);
+
+	if (sym->st_shndx == SHN_UNDEF || !sym->st_value)
+		return false;
+	if (type != STT_FUNC && type != STT_GNU_IFUNC && (type != STT_NOTYPE || dynamic))
+		return false;
+	/* A debug file keeps the program headers, so the test holds for it too. */
+	return !img->n_segments || in_code(img, sym->st_value);
+}
+
+static int add_table(const struct elf_image *img, const char *name, struct symtab *t)
+{
+	bool dynamic = !strcmp(name, ".dynsym");
+	GElf_Shdr sh;
+	Elf_Scn *scn = elf_image_section(img, name, &sh);
+	Elf_Data *data = scn ? elf_image_data(scn) : NULL;
+	size_t n = data && sh.sh_entsize ? data->d_size / sh.sh_entsize : 0;
+	GElf_Sym sym;
+
+	for (size_t i = 1; i < n && i < INT32_MAX; i++) {
+		const char *s;
+		enum symbol_rank rank;
+
+		if (!gelf_getsym(data, (int)i, &sym) || !wanted(img, &sym, dynamic))
+			continue;
+		s = elf_strptr(img->elf, sh.sh_link, sym.st_name);
+		if (!s || is_marker(s))
+			continue;
+		rank = GELF_ST_TYPE(sym.st_info) == STT_NOTYPE ? SYMBOL_LOCAL : rank_of(&sym);
+		/* A dynamic symbol without a size is a single address (_init, _fini aside): cover a byte. */
+		if (symtab_add(t, sym.st_value, dynamic && !sym.st_size ? 1 : sym.st_size, s, strcspn(s, "@"), 0,
+			       rank) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int elf_symbols_add(const struct elf_image *img, struct symtab *t)
+{
+	int r = add_table(img, ".symtab", t);
+
+	return r < 0 ? r : add_table(img, ".dynsym", t);
+}

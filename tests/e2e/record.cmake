@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# They load the CPUs and measure shares: one at a time.
+foreach(t workloads:240 shortlived:240 errors:240 real:400 formats:240)
+	string(REPLACE ":" ";" t ${t})
+	list(GET t 0 name)
+	list(GET t 1 seconds)
+	script_test(${name} e2e ${seconds} test_${name}.py)
+	set_tests_properties(e2e_${name} PROPERTIES RUN_SERIAL ON)
+endforeach()

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Real programs, sampled by perf and by us at the same time: self shares agree."""
+import collections
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+from hs import *  # noqa: F403
+
+SECONDS = 8
+
+
+def perf_self_shares(data):
+    """{function: share in %} of perf's samples, kernel included, from perf script's leaf lines."""
+    out = subprocess.run(["perf", "script", "-i", data, "--no-inline", "-F", "ip,sym"], capture_output=True, text=True).stdout
+    counts = collections.Counter()
+    for line in out.splitlines():
+        m = re.match(r"\s*[0-9a-f]+ (.*)$", line)
+        if m:
+            counts[base_name(m[1])] += 1
+    total = sum(counts.values())
+    return {n: 100 * c / total for n, c in counts.items()}, total
+
+
+def base_name(name):
+    """A name both tools agree on: no parameters, no clone suffix, no version."""
+    name = re.sub(r"@@?\w+$", "", name.strip())
+    name = re.sub(r" ?\[clone .*| ?\.(cold|part|isra|constprop|lto_priv|localalias).*$", "", name)
+    depth, out = 0, []
+    for c in re.sub(r"\s*\bconst$", "", name):
+        if c == "(":
+            depth += 1
+        if depth == 0:
+            out.append(c)
+        if c == ")":
+            depth -= 1
+    return "".join(out).strip()
+
+
+def compare(pid=None, points=3, system=False):
+    need("perf")
+    with tempfile.TemporaryDirectory() as d:
+        data = f"{d}/perf.data"
+        who = ["-a"] if system else ["-p", str(pid)]
+        perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", *who, "-o", data, "--",
+                                 "sleep", str(SECONDS)], stderr=subprocess.PIPE)
+        time.sleep(0.5)
+        r = record("-F", 999, *who, "-d", SECONDS - 1)
+        perf.wait()
+        theirs, n = perf_self_shares(data)
+    ours = collections.Counter()
+    for name, count in self_counts(r.stacks).items():
+        ours[base_name(name)] += count
+    total = sum(ours.values())
+    ours = {k: 100 * v / total for k, v in ours.items()}
+    big = sorted({k for k, v in [*theirs.items(), *ours.items()] if v > 5 and not re.match(r"\[unknown\]|\[.*\+0x", k)})
+    print(f"  perf {n} samples, hotspan {total}; {r.verdict['frames_named_percent']:.1f} % of frames named")
+    assert n > 1000 and total > 1000
+    for name in big:
+        a, b = theirs.get(name, 0), ours.get(name, 0)
+        print(f"  {name}: perf {a:.1f} %, hotspan {b:.1f} %")
+        assert abs(a - b) <= points, f"{name}: perf {a:.1f} %, hotspan {b:.1f} %"
+    return r, big
+
+
+def running(argv, **kw):
+    p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
+    time.sleep(1)
+    return p
+
+
+def end(p):
+    p.kill()
+    p.wait()
+
+
+def test_python():
+    p = running(["/usr/bin/python3", "-c", "import json\nd={str(i):[i,i*2.5,'x'*i] for i in range(300)}\nwhile 1: json.loads(json.dumps(d))"])
+    try:
+        compare(p.pid)
+    finally:
+        end(p)
+
+
+def test_node():
+    p = running([need("node"), "--perf-basic-prof", "-e",
+                 "function hotInner(n){let x=0;for(let i=0;i<n;i++)x=(x*31+i)|0;return x};"
+                 "function warmOuter(n){let s='';for(let i=0;i<n;i++)s+=String.fromCharCode(97+i%26);return s.length};"
+                 "for(;;){hotInner(3e6);warmOuter(2e4)}"])
+    try:
+        r, _ = compare(p.pid)
+        jit = sum(n for f, n in r.stacks if "hotInner" in f[-1])
+        assert jit > 0.2 * r.verdict["samples"], "the JIT's own names come from its perf map"
+    finally:
+        end(p)
+        pathlib.Path(f"/tmp/perf-{p.pid}.map").unlink(missing_ok=True)
+
+
+def test_a_compiler():
+    need("g++")
+    with tempfile.TemporaryDirectory() as d:
+        src = pathlib.Path(d) / "x.cc"
+        src.write_text("#include <regex>\n#include <map>\n#include <string>\n#include <iostream>\n"
+                       "int main(){std::map<std::string,std::regex> m;m[\"a\"]=std::regex(\"x+\");"
+                       "std::cout<<std::regex_match(\"xx\",m[\"a\"]);}\n")
+        p = running(["sh", "-c", f"while :; do g++ -std=c++17 -O2 -c {src} -o {d}/x.o; done"], start_new_session=True)
+        try:
+            r, _ = compare(system=True)
+            assert any("cc1plus" in f[0] for f, _ in r.stacks)
+        finally:
+            os.killpg(p.pid, 9)
+            p.wait()
+
+
+def test_nginx_under_load():
+    nginx, wrk = need("nginx"), need("wrk")
+    with tempfile.TemporaryDirectory() as d:
+        (pathlib.Path(d) / "index.html").write_text("x" * 2000)
+        os.chmod(d, 0o755)
+        conf = pathlib.Path(d) / "nginx.conf"
+        conf.write_text(f"daemon off; master_process off; worker_processes 1; pid {d}/pid; error_log {d}/err;\n"
+                        f"events {{}} http {{ access_log off; server {{ listen 127.0.0.1:18080; root {d}; }} }}\n")
+        server = running([nginx, "-c", str(conf), "-p", d])
+        load = running([wrk, "-t1", "-c8", f"-d{SECONDS + 4}s", "http://127.0.0.1:18080/"])
+        try:
+            assert server.poll() is None, (pathlib.Path(d) / "err").read_text()
+            r, _ = compare(server.pid)
+            assert any(x.endswith("_[k]") for f, _ in r.stacks for x in f), "nginx lives in the kernel's network stack"
+        finally:
+            end(load), end(server)
+
+
+if __name__ == "__main__":
+    run_tests(globals())

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# fresh [order...]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
+# `./dev test` run there, each order in a new copy. Orders: "quickstart test" (default, and then)
+# "test quickstart". The chroot has its own /proc, /sys and BPF file system; its packages come from
+# the sources this host uses.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=${HOTSPAN_FRESH_DIR:-/var/tmp/hotspan-fresh}
+base=$work/base
+started=$(date +%s)
+
+step() { printf -- '-- [%4d s] %s\n' $(($(date +%s) - started)) "$*"; }
+
+mirror() { # the first Debian archive of this host's apt sources
+	{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -n 's/^deb \(\[[^]]*\] \)\?\([^ ]*\) bookworm main.*/\2/p'
+	  sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null; } | head -n 1
+}
+
+make_base() {
+	[ -f "$base/.complete" ] && { step "using the bare Debian of $base"; return; }
+	step "making a bare Debian 12 in $base"
+	rm -rf "$base"
+	mkdir -p "$base"
+	debootstrap --variant=minbase bookworm "$base" "$(mirror)" >"$work/debootstrap.log" 2>&1 ||
+		{ tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+	rm -rf "$base"/etc/apt/sources.list "$base"/etc/apt/sources.list.d
+	cp -a /etc/apt/sources.list /etc/apt/sources.list.d "$base/etc/apt/" 2>/dev/null || true
+	cp -a /etc/apt/apt.conf.d/. "$base/etc/apt/apt.conf.d/" 2>/dev/null || true
+	[ -d /etc/apt/keyrings ] && cp -a /etc/apt/keyrings "$base/etc/apt/"
+	cp -a /etc/ssl/certs "$base/etc/ssl/" 2>/dev/null || true
+	touch "$base/.complete"
+}
+
+enter() { # enter ROOT: own mounts; they go with the mount namespace
+	unshare --mount --propagation private bash -c '
+		set -e
+		r=$1; shift
+		mount -t proc proc "$r/proc"
+		mount -t sysfs sysfs "$r/sys"
+		mount -t cgroup2 cgroup2 "$r/sys/fs/cgroup" 2>/dev/null || true
+		mount -t bpf bpf "$r/sys/fs/bpf" 2>/dev/null || true
+		mount --bind /dev "$r/dev"
+		mount -t tmpfs -o size=2g tmpfs "$r/tmp"
+		cp /etc/resolv.conf "$r/etc/resolv.conf" 2>/dev/null || true
+		exec chroot "$r" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
+	' enter "$@"
+}
+
+run_order() { # run_order NAME command...
+	local tree=$work/$1 cmd; shift
+	rm -rf "$tree"
+	cp -a --reflink=auto "$base" "$tree"
+	mkdir -p "$tree/root/hotspan"
+	git -C "$root" archive HEAD | tar -x -C "$tree/root/hotspan"
+	for cmd in "$@"; do
+		step "in a bare Debian: ./dev $cmd"
+		enter "$tree" bash -c "cd /root/hotspan && ./dev $cmd" || { step "./dev $cmd failed"; exit 1; }
+		if [ "$cmd" = quickstart ]; then
+			grep -q '<canvas' "$tree/root/hotspan/hotspan.html" || { step "quickstart left no flame graph"; exit 1; }
+			cp "$tree/root/hotspan/hotspan.html" "$work/hotspan.html"
+		fi
+	done
+	rm -rf "$tree"
+}
+
+mkdir -p "$work"
+make_base
+if [ $# -gt 0 ]; then
+	run_order asked "$@"
+else
+	run_order forward quickstart test
+	run_order reverse test quickstart
+fi
+step "fresh passed at commit $(git -C "$root" rev-parse --short HEAD)"

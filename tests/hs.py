@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hs - what the end-to-end tests share: run hotspan and workloads, read folded stacks, compare."""
+import collections
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+BUILD = pathlib.Path(os.environ.get("HOTSPAN_BUILD", "build/test")).resolve()
+HOTSPAN = BUILD / "hotspan"
+WORKLOADS = BUILD / "workloads"
+SKIP = 77
+
+
+class Skip(Exception):
+    """The machine lacks something; says what."""
+
+
+def need(program):
+    """The path of a program, or a skip that names it."""
+    path = shutil.which(program)
+    if not path:
+        raise Skip(f"{program} is not installed")
+    return path
+
+
+def workload(name):
+    path = WORKLOADS / f"w_{name}"
+    if not path.exists():
+        raise Skip(f"{path} was not built")
+    return str(path)
+
+
+class Recording:
+    """One run of `hotspan record`, its verdict and its folded stacks."""
+
+    def __init__(self, *args, command=None, folded=True, env=None):
+        self.dir = tempfile.TemporaryDirectory(prefix="hotspan-test-")
+        self.path = pathlib.Path(self.dir.name) / ("out.folded" if folded else "out.pb.gz")
+        argv = [str(HOTSPAN), "record", "--json", "-o", str(self.path), *map(str, args)]
+        if command:
+            argv += ["--", *map(str, command)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+    def wait(self, timeout=300):
+        self.out, self.err = self.process.communicate(timeout=timeout)
+        lines = [l for l in self.out.splitlines() if l.startswith('{"version"')]
+        assert lines, f"no verdict; exit {self.process.returncode}: {self.err}"
+        self.verdict = json.loads(lines[-1])
+        self.command_output = self.out.replace(lines[-1], "")
+        self.stacks = read_folded(self.path) if self.path.suffix == ".folded" else None
+        return self
+
+    def lost(self):
+        """Samples that never arrived for a reason that is ours: not the timer's."""
+        lost = dict(self.verdict["lost"])
+        lost.pop("timer_late")
+        return sum(lost.values()) + self.verdict["sideband_lost"] + self.verdict["stacks"]["unknown_process"]
+
+
+def record(*args, command=None, timeout=300, **kw):
+    return Recording(*args, command=command, **kw).wait(timeout)
+
+
+def read_folded(path):
+    """[(frames root first, count)]; frames[0] is the comm."""
+    stacks = []
+    for line in pathlib.Path(path).read_text(errors="replace").splitlines():
+        frames, _, count = line.rpartition(" ")
+        stacks.append((frames.split(";"), int(count)))
+    return stacks
+
+
+def plain(frame):
+    """A frame's name without its kind's suffix and without parameters."""
+    return re.sub(r"_\[[a-z]+\]$", "", frame)
+
+
+def self_counts(stacks):
+    counts = collections.Counter()
+    for frames, n in stacks:
+        counts[plain(frames[-1])] += n
+    return counts
+
+
+def total_counts(stacks):
+    counts = collections.Counter()
+    for frames, n in stacks:
+        for f in {plain(f) for f in frames[1:]}:
+            counts[f] += n
+    return counts
+
+
+def answers(text):
+    """A workload's own account: "name nanoseconds" lines."""
+    return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) (\d+)$", text, re.M)}
+
+
+def assert_shares(got, want, points):
+    """got, want: {name: amount}; each share of the sum over want's names within so many points."""
+    got_sum, want_sum = sum(got[n] for n in want), sum(want.values())
+    assert got_sum, f"none of {sorted(want)} was sampled; sampled were {dict(got.most_common(5))}"
+    for name, amount in want.items():
+        g, w = 100 * got[name] / got_sum, 100 * amount / want_sum
+        print(f"  {name}: {g:.2f} % sampled, {w:.2f} % by its own clock")
+        assert abs(g - w) <= points, f"{name}: {g:.2f} % sampled, {w:.2f} % true: over {points} points apart"
+
+
+def run_tests(namespace):
+    """Runs every test_* function in order; the exit status is the script's. A skip of all is 77."""
+    tests = [(n, f) for n, f in namespace.items() if n.startswith("test_")]
+    only = sys.argv[1:]
+    failed, skipped, ran = [], [], 0
+    for name, test in tests:
+        if only and name not in only:
+            continue
+        begin = time.time()
+        try:
+            print(f"{name}", flush=True)
+            test()
+            ran += 1
+            print(f"  ok, {time.time() - begin:.1f} s", flush=True)
+        except Skip as s:
+            skipped.append(name)
+            print(f"  SKIP: {s}", flush=True)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+    print(f"{ran} passed, {len(failed)} failed, {len(skipped)} skipped")
+    if failed:
+        sys.exit(1)
+    # A script in which anything was skipped counts as skipped: the allowed-skips list decides.
+    sys.exit(SKIP if skipped else 0)

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""kernels [suite...]: boot Debian kernels under QEMU (no KVM needed), record in each, write bench/kernels.md.
+
+A kernel package is fetched through this host's own apt sources with the suite replaced; hotspan, its
+libraries and a workload go into a busybox initramfs, whose init records and prints the verdict.
+"""
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = pathlib.Path(os.environ.get("HOTSPAN_KERNELS_DIR", "/var/tmp/hotspan-kernels"))
+HOTSPAN = ROOT / "build/release/hotspan"
+SUITES = {"bookworm": "6.1", "trixie": "6.12", "sid": "newest"}
+
+INIT = """#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t tmpfs tmp /tmp
+/bin/busybox mkdir -p /sys/fs/cgroup; /bin/busybox mount -t cgroup2 none /sys/fs/cgroup
+echo "KERNEL $(/bin/busybox uname -r)"
+hotspan record -F 99 --json -o /tmp/x.folded -- /bin/spin 4 > /tmp/out 2>/tmp/err
+echo "STATUS $?"
+/bin/busybox sed 's/^/OUT /' /tmp/out
+/bin/busybox sed 's/^/ERR /' /tmp/err
+/bin/busybox sed 's/^/FOLDED /' /tmp/x.folded
+/bin/busybox poweroff -f
+"""
+
+
+def run(*argv, **kw):
+    return subprocess.run(list(map(str, argv)), check=True, capture_output=True, text=True, **kw).stdout
+
+
+def apt_options(suite):
+    """apt with the sources of this host, the suite replaced, and folders of its own."""
+    d = WORK / "apt" / suite
+    for sub in ("lists/partial", "cache/archives/partial", "parts"):
+        (d / sub).mkdir(parents=True, exist_ok=True)
+    lines = []
+    for f in [pathlib.Path("/etc/apt/sources.list"), *pathlib.Path("/etc/apt/sources.list.d").glob("*")]:
+        if not f.exists():
+            continue
+        text = f.read_text()
+        for m in re.finditer(r"^deb (\[[^\]]*\] )?(\S+) bookworm main", text, re.M):
+            lines.append(f"deb [trusted=yes] {m[2]} {suite} main")
+        if "URIs:" in text:
+            for uri in re.findall(r"^URIs: *(\S+)", text, re.M):
+                if "security" not in uri:
+                    lines.append(f"deb [trusted=yes] {uri} {suite} main")
+    (d / "sources.list").write_text("\n".join(dict.fromkeys(lines)) + "\n")
+    return ["-o", f"Dir::Etc::sourcelist={d}/sources.list", "-o", f"Dir::Etc::sourceparts={d}/parts",
+            "-o", f"Dir::State::lists={d}/lists", "-o", f"Dir::Cache={d}/cache", "-o", "APT::Get::List-Cleanup=0"]
+
+
+def kernel(suite):
+    """The unpacked vmlinuz of a suite's cloud kernel."""
+    d = WORK / "kernel" / suite
+    found = sorted(d.glob("boot/vmlinuz-*"))
+    if found:
+        return found[-1]
+    options = apt_options(suite)
+    run("apt-get", *options, "update")
+    depends = run("apt-cache", *options, "depends", "linux-image-cloud-amd64")
+    package = re.search(r"Depends: (linux-image-\S+)", depends)[1]
+    d.mkdir(parents=True, exist_ok=True)
+    run("apt-get", *options, "download", package, cwd=d)
+    run("dpkg", "-x", next(d.glob("linux-image*.deb")), d)
+    found = sorted(d.glob("boot/vmlinuz-*"))
+    for deb in d.glob("*.deb"):
+        deb.unlink()
+    shutil.rmtree(d / "lib", ignore_errors=True)
+    shutil.rmtree(d / "usr/lib/modules", ignore_errors=True)
+    return found[-1]
+
+
+def libraries(binary):
+    return re.findall(r"(/\S+) \(0x", run("ldd", binary))
+
+
+def initramfs(path):
+    with tempfile.TemporaryDirectory() as d:
+        tree = pathlib.Path(d)
+        for sub in ("bin", "proc", "sys", "tmp", "dev"):
+            (tree / sub).mkdir()
+        shutil.copy("/bin/busybox", tree / "bin/busybox")
+        shutil.copy(HOTSPAN, tree / "bin/hotspan")
+        flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
+        run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
+        for lib in libraries(HOTSPAN):
+            (tree / lib[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(lib, tree / lib[1:])
+        (tree / "init").write_text(INIT)
+        (tree / "init").chmod(0o755)
+        names = "\n".join(str(p.relative_to(tree)) for p in sorted(tree.rglob("*")))
+        cpio = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(), cwd=tree,
+                              capture_output=True, check=True).stdout
+        path.write_bytes(cpio)
+
+
+def boot(vmlinuz, initrd):
+    p = subprocess.run(["qemu-system-x86_64", "-m", "1024", "-smp", "2", "-cpu", "max", "-kernel", str(vmlinuz),
+                        "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1 rdinit=/init",
+                        "-nographic", "-no-reboot", "-accel", "tcg,thread=multi"],
+                       capture_output=True, timeout=900, stdin=subprocess.DEVNULL)
+    return p.stdout.decode(errors="replace").replace("\r", "")
+
+
+def judge(text):
+    """(kernel version, verdict, complaint or None)."""
+    version = re.search(r"^KERNEL (\S+)", text, re.M)
+    if not version:
+        return "?", None, "it did not boot: " + text[-300:]
+    status = re.search(r"^STATUS (\d+)", text, re.M)
+    line = re.search(r'^OUT (\{"version".*\})$', text, re.M)
+    if not status or status[1] != "0" or not line:
+        return version[1], None, "record failed: " + " ".join(re.findall(r"^ERR (.*)", text, re.M))[:300]
+    verdict = json.loads(line[1])
+    counts = {n: 0 for n in ("spin_half", "spin_third", "spin_fifth")}
+    rooted = 0
+    for frames, n in re.findall(r"^FOLDED (.*) (\d+)$", text, re.M):
+        leaf = frames.split(";")[-1]
+        if leaf in counts:
+            counts[leaf] += int(n)
+            rooted += int(n) * ("main" in frames.split(";"))
+    total = sum(counts.values())
+    if total < 100:
+        return version[1], verdict, f"only {total} samples in the workload's functions"
+    half = 100 * counts["spin_half"] / total
+    if abs(half - 50) > 8:
+        return version[1], verdict, f"spin_half has {half:.1f} % of the samples, 50 % is true"
+    if rooted < 0.9 * total:
+        return version[1], verdict, f"only {rooted} of {total} stacks reach main"
+    lost = {k: v for k, v in verdict["lost"].items() if v and k != "timer_late"}
+    return version[1], verdict, f"lost {lost}" if lost else None
+
+
+def main():
+    suites = sys.argv[1:] or list(SUITES)
+    WORK.mkdir(parents=True, exist_ok=True)
+    initrd = WORK / "initrd"
+    initramfs(initrd)
+    commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
+    rows, failed = [], 0
+    for suite in suites:
+        version, verdict, complaint = judge(boot(kernel(suite), initrd))
+        failed += complaint is not None
+        samples = verdict["samples"] if verdict else "-"
+        print(f"-- {suite} {version}: {complaint or 'ok'} ({samples} samples)", flush=True)
+        rows.append(f"| {suite} | {version} | {samples} | {complaint or 'ok'} |")
+    (ROOT / "bench/kernels.md").write_text(
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM and records `spin` in each.\n\n"
+        f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | result |\n|---|---|---|---|\n"
+        + "\n".join(rows) + "\n")
+    sys.exit(bool(failed))
+
+
+main()

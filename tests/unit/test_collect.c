@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "collect/cpus.h"
+#include "collect/timeline.h"
+#include "collect/window.h"
+#include "proc/image.h"
+
+struct seen {
+	char text[4096];
+	uint64_t last_ns;
+};
+
+static int note(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record, size_t len)
+{
+	struct seen *s = ctx;
+
+	assert_true(time_ns >= s->last_ns);
+	s->last_ns = time_ns;
+	snprintf(s->text + strlen(s->text), sizeof(s->text) - strlen(s->text), "%c%.*s ",
+		 source == TIMELINE_SIDEBAND ? 'b' : 's', (int)len, (const char *)record);
+	return 0;
+}
+
+static void records_come_out_by_time_and_events_before_samples(void **state)
+{
+	struct timeline t = { 0 };
+	struct seen s = { 0 };
+
+	timeline_add(&t, TIMELINE_SAMPLE, 30, "c", 1);
+	timeline_add(&t, TIMELINE_SAMPLE, 10, "a", 1);
+	timeline_add(&t, TIMELINE_SAMPLE, 20, "b", 1);
+	timeline_add(&t, TIMELINE_SIDEBAND, 20, "exec", 4);
+	assert_int_equal(timeline_run(&t, 20, note, &s), 0);
+	assert_string_equal(s.text, "sa bexec sb ");
+	timeline_add(&t, TIMELINE_SIDEBAND, 25, "late", 4);
+	assert_int_equal(timeline_run(&t, UINT64_MAX, note, &s), 0);
+	assert_string_equal(s.text, "sa bexec sb blate sc ");
+	assert_int_equal(t.bytes.len, 0);
+	timeline_fini(&t);
+}
+
+static int count_it(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record, size_t len)
+{
+	uint32_t n;
+
+	memcpy(&n, record, sizeof(n));
+	assert_int_equal(n, time_ns);
+	*(uint64_t *)ctx += 1;
+	return 0;
+}
+
+static void nothing_is_lost_over_many_partial_runs(void **state)
+{
+	struct timeline t = { 0 };
+	unsigned int seed = 3;
+	uint64_t n = 0, now = 1000;
+
+	for (int round = 0; round < 200; round++, now += 100) {
+		for (int i = 0; i < 50; i++) {
+			uint32_t time = (uint32_t)(now - 100 + (unsigned int)rand_r(&seed) % 200);
+
+			timeline_add(&t, (enum timeline_source)(i & 1), time, &time, sizeof(time));
+		}
+		assert_int_equal(timeline_run(&t, now - 50, count_it, &n), 0);
+	}
+	assert_int_equal(timeline_run(&t, UINT64_MAX, count_it, &n), 0);
+	assert_int_equal(n, 200 * 50);
+	timeline_fini(&t);
+}
+
+static void equal_stacks_share_a_row_and_labels_keep_rows_apart(void **state)
+{
+	struct images *images;
+	struct window *w;
+	const struct window_frame a[] = { { .offset = 1 }, { .offset = 2 } }, b[] = { { .offset = 2 }, { .offset = 1 } };
+	const struct window_labels one = { .pid = 1, .comm = "one" }, two = { .pid = 2, .comm = "two" };
+
+	assert_int_equal(images_new(&images), 0);
+	assert_int_equal(window_new(images, 1 << 20, &w), 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(window_add(w, a, 2, &one, 1), 0);
+		assert_int_equal(window_add(w, a, 2, &two, 2), 0);
+		assert_int_equal(window_add(w, b, 2, &one, 3), 0);
+		assert_int_equal(window_add(w, a, 1, &one, 4), 0);
+		assert_int_equal(window_add(w, a, 0, &one, 5), 0);
+	}
+	assert_int_equal(w->rows.n, 5);
+	assert_int_equal(w->stacks.n, 4);
+	assert_int_equal(w->frames.n, 2);
+	assert_int_equal(w->samples, 150);
+	assert_int_equal(w->rows.v[2].samples, 30);
+	window_free(w);
+	assert_int_equal(images_live(images), 1);
+	images_free(images);
+}
+
+static void a_full_window_refuses_and_keeps_what_it_has(void **state)
+{
+	struct images *images;
+	struct window *w;
+	uint64_t added = 0;
+	int r = 0;
+
+	assert_int_equal(images_new(&images), 0);
+	assert_int_equal(window_new(images, 64 * 1024, &w), 0);
+	for (uint64_t i = 0; i < 1000000 && r == 0; i++) {
+		struct window_frame f = { .offset = i, .image = IMAGE_ID_NONE };
+
+		r = window_add(w, &f, 1, &(struct window_labels){ 0 }, 1);
+		added += r == 0;
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_true(added > 500);
+	assert_int_equal(w->samples, added);
+	assert_true(window_bytes(w) < 256 * 1024);
+	window_free(w);
+	images_free(images);
+}
+
+static void cpu_lists_parse_as_sysfs_writes_them(void **state)
+{
+	static bool online[CPUS_MAX];
+
+	assert_int_equal(cpus_parse("0-3,8\n", online), 9);
+	assert_true(online[0] && online[3] && !online[4] && online[8]);
+	assert_int_equal(cpus_parse("0", online), 1);
+	assert_int_equal(cpus_parse("", online), -EINVAL);
+	assert_int_equal(cpus_parse("3-1", online), -EINVAL);
+	assert_int_equal(cpus_parse("0-", online), -EINVAL);
+	assert_int_equal(cpus_parse("0-99999", online), -EINVAL);
+	assert_int_equal(cpus_parse("0,x", online), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(records_come_out_by_time_and_events_before_samples),
+		cmocka_unit_test(nothing_is_lost_over_many_partial_runs),
+		cmocka_unit_test(equal_stacks_share_a_row_and_labels_keep_rows_apart),
+		cmocka_unit_test(a_full_window_refuses_and_keeps_what_it_has),
+		cmocka_unit_test(cpu_lists_parse_as_sysfs_writes_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
