@@ -38,6 +38,7 @@ struct collector {
 	bool started;
 	uint64_t complete_ns;  /* every record stamped up to here has been drained */
 	uint64_t cpus_checked_ns;
+	uint64_t idle_ns;      /* of all CPUs, when sampling started */
 	int n_cpus;            /* highest CPU number opened + 1 */
 	bool online[CPUS_MAX];
 };
@@ -183,6 +184,7 @@ int collector_start(struct collector *c, char *err, size_t err_len)
 	}
 	r = new_window(c, &c->window);
 	c->started = true;
+	cpus_idle_ns(&c->idle_ns);
 	if (r >= 0)
 		r = follow_cpus(c);
 	return r < 0 ? explain(r, err, err_len) : 0;
@@ -322,6 +324,26 @@ struct cgroups *collector_cgroups(struct collector *c)
 	return c->cgroups;
 }
 
+/*
+ * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
+ * may have been idle all the same. The kernel's own idle time says how many ticks idling can
+ * explain; only the others were lost.
+ */
+static void settle_late(const struct collector *c, uint64_t counters[EV_COUNT_MAX])
+{
+	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now, idle, others;
+
+	if (!counters[EV_DROP_TIMER_LATE] || cpus_idle_ns(&now) < 0 || now < c->idle_ns)
+		return;
+	idle = (now - c->idle_ns) / period;
+	others = counters[EV_COUNT_IDLE];
+	idle = idle > others ? idle - others : 0;
+	if (idle > counters[EV_DROP_TIMER_LATE])
+		idle = counters[EV_DROP_TIMER_LATE];
+	counters[EV_DROP_TIMER_LATE] -= idle;
+	counters[EV_COUNT_IDLE] += idle;
+}
+
 void collector_stats(struct collector *c, struct collector_stats *ret)
 {
 	uint64_t kernel[EV_COUNT_MAX] = { 0 };
@@ -330,6 +352,7 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 	sampler_counters(c->sampler, kernel);
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
+	settle_late(c, ret->counters);
 	ret->processes = processes_count(c->processes);
 	ret->images = images_live(c->images);
 	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband);

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/units.h"
 
 int cpus_parse(const char *list, bool *online)
 {
@@ -42,4 +45,17 @@ int cpus_online(bool *online)
 		return r;
 	buf_putc(&b, '\0');
 	return buf_error(&b) ? buf_error(&b) : cpus_parse((char *)b.data, online);
+}
+
+int cpus_idle_ns(uint64_t *ret)
+{
+	_cleanup_(fclosep) FILE *f = fopen("/proc/stat", "re");
+	unsigned long long idle, iowait;
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "cpu %*u %*u %*u %llu %llu", &idle, &iowait) != 2)
+		return -EBADMSG;
+	*ret = (idle + iowait) * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	return 0;
 }
