@@ -7,7 +7,9 @@
 #include "base/cleanup.h"
 #include "pprof/encode.h"
 #include "pprof/folded.h"
+#include "pprof/html.h"
 #include "pprof/speedscope.h"
+#include "pprof/svg.h"
 
 /* Level 6: twice as fast as 9 and within 1 % of its size on profiles. */
 enum { GZIP_LEVEL = 6 };
@@ -18,6 +20,9 @@ static int pprof_gzip(const struct profile *p, struct buf *out)
 }
 
 static const struct format formats[] = {
+	{ "html", ".html\0.htm\0", "text/html", html_encode,
+	  "open it in a browser: it needs no network; press ? there for the keys" },
+	{ "svg", ".svg\0", "image/svg+xml", svg_encode, "open it in a browser or an image viewer" },
 	{ "pprof", ".pb.gz\0.pprof\0", "application/vnd.google.protobuf+gzip", pprof_gzip,
 	  "look at it with: go tool pprof -http=: FILE" },
 	{ "pprof-raw", ".pb\0", "application/vnd.google.protobuf", pprof_encode,

@@ -103,7 +103,6 @@ endfunction()
 # linked into TARGET and declared by the header that uses it. The path in .incbin makes it a
 # one-line assembler file; OBJECT_DEPENDS rebuilds it when FILE changes.
 function(embed target symbol file)
-	enable_language(ASM)
 	set(s ${CMAKE_BINARY_DIR}/gen/embed/${symbol}.S)
 	file(CONFIGURE OUTPUT ${s} CONTENT
 ".section .rodata

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pprof/calltree.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "pprof/profile.h"
+
+struct builder {
+	const struct profile *p;
+	struct calltree *t;
+	struct buf text;
+	vec(uint32_t) first_of; /* by location: where its frames start in frame_of */
+	vec(uint32_t) frame_of; /* by line: frame, innermost first */
+	struct htab frame_index, node_index, row_index;
+	vec(uint32_t) process_of; /* by string id of the process's name: index in processes + 1 */
+};
+
+static bool same_frame(const void *ctx, uint32_t id)
+{
+	const struct {
+		const struct calltree *t;
+		const struct calltree_frame *f;
+	} *q = ctx;
+	const struct calltree_frame *f = &q->t->frames.v[id];
+
+	return f->name == q->f->name && f->image == q->f->image && f->kind == q->f->kind;
+}
+
+static int intern_frame(struct builder *b, const struct calltree_frame *f, uint32_t *ret)
+{
+	const struct {
+		const struct calltree *t;
+		const struct calltree_frame *f;
+	} q = { b->t, f };
+	uint64_t hash = hash_u64(f->name | (uint64_t)f->image << 32) + f->kind;
+	struct calltree_frame *slot;
+
+	*ret = htab_find(&b->frame_index, hash, same_frame, &q);
+	if (*ret != HTAB_NONE)
+		return 0;
+	slot = vec_push(&b->t->frames);
+	if (!slot)
+		return -ENOMEM;
+	*slot = *f;
+	*ret = b->t->frames.n - 1;
+	return htab_insert(&b->frame_index, hash, *ret);
+}
+
+static int frame_of_line(struct builder *b, uint32_t location, uint32_t line, uint32_t *ret)
+{
+	const struct profile *p = b->p;
+	const struct profile_location *l = &p->locations.v[location];
+	struct calltree_frame f = { .kind = line + 1 < l->n_lines ? CALLTREE_INLINED : l->kind };
+
+	buf_reset(&b->text);
+	profile_location_name(p, location, line, &b->text);
+	f.name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
+	if (l->mapping < p->mappings.n)
+		f.image = strpool_add(&b->t->strings, profile_str(p, p->mappings.v[l->mapping].file));
+	if (line < l->n_lines) {
+		const struct profile_line *n = &p->lines.v[l->first_line + line];
+
+		f.file = strpool_add(&b->t->strings, profile_str(p, p->functions.v[n->function].file));
+		f.line = (uint32_t)p->functions.v[n->function].start_line;
+	}
+	return intern_frame(b, &f, ret);
+}
+
+static int name_locations(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->p->locations.n; i++) {
+		uint32_t lines = b->p->locations.v[i].n_lines, *first = vec_push(&b->first_of);
+
+		if (!first)
+			return -ENOMEM;
+		*first = b->frame_of.n;
+		for (uint32_t k = 0; k < (lines ? lines : 1); k++) {
+			uint32_t *slot = vec_push(&b->frame_of);
+
+			if (!slot || frame_of_line(b, i, k, slot) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+struct node_query {
+	const struct calltree *t;
+	uint32_t parent, frame;
+};
+
+static bool same_node(const void *ctx, uint32_t id)
+{
+	const struct node_query *q = ctx;
+
+	return q->t->nodes.v[id].parent == q->parent && q->t->nodes.v[id].frame == q->frame;
+}
+
+static int child(struct builder *b, uint32_t parent, uint32_t frame, uint32_t *ret)
+{
+	struct node_query q = { b->t, parent, frame };
+	uint64_t hash = hash_u64(parent | (uint64_t)frame << 32);
+	struct calltree_node *n;
+
+	*ret = htab_find(&b->node_index, hash, same_node, &q);
+	if (*ret != HTAB_NONE)
+		return 0;
+	n = vec_push(&b->t->nodes);
+	if (!n)
+		return -ENOMEM;
+	n->parent = parent;
+	n->frame = frame;
+	*ret = b->t->nodes.n - 1;
+	return htab_insert(&b->node_index, hash, *ret);
+}
+
+/* From the root to the leaf; of each location the physical function first, then what it inlined. */
+static int find_leaf(struct builder *b, const struct profile_sample *s, uint32_t *ret)
+{
+	uint32_t node = 0;
+
+	for (uint32_t i = s->n_frames; i-- > 0;) {
+		uint32_t location = b->p->frames.v[s->first_frame + i];
+		uint32_t n = b->p->locations.v[location].n_lines;
+
+		for (uint32_t line = n ? n : 1; line-- > 0;)
+			if (child(b, node, b->frame_of.v[b->first_of.v[location] + line], &node) < 0)
+				return -ENOMEM;
+	}
+	*ret = node;
+	return 0;
+}
+
+static int process_of(struct builder *b, const struct profile_sample *s, uint32_t *ret)
+{
+	const struct profile_label *comm = profile_sample_label(b->p, s, "comm");
+	const struct profile_label *pid = profile_sample_label(b->p, s, "pid");
+	uint32_t name, *slot;
+
+	buf_reset(&b->text);
+	if (comm && comm->str)
+		buf_puts(&b->text, profile_str(b->p, comm->str));
+	if (pid && pid->str)
+		buf_printf(&b->text, " (%s)", profile_str(b->p, pid->str));
+	else if (pid)
+		buf_printf(&b->text, " (%lld)", (long long)pid->num);
+	name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
+	while (b->process_of.n <= name)
+		if (!vec_push(&b->process_of))
+			return -ENOMEM;
+	if (!b->process_of.v[name]) {
+		slot = vec_push(&b->t->processes);
+		if (!slot)
+			return -ENOMEM;
+		*slot = name;
+		b->process_of.v[name] = b->t->processes.n;
+	}
+	*ret = b->process_of.v[name] - 1;
+	return 0;
+}
+
+struct row_query {
+	const struct calltree *t;
+	uint32_t node, process;
+};
+
+static bool same_row(const void *ctx, uint32_t id)
+{
+	const struct row_query *q = ctx;
+
+	return q->t->rows.v[id].node == q->node && q->t->rows.v[id].process == q->process;
+}
+
+static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t value, int64_t samples)
+{
+	struct row_query q = { b->t, node, process };
+	uint64_t hash = hash_u64(node | (uint64_t)process << 32);
+	uint32_t id = htab_find(&b->row_index, hash, same_row, &q);
+	struct calltree_row *row;
+
+	if (id == HTAB_NONE) {
+		row = vec_push(&b->t->rows);
+		if (!row || htab_insert(&b->row_index, hash, b->t->rows.n - 1) < 0)
+			return -ENOMEM;
+		*row = (struct calltree_row){ .node = node, .process = process };
+		id = b->t->rows.n - 1;
+	}
+	b->t->rows.v[id].value += value;
+	b->t->rows.v[id].samples += samples;
+	b->t->nodes.v[node].self += value;
+	return 0;
+}
+
+static int add_samples(struct builder *b)
+{
+	uint32_t type = profile_default_type(b->p), n_types = b->p->types.n, node, process;
+
+	for (uint32_t i = 0; i < b->p->samples.n && n_types; i++) {
+		const struct profile_sample *s = &b->p->samples.v[i];
+		const int64_t *values = b->p->values.v + (size_t)i * n_types;
+
+		if (find_leaf(b, s, &node) < 0 || process_of(b, s, &process) < 0 ||
+		    add_row(b, node, process, values[type], values[0]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Children come after their parents: one pass from the back sums the totals. */
+static void sum_totals(struct calltree *t)
+{
+	for (uint32_t i = t->nodes.n; i-- > 0;) {
+		t->nodes.v[i].total += t->nodes.v[i].self;
+		if (i)
+			t->nodes.v[t->nodes.v[i].parent].total += t->nodes.v[i].total;
+	}
+}
+
+static void builder_fini(struct builder *b)
+{
+	buf_fini(&b->text);
+	vec_fini(&b->first_of);
+	vec_fini(&b->frame_of);
+	vec_fini(&b->process_of);
+	htab_fini(&b->frame_index);
+	htab_fini(&b->node_index);
+	htab_fini(&b->row_index);
+}
+
+int calltree_build(const struct profile *p, struct calltree *ret)
+{
+	_cleanup_(builder_fini) struct builder b = { .p = p, .t = ret };
+	struct calltree_node *root;
+	int r = profile_error(p);
+
+	*ret = (struct calltree){ 0 };
+	root = vec_push(&ret->nodes);
+	if (r >= 0 && root) {
+		root->parent = root->frame = UINT32_MAX; /* no child can look like it */
+		r = name_locations(&b);
+	}
+	if (r >= 0)
+		r = root ? add_samples(&b) : -ENOMEM;
+	if (r >= 0 && (strpool_error(&ret->strings) || buf_error(&b.text)))
+		r = -ENOMEM;
+	if (r < 0) {
+		calltree_fini(ret);
+		return r;
+	}
+	sum_totals(ret);
+	return 0;
+}
+
+void calltree_fini(struct calltree *t)
+{
+	strpool_fini(&t->strings);
+	vec_fini(&t->frames);
+	vec_fini(&t->nodes);
+	vec_fini(&t->rows);
+	vec_fini(&t->processes);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * calltree - a profile's stacks merged from the root: what every flame graph draws.
+ *
+ *	node 0 is the root; a node's parent has a smaller index than the node.
+ *
+ * Inlined calls are nodes of their own. Nodes are merged over all processes; rows keep what each
+ * process spent where its stacks end, so that a viewer can take one process, or keep them apart.
+ * A frame is a function: (name, image, kind), whatever the address.
+ * Memory: owns all of it; strings belong to the profile or to the pool here.
+ */
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/strpool.h"
+#include "base/vec.h"
+
+struct profile;
+
+/* enum frame_kind, and one that only a tree has. */
+enum { CALLTREE_INLINED = 5 };
+
+struct calltree_frame {
+	uint32_t name, image, file; /* in strings */
+	uint32_t line;
+	uint8_t kind;
+};
+
+struct calltree_node {
+	uint32_t parent, frame;
+	int64_t self, total; /* in the profile's default value */
+};
+
+struct calltree_row {
+	uint32_t node, process;
+	int64_t value, samples; /* default value; first value */
+};
+
+struct calltree {
+	struct strpool strings;
+	vec(struct calltree_frame) frames;
+	vec(struct calltree_node) nodes;
+	vec(struct calltree_row) rows;
+	vec(uint32_t) processes; /* names "comm (pid)" in strings; [0] is "" for samples without a label */
+};
+
+/* 0 or -ENOMEM. */
+int calltree_build(const struct profile *p, struct calltree *ret);
+void calltree_fini(struct calltree *t);
