@@ -264,7 +264,10 @@ class FlameView {
 			const n = todo.pop();
 			this.box(n, (tree.x[n] - x0) * scale, tree.total[n] * scale, 1);
 			for (let k = tree.first[n]; k < tree.first[n + 1]; k++) {
-				if (tree.total[tree.kids[k]] * scale < MIN_PX) break; // children are sorted by size
+				if (tree.total[tree.kids[k]] * scale < MIN_PX) { // children are sorted by size: the rest is smaller
+					this.dust(tree.kids[k], tree.kids[tree.first[n + 1] - 1], x0, scale);
+					break;
+				}
 				todo.push(tree.kids[k]);
 			}
 		}
@@ -288,6 +291,14 @@ class FlameView {
 			ctx.fillStyle = this.ink;
 			ctx.fillText(name.length > fits ? name.slice(0, fits - 1) + '…' : name, x + 4, y + ROW / 2);
 		}
+		ctx.globalAlpha = 1;
+	}
+	// Children too narrow to draw leave a shade, so that nobody takes them for idle.
+	dust(from, to, x0, scale) {
+		const { tree, ctx } = this, x = (tree.x[from] - x0) * scale, y = this.y(tree.depth[from]);
+		ctx.globalAlpha = .35;
+		ctx.fillStyle = colour(-1);
+		ctx.fillRect(x, y, (tree.x[to] + tree.total[to] - x0) * scale - x, ROW - 1);
 		ctx.globalAlpha = 1;
 	}
 	at(e) {
@@ -725,7 +736,6 @@ showFacts();
 drawHead();
 restoreState();
 if (!rowCount) $('status').textContent = 'No samples: nothing ran, or nothing matched the filters.';
-main.scroller.focus();
 let readyMs = 0;
 requestAnimationFrame(() => setTimeout(() => { readyMs = performance.now(); }));
 
@@ -737,6 +747,7 @@ window.hotspan = {
 	zoomTo: n => { const t = performance.now(); main.zoomTo(n); return performance.now() - t; },
 	search: q => { $('search').value = q; return search(q); },
 	sandwich: name => { const r = rows.find(x => x.name === name); return r ? sandwich(r.fn) : null; },
+	largestChild: n => main.tree.first[n] < main.tree.first[n + 1] ? main.tree.kids[main.tree.first[n]] : -1,
 	functions: () => rows.map(r => [r.name, r.self, r.total]),
 	node: name => { let best = -1; for (let i = 1; i < main.tree.n; i++) if (frameName(main.tree.frame[i]) === name && (best < 0 || main.tree.total[i] > main.tree.total[best])) best = i; return best; },
 	box: n => { const t = main.tree, r = main.canvas.getBoundingClientRect(), s = main.width / t.total[main.zoom];

@@ -10,7 +10,7 @@ build = pathlib.Path(os.environ["HOTSPAN_BUILD"])
 root = pathlib.Path(__file__).resolve().parents[2]
 ROOTS = (root, root / "profiler")
 # Headers shared with the BPF side and generated ones: no module owns what the build generates.
-GENERATED = re.compile(r"^(version\.h|bpf/.*\.skel\.h|.*\.pb-c\.h)$")
+GENERATED = re.compile(r"^(version\.h|bpf/.*\.skel\.h|pprof/.*\.pb-c\.h)$")
 
 modules, owner = {}, {}
 for row in (build / "modules.tsv").read_text().splitlines():

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The flame graph page in a real browser: what it shows equals what Python computes from the folded stacks."""
+import collections
+import pathlib
+import subprocess
+import tempfile
+
+from hs import *  # noqa: F403
+from webdriver import Browser
+
+need("chromium"), need("chromedriver")
+SHOTS = BUILD / "screenshots"
+PERIOD = 10101010
+FIXTURE = ["4600", "24", "600", "40"]
+tmp = tempfile.TemporaryDirectory(prefix="hotspan-page-")
+
+
+def fixture(kind, *args):
+    path = pathlib.Path(tmp.name) / f"{'-'.join(args)}.{kind}"
+    if not path.exists():
+        path.write_bytes(subprocess.run([BUILD / "tests/e2e/flamegraph_fixture", kind, *args], capture_output=True, check=True).stdout)
+    return path
+
+
+def stacks():
+    return [([plain(f) for f in frames[1:]], n) for frames, n in read_folded_full(fixture("folded", *FIXTURE))]
+
+
+def read_folded_full(path):
+    for line in path.read_text().splitlines():
+        frames, _, count = line.rpartition(" ")
+        yield frames.split(";"), int(count)
+
+
+def plain(frame):  # parameters stay: the page shows them too
+    return re.sub(r"_\[[a-z]\]$", "", frame)
+
+
+browser = None
+
+
+def page(path=None, hash=""):
+    global browser
+    if browser is None:
+        browser = Browser()
+    browser.open("about:blank")
+    browser.open(f"file://{path or fixture('html', *FIXTURE)}{hash}")
+    browser.wait("return window.hotspan && hotspan.stats().readyMs > 0")
+    return browser
+
+
+def stats():
+    return browser.js("return hotspan.stats()")
+
+
+def near(a, b, what):
+    assert abs(a - b) <= 1e-6 * max(abs(a), abs(b), 1), f"{what}: the page says {a}, Python {b}"
+
+
+def test_50k_nodes_load_zoom_and_search_within_the_bars():
+    loads = []
+    for _ in range(3):
+        page()
+        loads.append(stats()["readyMs"])
+    s = stats()
+    zooms, searches = [], []
+    for _ in range(3):
+        zooms.append(browser.js("return hotspan.zoomTo(hotspan.node('ns::function_31(int, char const*)'))"))
+        browser.js("hotspan.zoomTo(0)")
+        searches.append(browser.js("return hotspan.search('function_1').ms"))
+        browser.js("hotspan.search('')")
+    print(f"  {s['nodes']} nodes: load {min(loads):.0f} ms, zoom {min(zooms):.1f} ms, search {min(searches):.1f} ms")
+    assert s["nodes"] >= 50000
+    assert min(loads) < 1000 and min(zooms) < 100 and min(searches) < 100
+
+
+def test_totals_and_selfs_are_those_of_the_stacks():
+    page()
+    want = sum(n for _, n in stacks())
+    assert stats()["samples"] == want
+    near(stats()["value"], want * PERIOD, "all")
+    self_, total = collections.Counter(), collections.Counter()
+    for frames, n in stacks():
+        self_[frames[-1]] += n
+        for f in set(frames):
+            total[f] += n
+    rows = browser.js("return hotspan.functions()")
+    by_name = collections.defaultdict(lambda: [0, 0])
+    assert len(rows) > 100
+    for name, s, t in rows:
+        by_name[name][0] += s
+        by_name[name][1] += t
+    for name in list(total)[:200]:
+        near(by_name[name][0], self_[name] * PERIOD, f"self of {name}")
+        # A function inlined in one image and not in another is two rows there: never less than Python's.
+        assert by_name[name][1] >= total[name] * PERIOD - 1, name
+
+
+def test_matched_share_counts_nested_matches_once():
+    page()
+    for query, test in (("function_10", lambda f: "function_10" in f), ("/function_[23]\\(/", lambda f: re.search(r"function_[23]\(", f)),
+                        ("FUNCTION_59", lambda f: "function_59" in f), ("nothing_like_it", lambda f: False)):
+        got = browser.js("return hotspan.search(arguments[0])", query)
+        want = sum(n for frames, n in stacks() if any(test(f) for f in frames))
+        near(got["value"], want * PERIOD, query)
+        print(f"  {query}: {100 * got['share']:.2f} %")
+
+
+def test_clicks_zoom_back_and_reset():
+    page()
+    node = browser.js("return hotspan.node('ns::function_31(int, char const*)')")
+    box = browser.js("return hotspan.box(arguments[0])", node)
+    browser.mouse(box["x"], box["y"], click=True)
+    s = stats()
+    assert s["zoom"] == node and s["zoomName"].startswith("ns::function_31("), s
+    child = browser.js("return hotspan.largestChild(arguments[0])", node)
+    child_box = browser.js("return hotspan.box(arguments[0])", child)
+    browser.mouse(child_box["x"], child_box["y"], click=True)
+    assert stats()["zoom"] == child
+    browser.press("#back-button")
+    assert stats()["zoom"] == node
+    browser.key("Backspace")
+    assert stats()["zoom"] == 0
+    browser.mouse(box["x"], box["y"], click=True)
+    browser.press("#reset-button")
+    assert stats()["zoom"] == 0
+
+
+def test_hover_shows_a_tooltip_with_shares_and_seconds():
+    page()
+    box = browser.js("return hotspan.box(hotspan.node('ns::function_31(int, char const*)'))")
+    browser.mouse(box["x"], box["y"])
+    tip = browser.wait("const t = document.getElementById('tip'); return !t.hidden && t.innerText")
+    assert "ns::function_31" in tip and "total" in tip and "self" in tip and "%" in tip and " s" in tip, tip
+
+
+def test_keys():
+    page()
+    browser.key("Down", "Down", "Enter")
+    assert stats()["zoom"] > 0
+    browser.key("Escape")
+    assert stats()["zoom"] == 0
+    browser.key("p")
+    assert stats()["split"] and browser.js("return hotspan.node('even (100)')") > 0
+    browser.key("t")
+    assert stats()["view"] == "table"
+    browser.key("f", "?")
+    assert browser.js("return !document.getElementById('overlay').hidden")
+    browser.key("Escape")
+    browser.key("/", "f", "u", "n")
+    assert browser.js("return document.activeElement.id + document.getElementById('search').value") == "searchfun"
+
+
+def test_processes_apart_add_up_to_the_whole():
+    page()
+    merged = stats()["value"]
+    browser.key("p")
+    parts = browser.js("let s = 0; for (const o of document.getElementById('process-select').options) s++; return s")
+    assert parts == 41, parts
+    near(browser.js("const s = hotspan.stats(); return s.value"), merged, "split")
+    assert stats()["zoomShare"] == 1
+
+
+def test_sandwich_totals():
+    page()
+    name = "ns::function_40(int, char const*)"
+    # The page's function is (name, image); the fixture gives each function one image of its own except where inlined.
+    got = browser.js("return hotspan.sandwich(arguments[0])", name)
+    row = next(r for r in browser.js("return hotspan.functions()") if r[0] == name)
+    near(got["total"], row[2], "callees' total")
+    near(got["callers"], row[2], "callers' total")
+    near(got["self"], row[1], "self")
+    browser.screenshot(SHOTS / "sandwich.png")
+
+
+def test_the_address_restores_the_view():
+    page(hash="#z=5&q=function_1&p=0")
+    s = stats()
+    assert s["zoom"] == 5 and browser.js("return document.getElementById('search').value") == "function_1"
+
+
+def test_hostile_names_stay_text():
+    page(fixture("html", "200", "8", "40", "3", "hostile"))
+    names = [r[0] for r in browser.js("return hotspan.functions()")]
+    assert "</script><script>alert(1)</script>" in names
+    assert any("\ufffd" in n for n in names), "bytes that are no UTF-8 become U+FFFD"
+    browser.key("t")
+
+
+def test_no_errors_and_no_network():
+    page()
+    errors = [e for e in browser.log("browser") if e["level"] in ("SEVERE", "WARNING")]
+    assert not errors, errors
+    urls = set()
+    for entry in browser.log("performance"):
+        m = json.loads(entry["message"])["message"]
+        if m["method"] == "Network.requestWillBeSent":
+            urls.add(m["params"]["request"]["url"])
+    assert any(u.startswith("file://") for u in urls), "the log of requests is empty"
+    # chrome:// is the browser's own start page.
+    assert all(u.startswith(("file://", "data:", "about:", "chrome://")) for u in urls), urls
+
+
+def test_screenshots_light_and_dark():
+    with tempfile.TemporaryDirectory() as d:
+        out = pathlib.Path(d) / "x.html"
+        src = pathlib.Path(d) / "x.cc"
+        src.write_text("#include <regex>\nint main(){return std::regex_match(\"xx\",std::regex(\"x+\"));}\n")
+        subprocess.run([HOTSPAN, "record", "-F", "999", "-o", out, "--", "sh", "-c",
+                        f"g++ -O2 -c {src} -o /dev/null; {workload('recurse')} 30 1; {workload('spin')} 1; {workload('threads')} 1"],
+                       check=True, capture_output=True)
+        for theme in ("light", "dark"):
+            page(out)
+            if stats()["view"] and browser.js("return document.documentElement.dataset.theme") != theme:
+                browser.key("d")
+            browser.screenshot(SHOTS / f"{theme}.png")
+            browser.key("p")
+            browser.js("hotspan.search('spin')")
+            browser.screenshot(SHOTS / f"{theme}-split-search.png")
+            browser.key("t")
+            browser.screenshot(SHOTS / f"{theme}-table.png")
+    for shot in SHOTS.glob("*.png"):
+        assert shot.stat().st_size > 20000, f"{shot} is blank"
+
+
+try:
+    if __name__ == "__main__":
+        run_tests(globals())
+finally:
+    if browser:
+        browser.close()
