@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""pprof files against readers we did not write. `go`: google/pprof; `outside`: protoc and Python's parsers."""
+import gzip
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import xml.etree.ElementTree
+
+from hs import *  # noqa: F403
+
+HERE = pathlib.Path(__file__).resolve().parent
+DUMP = BUILD / "tests/unit/pprof_dump"
+GOLDEN = HERE.parent / "golden"
+tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-pprof-"))
+
+
+def fixture(kind, stacks=300, depth=20, *more):
+    path = tmp / f"{kind}-{stacks}-{depth}{''.join(more)}.{'pb.gz' if kind == 'gzip' else kind}"
+    path.write_bytes(subprocess.run([DUMP, "--fixture", kind, str(stacks), str(depth), *more], capture_output=True, check=True).stdout)
+    return path
+
+
+def ours(path):
+    return subprocess.run([DUMP, path], capture_output=True, check=True).stdout.decode(errors="replace").splitlines()
+
+
+def goprof():
+    go = need("go")
+    version = re.search(r"go1\.(\d+)", subprocess.run([go, "version"], capture_output=True, text=True).stdout)
+    if int(version[1]) < 22:
+        raise Skip(f"Go 1.{version[1]} is too old for github.com/google/pprof")
+    out = tmp / "goprof"
+    if not out.exists():
+        env = dict(os.environ, GOFLAGS="-mod=mod", GOTOOLCHAIN="local")
+        src = tmp / "src"
+        src.mkdir()
+        for f in (HERE / "goprof").iterdir():
+            (src / f.name).write_bytes(f.read_bytes())
+        p = subprocess.run([go, "build", "-o", out, "."], cwd=src, capture_output=True, text=True, env=env)
+        if p.returncode:
+            raise Skip("github.com/google/pprof cannot be built here: " + p.stderr.strip().splitlines()[-1])
+    return out
+
+
+def theirs(*args):
+    p = subprocess.run([goprof(), *map(str, args)], capture_output=True)
+    assert p.returncode == 0, p.stderr.decode()
+    return p.stdout.decode(errors="replace").splitlines()
+
+
+def same(a, b):
+    assert len(a) == len(b), f"{len(a)} lines of ours, {len(b)} of Go's"
+    for n, (x, y) in enumerate(zip(a, b)):
+        assert x == y, f"line {n + 1}\nours: {x[:600]}\nGo's: {y[:600]}"
+    return len(a)
+
+
+def go_reads_what_we_write():
+    for args in (("gzip",), ("raw",), ("gzip", 1, 1), ("gzip", 2000, 60), ("gzip", 50, 8, "hostile")):
+        path = fixture(*args)
+        print(f"  {path.name}: {same(ours(path), theirs(path))} lines equal")
+
+
+def go_reads_a_recording():
+    path = tmp / "real.pb.gz"
+    subprocess.run([HOTSPAN, "record", "-F", "999", "-a", "--by", "thread", "-o", path, "--", "sh", "-c",
+                    "for i in 1 2 3; do python3 -c 'sum(range(3000000))'; done"], capture_output=True, check=True)
+    lines = ours(path)
+    same(lines, theirs(path))
+    for line in lines:
+        m = re.match(r"mapping (\S+)-(\S+) (\S+) (\S+) (\S*) (\S+)", line)
+        if m:
+            assert int(m[1], 16) < int(m[2], 16), line
+    flagged = {l.split()[3] for l in lines if l.startswith("mapping") and l.split(" ")[5] == "true"}
+    for line in lines:
+        for file, rest in re.findall(r" \[(\S*) 0x[0-9a-f]+ \w+((?: \(.*?\))*)\]", line):
+            assert rest or file not in flagged or file == "", f"{file} says has_functions, a frame of it has no name"
+
+
+def go_merges_two_of_ours():
+    a, b = fixture("gzip", 300), fixture("gzip", 200)
+    merged = theirs("-merge", a, b)
+    total = sum(int(re.match(r"sample \[(\d+)", l)[1]) for f in (a, b) for l in ours(f) if l.startswith("sample"))
+    assert sum(int(re.match(r"sample \[(\d+)", l)[1]) for l in merged if l.startswith("sample")) == total
+
+
+def we_read_what_gos_runtime_writes():
+    for path in sorted(GOLDEN.glob("*.pb.gz")):
+        print(f"  {path.name}: {same(ours(path), theirs(path))} lines equal")
+    assert list(GOLDEN.glob("*.pb.gz"))
+
+
+def go_tool_pprof_is_content():
+    path = fixture("gzip")
+    for flag in ("-raw", "-top", "-traces", "-tags", "-comments"):
+        p = subprocess.run([need("go"), "tool", "pprof", flag, path], capture_output=True, text=True)
+        assert p.returncode == 0 and p.stdout, (flag, p.stderr)
+    top = subprocess.run(["go", "tool", "pprof", "-top", path], capture_output=True, text=True).stdout
+    assert "Type: cpu" in top, top[:300]
+
+
+def protoc_decodes_what_we_write():
+    text = subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
+                          input=gzip.decompress(fixture("gzip").read_bytes()), capture_output=True, check=True).stdout.decode()
+    assert not re.search(r"^\d+:", text, re.M), "fields the schema does not know"
+    samples = re.findall(r"^sample \{(.*?)^\}", text, re.M | re.S)
+    assert len(samples) == 300
+    assert all(len(re.findall("value:", s)) == 2 and len(re.findall("location_id:", s)) == 20 for s in samples)
+    assert text.index("string_table: \"\"") == text.index("string_table:")
+    same_as_ours = [l for l in ours(fixture("gzip")) if l.startswith("sample")]
+    for mine, s in zip(same_as_ours, samples):
+        assert re.match(r"sample \[(\d+) (\d+)\]", mine).groups() == tuple(re.findall(r"value: (\d+)", s))
+
+
+def python_reads_gos_runtime_profile_as_we_do():
+    text = subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
+                          input=gzip.decompress((GOLDEN / "go-cpu.pb.gz").read_bytes()), capture_output=True, check=True).stdout.decode()
+    lines = ours(GOLDEN / "go-cpu.pb.gz")
+    strings = [s for s in re.findall(r'^string_table: "(.*)"$', text, re.M)]
+    assert "main.spinHalf" in strings and any("main.spinHalf" in l for l in lines)
+    want = sum(int(re.findall(r"value: (\d+)", s)[0]) for s in re.findall(r"^sample \{(.*?)^\}", text, re.M | re.S))
+    assert want == sum(int(re.match(r"sample \[(\d+)", l)[1]) for l in lines if l.startswith("sample"))
+
+
+def speedscope_holds_its_schema():
+    for args in ((300, 20), (50, 8, "hostile")):
+        doc = json.loads(fixture("speedscope", *args).read_text())
+        assert doc["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+        frames = doc["shared"]["frames"]
+        assert all(isinstance(f["name"], str) for f in frames) and len(doc["profiles"]) == 5
+        for p in doc["profiles"]:
+            assert p["type"] == "sampled" and p["unit"] == "nanoseconds" and p["startValue"] == 0
+            assert len(p["samples"]) == len(p["weights"]) and p["endValue"] == sum(p["weights"])
+            assert all(0 <= i < len(frames) for s in p["samples"] for i in s)
+
+
+def svg_is_xml_whatever_the_names():
+    for args in ((300, 20), (200, 8, "hostile"), (0, 0)):
+        root = xml.etree.ElementTree.parse(fixture("svg", *args)).getroot()
+        assert root.tag.endswith("svg")
+        rects = root.findall(".//{http://www.w3.org/2000/svg}rect")
+        assert len(rects) > 10 or args == (0, 0)
+
+
+def html_data_is_json_whatever_the_names():
+    for args in ((300, 20), (200, 8, "hostile"), (0, 0)):
+        page = fixture("html", *args).read_bytes().decode()
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, re.S)
+        assert len(scripts) == 2, "a name opened or closed a script"
+        doc = json.loads(scripts[0])
+        n = len(doc["nodes"]["parent"])
+        assert all(p < i for i, p in enumerate(doc["nodes"]["parent"])) and len(doc["nodes"]["frame"]) == n
+        assert len(doc["rows"]) % 4 == 0 and all(r < n for r in doc["rows"][0::4])
+
+
+which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content],
+         "outside": [protoc_decodes_what_we_write, python_reads_gos_runtime_profile_as_we_do, speedscope_holds_its_schema,
+                     svg_is_xml_whatever_the_names, html_data_is_json_whatever_the_names]}
+tests = {f"test_{f.__name__}": f for f in which[sys.argv.pop(1)]}
+run_tests(tests)

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "base/wire.h"
+#include "pprof/calltree.h"
+#include "pprof/decode.h"
+#include "pprof/encode.h"
+#include "pprof/folded.h"
+#include "pprof/format.h"
+#include "pprof/profile.h"
+#include "pprof/top.h"
+#include "unit/fixture_profile.h"
+
+static char err[256];
+
+static const struct fixture small = { .stacks = 20, .depth = 6, .functions = 12, .processes = 2, .inlined_every = 3 };
+
+static void encoding_what_was_decoded_gives_the_same_bytes(void **state)
+{
+	const struct fixture fixtures[] = {
+		small, { .stacks = 500, .depth = 40, .functions = 300, .processes = 9, .inlined_every = 4 },
+		{ .stacks = 40, .depth = 9, .functions = 30, .processes = 3, .hostile = 1 },
+		{ .stacks = 0, .depth = 1, .functions = 1, .processes = 1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixtures); i++) {
+		_cleanup_(profile_freep) struct profile *p = fixture_profile(&fixtures[i]), *q = NULL;
+		_cleanup_(buf_fini) struct buf a = BUF_INIT, b = BUF_INIT;
+
+		assert_int_equal(pprof_encode_gzip(p, 6, &a), 0);
+		assert_int_equal(pprof_decode(a.data, a.len, &q, err, sizeof(err)), 0);
+		buf_reset(&a);
+		assert_int_equal(pprof_encode(p, &a), 0);
+		assert_int_equal(pprof_encode(q, &b), 0);
+		assert_int_equal(a.len, b.len);
+		assert_memory_equal(a.data, b.data, a.len);
+	}
+}
+
+/* A cut file must say so, or be a whole shorter profile by chance; it never crashes. */
+static void every_prefix_is_refused_or_valid(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = fixture_profile(&small);
+
+	for (int gzip = 0; gzip < 2; gzip++) {
+		_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+		assert_int_equal(gzip ? pprof_encode_gzip(p, 6, &b) : pprof_encode(p, &b), 0);
+		for (size_t len = 0; len < b.len; len++) {
+			_cleanup_(profile_freep) struct profile *q = NULL;
+			int r = pprof_decode(b.data, len, &q, err, sizeof(err));
+
+			assert_true(r == 0 ? q != NULL && !gzip : r == -EBADMSG && err[0]);
+		}
+	}
+}
+
+static void put_type(struct buf *b, uint32_t type, uint32_t unit)
+{
+	size_t mark = wire_begin(b, 1);
+
+	wire_uint(b, 1, type);
+	wire_uint(b, 2, unit);
+	wire_end(b, mark);
+}
+
+static void put_strings(struct buf *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		wire_bytes(b, 6, "x", i ? 1 : 0);
+}
+
+static void put_id(struct buf *b, uint32_t field, uint64_t id)
+{
+	size_t mark = wire_begin(b, field);
+
+	wire_uint(b, 1, id);
+	wire_end(b, mark);
+}
+
+static void put_sample(struct buf *b, uint64_t location, int values)
+{
+	size_t mark = wire_begin(b, 2);
+
+	wire_uint(b, 1, location);
+	for (int i = 0; i < values; i++)
+		wire_uint(b, 2, 7);
+	wire_end(b, mark);
+}
+
+static void expect(struct buf *b, const char *why)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+
+	assert_int_equal(pprof_decode(b->data, b->len, &p, err, sizeof(err)), -EBADMSG);
+	if (!strstr(err, why))
+		fail_msg("\"%s\" does not say \"%s\"", err, why);
+	buf_reset(b);
+}
+
+/* Each rule of google/pprof's CheckValid, broken once. */
+static void each_broken_rule_is_named(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	wire_bytes(&b, 6, "first", 5);
+	expect(&b, "does not begin with an empty string");
+	put_sample(&b, 0, 0);
+	put_strings(&b, 1);
+	expect(&b, "no sample type");
+	put_type(&b, 1, 1);
+	put_sample(&b, 0, 2);
+	put_strings(&b, 2);
+	expect(&b, "sample 1 has 2 values for 1 types");
+	put_type(&b, 1, 1);
+	put_sample(&b, 99, 1);
+	put_strings(&b, 2);
+	expect(&b, "location 99, which does not exist");
+	put_id(&b, 4, 5);
+	put_id(&b, 4, 5);
+	put_strings(&b, 1);
+	expect(&b, "two locations have the id 5");
+	put_id(&b, 3, 0);
+	put_strings(&b, 1);
+	expect(&b, "mapping 1 has id 0");
+	put_type(&b, 1, 9);
+	put_strings(&b, 2);
+	expect(&b, "string 9 of 2");
+	expect(&b, "empty");
+}
+
+static void ids_need_not_be_dense(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	put_type(&b, 1, 1);
+	put_id(&b, 4, 1ull << 60);
+	put_sample(&b, 1ull << 60, 1);
+	put_strings(&b, 2);
+	assert_int_equal(pprof_decode(b.data, b.len, &p, err, sizeof(err)), 0);
+	assert_int_equal(p->frames.v[0], 0);
+	assert_int_equal(p->values.v[0], 7);
+}
+
+static void damaged_gzip_is_refused(void **state)
+{
+	static const unsigned char not_gzip[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff };
+	_cleanup_(profile_freep) struct profile *p = NULL;
+
+	assert_int_equal(pprof_decode(not_gzip, sizeof(not_gzip), &p, err, sizeof(err)), -EBADMSG);
+	assert_non_null(strstr(err, "damaged"));
+}
+
+static void labels_without_a_value_are_not_written(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = profile_new(), *q = NULL;
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct profile_label labels[] = { { .key = strpool_add(&p->strings, "empty") },
+					  { .key = strpool_add(&p->strings, "zero"), .unit = strpool_add(&p->strings, "id") },
+					  { .key = strpool_add(&p->strings, "text"), .str = strpool_add(&p->strings, "x") } };
+	struct profile_sample s = { .first_label = profile_add_labels(p, labels, 3), .n_labels = 3 };
+
+	profile_set_cpu(p, 1);
+	profile_add_sample(p, &s, (int64_t[]){ 1, 1 });
+	assert_int_equal(pprof_encode(p, &b), 0);
+	assert_int_equal(pprof_decode(b.data, b.len, &q, err, sizeof(err)), 0);
+	assert_int_equal(q->samples.v[0].n_labels, 2);
+	assert_non_null(profile_sample_label(q, &q->samples.v[0], "zero"));
+}
+
+static void folded_text_comes_back(void **state)
+{
+	static const char text[] = "main;work;memcpy 42\nmain;work;__x64_sys_read_[k] 7\nmain 1\n";
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	assert_int_equal(folded_decode(text, sizeof(text) - 1, &p, err, sizeof(err)), 0);
+	assert_int_equal(p->locations.v[p->frames.v[p->samples.v[1].first_frame]].kind, FRAME_KERNEL);
+	assert_int_equal(folded_encode(p, &b), 0);
+	buf_putc(&b, 0);
+	assert_string_equal((char *)b.data, text);
+}
+
+static void folded_errors_name_the_line(void **state)
+{
+	static const char *const wrong[] = { "a 1\nb\n", "a 1\nb x\n", "a 1\nb 99999999999999999999\n", "a 1\nb \n" };
+	struct profile *p = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(folded_decode(wrong[i], strlen(wrong[i]), &p, err, sizeof(err)), -EBADMSG);
+		assert_non_null(strstr(err, "line 2"));
+	}
+}
+
+static uint32_t add_one(struct profile *p, const char *name, const char *inlined)
+{
+	struct profile_function f = { .name = strpool_add(&p->strings, name), .system_name = 0 };
+	struct profile_location l = { .mapping = PROFILE_NO_MAPPING, .kind = FRAME_NATIVE };
+	struct profile_line lines[2] = { 0 };
+	uint32_t n = 0;
+
+	if (inlined) {
+		struct profile_function g = { .name = strpool_add(&p->strings, inlined) };
+
+		lines[n++].function = profile_add_function(p, &g);
+	}
+	lines[n++].function = profile_add_function(p, &f);
+	return profile_add_location(p, &l, lines, n);
+}
+
+static struct profile *recursive_profile(void)
+{
+	struct profile *p = profile_new();
+	uint32_t main_ = add_one(p, "main", NULL), f = add_one(p, "f", NULL), g = add_one(p, "g", "inl");
+	uint32_t stack[] = { f, f, main_, g, f, main_ };
+	struct profile_sample a = { .first_frame = profile_add_frames(p, stack, 3), .n_frames = 3 };
+	struct profile_sample b = { .first_frame = profile_add_frames(p, stack + 3, 3), .n_frames = 3 };
+
+	profile_set_cpu(p, 10);
+	profile_add_sample(p, &a, (int64_t[]){ 1, 10 });
+	profile_add_sample(p, &b, (int64_t[]){ 3, 30 });
+	return p;
+}
+
+static void recursion_counts_once_in_totals(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = recursive_profile();
+	struct top_row rows[8];
+	uint32_t n = top_by_self(p, rows, 8);
+
+	assert_int_equal(n, 4);
+	assert_string_equal(rows[0].name, "inl"); /* the leaf is the innermost inlined function */
+	assert_int_equal(rows[0].self, 30);
+	assert_string_equal(rows[1].name, "f");
+	assert_int_equal(rows[1].self, 10);
+	assert_int_equal(rows[1].total, 40);
+	assert_string_equal(rows[2].name, "main");
+	assert_int_equal(rows[2].total, 40);
+	top_free(rows, n);
+}
+
+static void the_call_tree_has_inlined_calls_as_nodes(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = recursive_profile();
+	struct calltree t;
+	const char *names[8];
+
+	assert_int_equal(calltree_build(p, &t), 0);
+	assert_int_equal(t.nodes.n, 6); /* root main f f | g inl below the first f */
+	assert_int_equal(t.nodes.v[0].total, 40);
+	for (uint32_t i = 1; i < t.nodes.n; i++) {
+		assert_true(t.nodes.v[i].parent < i);
+		names[i] = strpool_str(&t.strings, t.frames.v[t.nodes.v[i].frame].name);
+	}
+	assert_string_equal(names[5], "inl");
+	assert_int_equal(t.frames.v[t.nodes.v[5].frame].kind, CALLTREE_INLINED);
+	assert_string_equal(names[t.nodes.v[5].parent], "g");
+	assert_int_equal(t.nodes.v[5].self, 30);
+	assert_int_equal(t.nodes.v[2].total, 40);
+	calltree_fini(&t);
+}
+
+static void formats_are_found_by_the_longest_extension(void **state)
+{
+	assert_string_equal(format_by_path("a/b.pb.gz")->name, "pprof");
+	assert_string_equal(format_by_path("x.speedscope.json")->name, "speedscope");
+	assert_string_equal(format_by_path("x.html")->name, "html");
+	assert_null(format_by_path("html"));
+	assert_null(format_by_path(".html")); /* a name, not an extension */
+	assert_null(format_by_path("x.png"));
+	assert_null(format_by_name("png"));
+}
+
+static void golden_go_profile_is_read(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	int found = 0;
+
+	assert_int_equal(file_read_path(AT_FDCWD, TESTS_DIR "/golden/go-cpu.pb.gz", 1 << 20, &b), 0);
+	assert_int_equal(pprof_decode(b.data, b.len, &p, err, sizeof(err)), 0);
+	assert_int_equal(p->types.n, 2);
+	assert_int_equal(p->period, 10000000);
+	for (uint32_t i = 0; i < p->functions.n; i++)
+		found += !strcmp(profile_str(p, p->functions.v[i].name), "main.spinHalf");
+	assert_int_equal(found, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(encoding_what_was_decoded_gives_the_same_bytes),
+		cmocka_unit_test(every_prefix_is_refused_or_valid),
+		cmocka_unit_test(each_broken_rule_is_named),
+		cmocka_unit_test(ids_need_not_be_dense),
+		cmocka_unit_test(damaged_gzip_is_refused),
+		cmocka_unit_test(labels_without_a_value_are_not_written),
+		cmocka_unit_test(folded_text_comes_back),
+		cmocka_unit_test(folded_errors_name_the_line),
+		cmocka_unit_test(recursion_counts_once_in_totals),
+		cmocka_unit_test(the_call_tree_has_inlined_calls_as_nodes),
+		cmocka_unit_test(formats_are_found_by_the_longest_extension),
+		cmocka_unit_test(golden_go_profile_is_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
