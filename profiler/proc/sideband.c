@@ -63,6 +63,13 @@ struct sideband *sideband_free(struct sideband *s)
 	return NULL;
 }
 
+/*
+ * build_id: without it a file of a container that is gone could not be told from another of that
+ * path. It has a flaw in the kernel (6.1 to 6.18 at least): perf_event_mmap_output() leaves
+ * PERF_RECORD_MISC_MMAP_BUILD_ID set for the events it serves after ours, so a perf that was started
+ * before us sees device numbers flagged as build ids. Events are served newest first: a perf that is
+ * started later is not touched.
+ */
 static int open_event(int cpu)
 {
 	struct perf_event_attr attr = {

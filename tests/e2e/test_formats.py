@@ -50,15 +50,6 @@ def test_pprof_has_its_types_labels_mappings_and_times():
         assert re.search(r"Build ID: (\w+)", notes)[1] in strings, "the build id of what ran"
 
 
-def test_go_tool_pprof_reads_it():
-    need("go")
-    with tempfile.TemporaryDirectory() as d:
-        path, _ = record_as("x.pb.gz", d)
-        p = subprocess.run(["go", "tool", "pprof", "-top", path], capture_output=True, text=True, cwd=d)
-        print("  " + "\n  ".join(p.stdout.splitlines()[:8]))
-        assert p.returncode == 0 and re.search(r"spin_half", p.stdout), p
-
-
 def test_html_svg_speedscope_and_folded():
     with tempfile.TemporaryDirectory() as d:
         html, _ = record_as("x.html", d)

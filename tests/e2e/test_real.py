@@ -14,15 +14,23 @@ from hs import *  # noqa: F403
 SECONDS = 8
 
 
+# A software clock cannot interrupt code that runs with interrupts off: such samples land where they go
+# on again, and how many do depends on the phase between timers, which is drawn anew by each run. Of
+# nginx under wrk, three runs of perf gave _raw_spin_unlock_irqrestore 3.5, 7.0 and 13.9 %, three of ours
+# at the same time 16.4, 5.5 and 2.7 %. Shown, not judged.
+INTERRUPTS_ON_AGAIN = re.compile(r"_raw_spin_unlock_irq|finish_task_switch|__do_softirq|handle_softirqs|do_idle|.*safe_halt")
+
+
 def perf_self_shares(data):
-    """{function: share in %} of perf's samples, kernel included, from perf script's leaf lines."""
-    out = subprocess.run(["perf", "script", "-i", data, "--no-inline", "-F", "ip,sym"], capture_output=True, text=True).stdout
+    """({function: share in %}, samples) of perf script's leaf lines, kernel included, idle left out."""
+    p = subprocess.run(["perf", "script", "-i", data, "--no-inline", "-F", "pid,ip,sym"], capture_output=True, text=True)
     counts = collections.Counter()
-    for line in out.splitlines():
-        m = re.match(r"\s*[0-9a-f]+ (.*)$", line)
-        if m:
-            counts[base_name(m[1])] += 1
+    for line in p.stdout.splitlines():
+        m = re.match(r"\s*(\d+)\s+[0-9a-f]+ (.*)$", line)
+        if m and m[1] != "0":
+            counts[base_name(m[2])] += 1
     total = sum(counts.values())
+    assert total > 1000, f"perf saw {total} samples: {p.stderr[-300:]}"
     return {n: 100 * c / total for n, c in counts.items()}, total
 
 
@@ -41,16 +49,19 @@ def base_name(name):
     return "".join(out).strip()
 
 
-def compare(pid=None, points=3, system=False):
+def compare(pid=None, points=3, system=False, at_least=0):
     need("perf")
     with tempfile.TemporaryDirectory() as d:
         data = f"{d}/perf.data"
         who = ["-a"] if system else ["-p", str(pid)]
-        perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", *who, "-o", data, "--",
-                                 "sleep", str(SECONDS)], stderr=subprocess.PIPE)
+        # Ours first: the kernel lets our wish for build ids leak into the mmap records of perf events
+        # that are older than ours (profiler/proc/sideband.c), and perf 6.1 dies of them.
+        recording = Recording("-F", 999, *who, "-d", SECONDS + 1)
         time.sleep(0.5)
-        r = record("-F", 999, *who, "-d", SECONDS - 1)
-        perf.wait()
+        p = subprocess.run(["perf", "record", "-q", "-B", "-N", "-e", "cpu-clock", "-F", "999", *who, "-o", data, "--",
+                            "sleep", str(SECONDS)], capture_output=True, text=True)
+        assert p.returncode == 0, f"perf record ended with {p.returncode}: {p.stderr}"
+        r = recording.wait()
         theirs, n = perf_self_shares(data)
     ours = collections.Counter()
     for name, count in self_counts(r.stacks).items():
@@ -59,10 +70,15 @@ def compare(pid=None, points=3, system=False):
     ours = {k: 100 * v / total for k, v in ours.items()}
     big = sorted({k for k, v in [*theirs.items(), *ours.items()] if v > 5 and not re.match(r"\[unknown\]|\[.*\+0x", k)})
     print(f"  perf {n} samples, hotspan {total}; {r.verdict['frames_named_percent']:.1f} % of frames named")
-    assert n > 1000 and total > 1000
+    assert total > 1000
+    shown = sorted(ours.items(), key=lambda kv: -kv[1])[:3]
+    print("  our top: " + ", ".join(f"{k} {v:.1f} %" for k, v in shown))
+    assert len(big) >= at_least, "nothing to judge: no function has over 5 %"
     for name in big:
         a, b = theirs.get(name, 0), ours.get(name, 0)
         print(f"  {name}: perf {a:.1f} %, hotspan {b:.1f} %")
+        if INTERRUPTS_ON_AGAIN.match(name):
+            continue
         assert abs(a - b) <= points, f"{name}: perf {a:.1f} %, hotspan {b:.1f} %"
     return r, big
 
@@ -81,18 +97,18 @@ def end(p):
 def test_python():
     p = running(["/usr/bin/python3", "-c", "import json\nd={str(i):[i,i*2.5,'x'*i] for i in range(300)}\nwhile 1: json.loads(json.dumps(d))"])
     try:
-        compare(p.pid)
+        compare(p.pid, at_least=1)
     finally:
         end(p)
 
 
 def test_node():
-    p = running([need("node"), "--perf-basic-prof", "-e",
+    p = running([need("node"), "--perf-basic-prof", "--no-logfile-per-isolate", "--logfile=/dev/null", "-e",
                  "function hotInner(n){let x=0;for(let i=0;i<n;i++)x=(x*31+i)|0;return x};"
                  "function warmOuter(n){let s='';for(let i=0;i<n;i++)s+=String.fromCharCode(97+i%26);return s.length};"
                  "for(;;){hotInner(3e6);warmOuter(2e4)}"])
     try:
-        r, _ = compare(p.pid)
+        r, _ = compare(p.pid, at_least=1)
         jit = sum(n for f, n in r.stacks if "hotInner" in f[-1])
         assert jit > 0.2 * r.verdict["samples"], "the JIT's own names come from its perf map"
     finally:

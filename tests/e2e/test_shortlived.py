@@ -30,7 +30,9 @@ def test_processes_of_300_ms_arrive_with_names():
 def test_a_storm_of_forks_loses_nothing():
     r = record("-F", 499, "-a", command=["sh", "-c", "i=0; while [ $i -lt 3000 ]; do /bin/true; i=$((i+1)); done"])
     assert r.lost() == 0, r.verdict
-    assert r.verdict["frames_named_percent"] > 99, r.verdict
+    # A frame may lie in a stripped library, never nowhere.
+    nowhere = sum(n for f, n in r.stacks if any("[unknown+" in x for x in f))
+    assert nowhere == 0 and r.verdict["samples"] > 300, f"{nowhere} samples with a frame in no image"
 
 
 if __name__ == "__main__":
