@@ -13,7 +13,7 @@ uint8_t *buf_reserve(struct buf *b, size_t len)
 
 	if (b->error)
 		return NULL;
-	if (b->cap - b->len >= len)
+	if (b->data && b->cap - b->len >= len)
 		return b->data + b->len;
 	if (len > SIZE_MAX / 4 || b->len > SIZE_MAX / 4) {
 		b->error = -ENOMEM;
