@@ -98,38 +98,94 @@ static int by_start(const void *a, const void *b)
 }
 
 /*
- * JITs reuse addresses: a later line wins over the earlier ones it overlaps. Taking the lines from
- * the last to the first and adding only what is still free would need an interval tree; sorted by
- * start, it is enough to cut an earlier neighbour where a later one begins, and to drop a line whose
- * start lies inside a later one.
+ * JITs reuse addresses, so lines overlap and the latest wins, piece by piece. A sweep over the
+ * addresses: `open` holds the lines that began before `at` as a heap, the latest on top, and each
+ * stretch between two beginnings or ends belongs to the top.
  */
+struct sweep {
+	struct symtab *t;
+	vec(const struct line *) open;
+	uint64_t at, piece_start; /* the piece being made: [piece_start, at) of piece */
+	const struct line *piece;
+};
+
+static int open_line(struct sweep *s, const struct line *x)
+{
+	const struct line **slot = vec_push(&s->open);
+	uint32_t i = s->open.n - 1;
+
+	if (!slot)
+		return -ENOMEM;
+	for (; i && s->open.v[(i - 1) / 2]->order < x->order; i = (i - 1) / 2)
+		s->open.v[i] = s->open.v[(i - 1) / 2];
+	s->open.v[i] = x;
+	return 0;
+}
+
+static void close_top(struct sweep *s)
+{
+	const struct line *last = s->open.v[--s->open.n];
+	uint32_t i = 0, child;
+
+	for (; (child = 2 * i + 1) < s->open.n; i = child) {
+		if (child + 1 < s->open.n && s->open.v[child + 1]->order > s->open.v[child]->order)
+			child++;
+		if (s->open.v[child]->order < last->order)
+			break;
+		s->open.v[i] = s->open.v[child];
+	}
+	s->open.v[i] = last;
+}
+
+static int end_piece(struct sweep *s)
+{
+	const struct line *x = s->piece;
+
+	s->piece = NULL;
+	return x ? symtab_add(s->t, s->piece_start, s->at - s->piece_start, x->name, x->len, 0, SYMBOL_GLOBAL) : 0;
+}
+
+/* Gives out the addresses from `at` to `to`. */
+static int sweep_to(struct sweep *s, uint64_t to)
+{
+	while (s->open.n) {
+		const struct line *top = s->open.v[0];
+
+		if (top->end <= s->at) {
+			close_top(s);
+			continue;
+		}
+		if (s->at == to)
+			return 0;
+		if (s->piece != top) {
+			if (end_piece(s) < 0)
+				return -ENOMEM;
+			s->piece = top;
+			s->piece_start = s->at;
+		}
+		s->at = top->end < to ? top->end : to;
+	}
+	if (end_piece(s) < 0)
+		return -ENOMEM;
+	s->at = to;
+	return 0;
+}
+
 static int add_lines(struct lines *l, struct symtab *t)
 {
-	struct line *last = NULL;
+	struct sweep s = { .t = t };
+	int r = 0;
 
 	qsort(l->v, l->n, sizeof(*l->v), by_start);
-	for (uint32_t i = 0; i < l->n; i++) {
-		struct line *x = &l->v[i];
-
-		if (last && x->start < last->end) {
-			if (x->order < last->order) {
-				if (x->end <= last->end)
-					continue;
-				x->start = last->end;
-			} else if (x->start == last->start) {
-				*last = *x; /* same place compiled again */
-				continue;
-			} else {
-				last->end = x->start;
-			}
-		}
-		if (last && symtab_add(t, last->start, last->end - last->start, last->name, last->len, 0, SYMBOL_GLOBAL) < 0)
-			return -ENOMEM;
-		last = x;
+	for (uint32_t i = 0; i < l->n && r >= 0; i++) {
+		r = sweep_to(&s, l->v[i].start);
+		if (r >= 0)
+			r = open_line(&s, &l->v[i]);
 	}
-	return last && symtab_add(t, last->start, last->end - last->start, last->name, last->len, 0, SYMBOL_GLOBAL) < 0 ?
-		       -ENOMEM :
-		       0;
+	if (r >= 0)
+		r = sweep_to(&s, UINT64_MAX);
+	vec_fini(&s.open);
+	return r;
 }
 
 int perf_map_parse(const char *text, size_t len, struct symtab *t, uint64_t *ret_bad)
