@@ -28,7 +28,8 @@ static int read_segments(struct elf_image *img)
 		if (ph.p_offset + ph.p_filesz < ph.p_offset || ph.p_vaddr + ph.p_memsz < ph.p_vaddr)
 			continue;
 		img->segments[img->n_segments++] = (struct elf_segment){
-			.vaddr = ph.p_vaddr, .offset = ph.p_offset, .filesz = ph.p_filesz, .flags = ph.p_flags };
+			.vaddr = ph.p_vaddr, .memsz = ph.p_memsz, .offset = ph.p_offset, .filesz = ph.p_filesz,
+			.flags = ph.p_flags };
 	}
 	return 0;
 }

@@ -14,7 +14,8 @@
 #define ELF_SECTION_MAX (512ull << 20)
 
 struct elf_segment {
-	uint64_t vaddr, offset, filesz;
+	uint64_t vaddr, memsz;
+	uint64_t offset, filesz; /* 0 in a debug file: objcopy --only-keep-debug keeps addresses, not places */
 	uint32_t flags; /* PF_X ... */
 	uint32_t reserved;
 };

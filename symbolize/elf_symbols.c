@@ -24,7 +24,7 @@ static bool in_code(const struct elf_image *img, uint64_t addr)
 	for (uint32_t i = 0; i < img->n_segments; i++) {
 		const struct elf_segment *s = &img->segments[i];
 
-		if ((s->flags & PF_X) && addr - s->vaddr < s->filesz)
+		if ((s->flags & PF_X) && addr - s->vaddr < s->memsz)
 			return true;
 	}
 	return false;
@@ -44,7 +44,6 @@ static bool wanted(const struct elf_image *img, const GElf_Sym *sym, bool dynami
 		return false;
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && (type != STT_NOTYPE || dynamic))
 		return false;
-	/* A debug file keeps the program headers, so the test holds for it too. */
 	return !img->n_segments || in_code(img, sym->st_value);
 }
 

@@ -102,7 +102,7 @@ static int copy_segments(struct sym_image *img, const struct elf_image *elf)
 	return 0;
 }
 
-/* Symbols of the image's debug file, when there is one. Its segments are the image's own. */
+/* Symbols of the image's debug file, when there is one. */
 static int add_debug_file(struct sym_image *img, const struct elf_image *elf, const struct build_id *id,
 			  const struct sym_source *src)
 {
@@ -117,7 +117,7 @@ static int add_debug_file(struct sym_image *img, const struct elf_image *elf, co
 	r = elf_image_open(fd, &debug);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	if (!elf) { /* the image itself is gone: the debug file keeps its program headers */
+	if (!elf) { /* the image is gone: eu-strip's debug files still tell where its segments lay */
 		r = copy_segments(img, debug);
 		if (r < 0)
 			return r;

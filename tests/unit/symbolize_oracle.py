@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Names beside those of nm and c++filt, on real binaries and on debug files in every place they may lie."""
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+
+BUILD = pathlib.Path(os.environ["HOTSPAN_BUILD"])
+DUMP = BUILD / "tests/unit/symbols_dump"
+SOURCE = """
+#include <stdio.h>
+__attribute__((noinline)) static int hidden_helper(int x) { return x * 7 + 1; }
+__attribute__((noinline)) int visible(int x) { return hidden_helper(x) + 2; }
+int main(int argc, char **argv) { printf("%d\\n", visible(argc)); return 0; }
+"""
+
+
+def run(*argv, **kw):
+    return subprocess.run([str(a) for a in argv], check=True, capture_output=True, text=True, **kw).stdout
+
+
+def ours(path, offsets, *args):
+    """{offset: (linkage name, name)}"""
+    text = run(DUMP, path, *args, input="\n".join(f"{o:x}" for o in offsets))
+    rows = re.findall(r"^([0-9a-f]+) (.*)\t(.*)$", text, re.M)
+    return {int(o, 16): (a, b) for o, a, b in rows}
+
+
+def segments(path):
+    """Executable PT_LOADs: (vaddr, offset, filesz)."""
+    out = []
+    for m in re.finditer(r"LOAD\s+(0x\w+) (0x\w+) 0x\w+ (0x\w+) 0x\w+ (.{3})", run("readelf", "-lW", path)):
+        if "E" in m[4]:
+            out.append((int(m[2], 16), int(m[1], 16), int(m[3], 16)))
+    return out
+
+
+def nm(path, *flags):
+    """[(addr, size, name)] of sized functions."""
+    out = []
+    for line in run("nm", "-S", *flags, path).splitlines():
+        f = line.split()
+        if len(f) == 4 and f[2] in "tTwWi":
+            out.append((int(f[0], 16), int(f[1], 16), f[3].split("@")[0]))
+    return out
+
+
+def to_offset(segs, addr):
+    for vaddr, offset, size in segs:
+        if vaddr <= addr < vaddr + size:
+            return addr - vaddr + offset
+    return None
+
+
+def short(name):
+    """c++filt spells out the standard's own abbreviations (DMGL_VERBOSE); people do not."""
+    for stream in ("ostream", "istream", "iostream"):
+        name = name.replace(f"std::basic_{stream}<char, std::char_traits<char> >", f"std::{stream}")
+    return name.replace("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string")
+
+
+def compare(path, flags):
+    """Every address asked: ours is one of the names nm has there, and none where nm has none sized near."""
+    segs, symbols = segments(path), nm(path, *flags)
+    symbols = [s for s in symbols if s[1] and to_offset(segs, s[0]) is not None]
+    rng = random.Random(1)
+    picked = rng.sample(symbols, min(400, len(symbols)))
+    want = {}
+    for addr, size, _ in picked:
+        a = addr + rng.randrange(size)
+        # The innermost function that covers it: the greatest start.
+        cover = [s for s in symbols if s[0] <= a < s[0] + s[1]]
+        start = max(s[0] for s in cover)
+        want[to_offset(segs, a)] = {s[2] for s in symbols if s[0] == start}
+    got = ours(path, want)
+    wrong = [(hex(o), got.get(o), sorted(w)[:3]) for o, w in want.items() if got.get(o, ("",))[0] not in w]
+    assert not wrong, f"{path}: {len(wrong)} of {len(want)} differ: {wrong[:3]}"
+    mangled = [(a, b) for a, b in got.values() if a.startswith("_Z") and not re.search(r"17h[0-9a-f]{16}E", a)]
+    if mangled:
+        filtered = run("c++filt", input="\n".join(a for a, _ in mangled)).splitlines()
+        bad = [(m[0], m[1], f) for m, f in zip(mangled, filtered) if m[1] != short(f)]
+        assert not bad, f"{path}: {bad[:3]}"
+    return len(want)
+
+
+def test_real_binaries_agree_with_nm():
+    libs = [str(p) for p in pathlib.Path("/usr/lib/x86_64-linux-gnu").glob("lib*.so.*") if p.is_file() and not p.is_symlink()]
+    dynamic = sorted(libs, key=os.path.getsize)[-25:] + ["/usr/bin/python3.11", "/usr/bin/node", "/usr/sbin/nginx"]
+    with_symtab = [BUILD / "tests/unit/test_symtab", DUMP, *BUILD.glob("workloads/w_*")]
+    asked = files = 0
+    for path, flags in [(p, ["-D"]) for p in dynamic] + [(p, []) for p in with_symtab]:
+        if pathlib.Path(path).is_file() and run("readelf", "-hW", path).find("ELF") >= 0:
+            n = compare(path, flags)
+            asked += n
+            files += n > 0
+    print(f"{asked} addresses in {files} files")
+    assert files >= 15 and asked > 3000, (files, asked)
+
+
+def build(d, *flags):
+    (d / "x.c").write_text(SOURCE)
+    run("gcc", "-g", "-O1", *flags, d / "x.c", "-o", d / "x")
+    segs = segments(d / "x")
+    hidden = next(a for a, _, n in nm(d / "x") if n == "hidden_helper")
+    off = to_offset(segs, hidden) + 1
+    run("objcopy", "--only-keep-debug", d / "x", d / "x.debug")
+    run("objcopy", "--strip-all", d / "x", d / "stripped")
+    return off
+
+
+def name(path, off, *args):
+    return ours(path, [off], *args)[off][0]
+
+
+def build_id(path):
+    return re.search(r"Build ID: (\w+)", run("readelf", "-n", path))[1]
+
+
+def test_a_debug_file_is_found_by_build_id():
+    with tempfile.TemporaryDirectory() as t:
+        d = pathlib.Path(t)
+        off = build(d, "-Wl,--build-id=sha1")
+        assert name(d / "stripped", off) == ""
+        bid = build_id(d / "x")
+        place = d / "debug/.build-id" / bid[:2]
+        place.mkdir(parents=True)
+        shutil.copy(d / "x.debug", place / f"{bid[2:]}.debug")
+        assert name(d / "stripped", off, d / "debug") == "hidden_helper"
+        # Another program's file under that name is not believed.
+        other = d / "other"
+        other.mkdir()
+        build(other, "-Wl,--build-id=sha1", "-DOTHER=1", "-fno-pie", "-no-pie")
+        shutil.copy(other / "x.debug", place / f"{bid[2:]}.debug")
+        assert name(d / "stripped", off, d / "debug") == ""
+
+
+def test_a_debug_file_is_found_by_its_link():
+    for build_flag, ids in (("-Wl,--build-id=none", False), ("-Wl,--build-id=sha1", True)):
+        for place in ("beside", "dot-debug", "global"):
+            with tempfile.TemporaryDirectory() as t:
+                d = pathlib.Path(t)
+                off = build(d, build_flag)
+                run("objcopy", f"--add-gnu-debuglink={d}/x.debug", d / "stripped")
+                target = {"beside": d / "x.debug", "dot-debug": d / ".debug/x.debug",
+                          "global": d / f"debug{d}/x.debug"}[place]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target != d / "x.debug":
+                    shutil.move(d / "x.debug", target)
+                assert name(d / "stripped", off, d / "debug") == "hidden_helper", (place, ids)
+                if not ids:  # the CRC is all there is to tell: one byte more, and it is another file
+                    with open(target, "ab") as f:
+                        f.write(b"x")
+                    assert name(d / "stripped", off, d / "debug") == "", place
+
+
+def test_a_containers_debug_file_is_found_in_its_root():
+    with tempfile.TemporaryDirectory() as t:
+        d = pathlib.Path(t)
+        off = build(d, "-Wl,--build-id=sha1")
+        bid = build_id(d / "x")
+        place = d / "root/debug/.build-id" / bid[:2]
+        place.mkdir(parents=True)
+        shutil.copy(d / "x.debug", place / f"{bid[2:]}.debug")
+        assert name(d / "stripped", off, "/debug", d / "root") == "hidden_helper"
+        # A link that leads out of the root ends inside it, where there is nothing.
+        (place / f"{bid[2:]}.debug").unlink()
+        (place / f"{bid[2:]}.debug").symlink_to(d / "x.debug")
+        assert name(d / "stripped", off, "/debug", d / "root") == ""
+
+
+def test_a_file_stripped_of_everything_has_no_names():
+    with tempfile.TemporaryDirectory() as t:
+        d = pathlib.Path(t)
+        off = build(d)
+        assert "hidden_helper" == name(d / "x", off)
+        run("objcopy", "--strip-all", "--remove-section=.gnu.version", d / "x", d / "bare")
+        assert name(d / "bare", off) == ""
+
+
+if __name__ == "__main__":
+    only = sys.argv[1:]
+    for key, test in list(globals().items()):
+        if key.startswith("test_") and (not only or key in only):
+            test()
+            print("ok", key)

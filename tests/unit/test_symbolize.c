@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The symbolizer on whole files: its own, damaged ones, replaced ones. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "base/file.h"
+#include "symbolize/symbolizer.h"
+
+#define SPIN BUILD_DIR "/workloads/w_spin" /* small, with symbols */
+
+static int make_symbolizer(void **state)
+{
+	return symbolizer_new(&(struct symbolizer_opts){ .debug_dir = "/nonexistent" }, (struct symbolizer **)state);
+}
+
+static int end_symbolizer(void **state)
+{
+	symbolizer_free(*state);
+	return 0;
+}
+
+static int memfd_with(const void *data, size_t len)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, data, len), 0);
+	return fd;
+}
+
+/* Offsets all over the file; what counts is that each gets an answer. */
+static void ask_everywhere(struct sym_image *img, size_t len)
+{
+	struct sym_segment seg;
+	struct sym_frame f;
+
+	for (uint64_t off = 0; off < len; off += 97) {
+		if (sym_image_resolve(img, off, &f, 1) == 1)
+			assert_true(strlen(f.name) > 0 && strlen(f.system_name) > 0);
+		sym_image_segment(img, off, &seg);
+	}
+	assert_int_equal(sym_image_resolve(img, UINT64_MAX, &f, 1), -ENOENT);
+	assert_int_equal(sym_image_resolve(img, 0, &f, 0), -ENOENT);
+}
+
+static void a_file_cut_anywhere_is_an_error_or_fewer_names(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	assert_int_equal(file_read_path(AT_FDCWD, SPIN, 16 << 20, &b), 0);
+	for (size_t len = 0; len < b.len; len += len < 1024 ? 7 : 1013) {
+		struct sym_source src = { .kind = SYM_ELF, .fd = memfd_with(b.data, len), .root_fd = -1, .path = "/cut" };
+		struct sym_image *img;
+
+		assert_int_equal(symbolizer_load(*state, &src, &img), 0);
+		ask_everywhere(img, b.len);
+		close(src.fd);
+	}
+}
+
+static void a_flipped_byte_in_the_headers_does_no_harm(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	assert_int_equal(file_read_path(AT_FDCWD, SPIN, 16 << 20, &b), 0);
+	for (size_t at = 0; at < 1024; at++) {
+		static const uint8_t masks[] = { 0xff, 0x80, 0x01 };
+		struct sym_source src = { .kind = SYM_ELF, .root_fd = -1, .path = "/flipped" };
+		struct sym_image *img;
+
+		b.data[at] ^= masks[at % 3];
+		src.fd = memfd_with(b.data, b.len);
+		assert_int_equal(symbolizer_load(*state, &src, &img), 0);
+		ask_everywhere(img, b.len);
+		b.data[at] ^= masks[at % 3];
+		close(src.fd);
+	}
+}
+
+static void an_image_is_loaded_once_and_another_build_id_is_refused(void **state)
+{
+	struct sym_source src = { .kind = SYM_ELF, .fd = open(SPIN, O_RDONLY | O_CLOEXEC), .root_fd = -1, .path = SPIN };
+	struct symbolizer_stats stats;
+	struct sym_image *a, *b;
+
+	assert_int_equal(build_id_of_file(src.fd, &src.id), 0);
+	assert_int_equal(src.id.kind, BUILD_ID_GNU);
+	assert_int_equal(symbolizer_load(*state, &src, &a), 0);
+	assert_int_equal(symbolizer_load(*state, &src, &b), 0);
+	assert_ptr_equal(a, b);
+	symbolizer_stats(*state, &stats);
+	assert_int_equal(stats.images, 1);
+
+	src.id.bytes[0] ^= 1; /* the package was upgraded under us */
+	assert_int_equal(symbolizer_load(*state, &src, &b), 0);
+	assert_ptr_not_equal(a, b);
+	assert_int_equal(sym_image_error(b), -ESTALE);
+	close(src.fd);
+}
+
+static void what_is_no_elf_says_so(void **state)
+{
+	struct sym_source src = { .kind = SYM_ELF, .fd = memfd_with("#!/bin/sh\n", 10), .root_fd = -1, .path = "/script" };
+	struct sym_image *img;
+
+	assert_int_equal(symbolizer_load(*state, &src, &img), 0);
+	assert_int_equal(sym_image_error(img), -EBADMSG);
+	close(src.fd);
+	src.fd = -1;
+	assert_int_equal(symbolizer_load(*state, &src, &img), 0);
+	assert_int_equal(sym_image_error(img), -ENOENT);
+}
+
+static void the_vdso_has_names(void **state)
+{
+	struct sym_source src = { .kind = SYM_VDSO, .fd = -1, .root_fd = -1, .path = "[vdso]" };
+	struct sym_image *img;
+	struct sym_frame f;
+	int named = 0;
+
+	assert_int_equal(symbolizer_load(*state, &src, &img), 0);
+	assert_int_equal(sym_image_error(img), 0);
+	for (uint64_t off = 0; off < 0x4000; off += 8)
+		named += sym_image_resolve(img, off, &f, 1) == 1 && strstr(f.name, "vdso");
+	assert_true(named > 10);
+}
+
+static void hidden_kernel_addresses_are_a_reason_not_a_crash(void **state)
+{
+	static const char text[] = "0000000000000000 T _text\n0000000000000000 T _stext\n";
+	char root[] = "/tmp/hotspan-sysroot-XXXXXX", path[64], command[64];
+	struct sym_source src = { .kind = SYM_KERNEL, .fd = -1, .root_fd = -1, .path = "[kernel.kallsyms]" };
+	struct symbolizer *s;
+	struct sym_image *img;
+	int fd;
+
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/proc", root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/proc/kallsyms", root);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+	assert_int_equal(symbolizer_new(&(struct symbolizer_opts){ .sysroot = root }, &s), 0);
+	assert_int_equal(symbolizer_load(s, &src, &img), 0);
+	assert_int_equal(sym_image_error(img), -EPERM);
+	symbolizer_free(s);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+#define SYMBOLIZER_TEST(f) cmocka_unit_test_setup_teardown(f, make_symbolizer, end_symbolizer)
+	const struct CMUnitTest tests[] = {
+		SYMBOLIZER_TEST(a_file_cut_anywhere_is_an_error_or_fewer_names),
+		SYMBOLIZER_TEST(a_flipped_byte_in_the_headers_does_no_harm),
+		SYMBOLIZER_TEST(an_image_is_loaded_once_and_another_build_id_is_refused),
+		SYMBOLIZER_TEST(what_is_no_elf_says_so),
+		SYMBOLIZER_TEST(the_vdso_has_names),
+		cmocka_unit_test(hidden_kernel_addresses_are_a_reason_not_a_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
