@@ -14,7 +14,7 @@ struct builder {
 	struct buf text;
 	vec(uint32_t) first_of; /* by location: where its frames start in frame_of */
 	vec(uint32_t) frame_of; /* by line: frame, innermost first */
-	struct htab frame_index, node_index, row_index;
+	struct htable frame_index, node_index, row_index;
 	vec(uint32_t) process_of; /* by string id of the process's name: index in processes + 1 */
 };
 
@@ -38,15 +38,15 @@ static int intern_frame(struct builder *b, const struct calltree_frame *f, uint3
 	uint64_t hash = hash_u64(f->name | (uint64_t)f->image << 32) + f->kind;
 	struct calltree_frame *slot;
 
-	*ret = htab_find(&b->frame_index, hash, same_frame, &q);
-	if (*ret != HTAB_NONE)
+	*ret = htable_find(&b->frame_index, hash, same_frame, &q);
+	if (*ret != HTABLE_NONE)
 		return 0;
 	slot = vec_push(&b->t->frames);
 	if (!slot)
 		return -ENOMEM;
 	*slot = *f;
 	*ret = b->t->frames.n - 1;
-	return htab_insert(&b->frame_index, hash, *ret);
+	return htable_insert(&b->frame_index, hash, *ret);
 }
 
 static int frame_of_line(struct builder *b, uint32_t location, uint32_t line, uint32_t *ret)
@@ -105,8 +105,8 @@ static int child(struct builder *b, uint32_t parent, uint32_t frame, uint32_t *r
 	uint64_t hash = hash_u64(parent | (uint64_t)frame << 32);
 	struct calltree_node *n;
 
-	*ret = htab_find(&b->node_index, hash, same_node, &q);
-	if (*ret != HTAB_NONE)
+	*ret = htable_find(&b->node_index, hash, same_node, &q);
+	if (*ret != HTABLE_NONE)
 		return 0;
 	n = vec_push(&b->t->nodes);
 	if (!n)
@@ -114,7 +114,7 @@ static int child(struct builder *b, uint32_t parent, uint32_t frame, uint32_t *r
 	n->parent = parent;
 	n->frame = frame;
 	*ret = b->t->nodes.n - 1;
-	return htab_insert(&b->node_index, hash, *ret);
+	return htable_insert(&b->node_index, hash, *ret);
 }
 
 /* From the root to the leaf; of each location the physical function first, then what it inlined. */
@@ -178,12 +178,12 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 {
 	struct row_query q = { b->t, node, process };
 	uint64_t hash = hash_u64(node | (uint64_t)process << 32);
-	uint32_t id = htab_find(&b->row_index, hash, same_row, &q);
+	uint32_t id = htable_find(&b->row_index, hash, same_row, &q);
 	struct calltree_row *row;
 
-	if (id == HTAB_NONE) {
+	if (id == HTABLE_NONE) {
 		row = vec_push(&b->t->rows);
-		if (!row || htab_insert(&b->row_index, hash, b->t->rows.n - 1) < 0)
+		if (!row || htable_insert(&b->row_index, hash, b->t->rows.n - 1) < 0)
 			return -ENOMEM;
 		*row = (struct calltree_row){ .node = node, .process = process };
 		id = b->t->rows.n - 1;
@@ -225,9 +225,9 @@ static void builder_fini(struct builder *b)
 	vec_fini(&b->first_of);
 	vec_fini(&b->frame_of);
 	vec_fini(&b->process_of);
-	htab_fini(&b->frame_index);
-	htab_fini(&b->node_index);
-	htab_fini(&b->row_index);
+	htable_fini(&b->frame_index);
+	htable_fini(&b->node_index);
+	htable_fini(&b->row_index);
 }
 
 int calltree_build(const struct profile *p, struct calltree *ret)

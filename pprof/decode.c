@@ -18,7 +18,7 @@
 
 /* Ids of one kind: id -> index. */
 struct ids {
-	struct htab index;
+	struct htable index;
 	vec(uint64_t) v;
 };
 
@@ -56,7 +56,7 @@ static bool same_id(const void *ctx, uint32_t at)
 
 static uint32_t find_id(const struct ids *ids, uint64_t id)
 {
-	return htab_find(&ids->index, hash_u64(id), same_id, &(struct id_query){ ids, id });
+	return htable_find(&ids->index, hash_u64(id), same_id, &(struct id_query){ ids, id });
 }
 
 static int add_id(struct decoder *d, struct ids *ids, uint64_t id, const char *what)
@@ -65,13 +65,13 @@ static int add_id(struct decoder *d, struct ids *ids, uint64_t id, const char *w
 
 	if (!id)
 		return bad(d, "%s %u has id 0", what, ids->v.n + 1);
-	if (find_id(ids, id) != HTAB_NONE)
+	if (find_id(ids, id) != HTABLE_NONE)
 		return bad(d, "two %ss have the id %" PRIu64, what, id);
 	slot = vec_push(&ids->v);
 	if (!slot)
 		return -ENOMEM;
 	*slot = id;
-	return htab_insert(&ids->index, hash_u64(id), ids->v.n - 1);
+	return htable_insert(&ids->index, hash_u64(id), ids->v.n - 1);
 }
 
 /* A string field; the field's name goes into the message. */
@@ -179,7 +179,7 @@ static int read_lines(struct decoder *d, const Perftools__Profiles__Location *l,
 	for (size_t i = 0; i < l->n_line; i++) {
 		uint32_t f = find_id(&d->functions, l->line[i]->function_id);
 
-		if (f == HTAB_NONE)
+		if (f == HTABLE_NONE)
 			return bad(d, "location %" PRIu64 " refers to function %" PRIu64 ", which does not exist", l->id,
 				   l->line[i]->function_id);
 		lines[i] = (struct profile_line){ .function = f, .line = l->line[i]->line, .column = l->line[i]->column };
@@ -205,7 +205,7 @@ static int read_location(struct decoder *d, const Perftools__Profiles__Location 
 	profile_add_location(d->p, &out, lines, (uint32_t)l->n_line);
 	return 0;
 }
-_Static_assert(PROFILE_NO_MAPPING == HTAB_NONE, "a mapping that is not found is none");
+_Static_assert(PROFILE_NO_MAPPING == HTABLE_NONE, "a mapping that is not found is none");
 
 static int read_labels(struct decoder *d, const Perftools__Profiles__Sample *s, struct profile_sample *out)
 {
@@ -238,7 +238,7 @@ static int read_sample(struct decoder *d, size_t i)
 	for (size_t k = 0; k < s->n_location_id; k++) {
 		uint32_t l = find_id(&d->locations, s->location_id[k]);
 
-		if (l == HTAB_NONE)
+		if (l == HTABLE_NONE)
 			return bad(d, "sample %zu refers to location %" PRIu64 ", which does not exist", i + 1,
 				   s->location_id[k]);
 		d->p->frames.v[d->p->frames.n++] = l;
@@ -311,16 +311,19 @@ static int gunzip(const void *data, size_t len, struct buf *out, char *err, size
  */
 struct budget {
 	size_t left;
+	bool out_of_memory;
 };
 
 static void *budget_alloc(void *ctx, size_t size)
 {
 	struct budget *b = ctx;
+	void *p = size <= b->left ? malloc(size) : NULL;
 
-	if (size > b->left)
-		return NULL;
-	b->left -= size;
-	return malloc(size);
+	if (p)
+		b->left -= size;
+	else if (size <= b->left)
+		b->out_of_memory = true;
+	return p;
 }
 
 static void budget_free(void *ctx, void *p)
@@ -335,7 +338,7 @@ static void decoder_fini(struct decoder *d)
 	struct ids *ids[] = { &d->mappings, &d->locations, &d->functions };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		htab_fini(&ids[i]->index);
+		htable_fini(&ids[i]->index);
 		vec_fini(&ids[i]->v);
 	}
 }
@@ -350,7 +353,7 @@ static int decode_raw(const void *data, size_t len, struct profile **ret, char *
 
 	if (!pb) {
 		snprintf(err, err_len, "it is no pprof profile, or cut short");
-		return d.p ? -EBADMSG : -ENOMEM;
+		return d.p && !budget.out_of_memory ? -EBADMSG : -ENOMEM;
 	}
 	d.pb = pb;
 	r = read_tables(&d);

@@ -16,7 +16,7 @@ struct profile *profile_free(struct profile *p)
 	if (!p)
 		return NULL;
 	strpool_fini(&p->strings);
-	htab_fini(&p->function_index);
+	htable_fini(&p->function_index);
 	vec_fini(&p->types);
 	vec_fini(&p->comments);
 	vec_fini(&p->mappings);
@@ -102,16 +102,16 @@ uint32_t profile_add_function(struct profile *p, const struct profile_function *
 	struct function_key key = { p, f };
 	uint64_t hash = hash_u64(f->name | (uint64_t)f->system_name << 32) ^
 			hash_u64(~(f->file | (uint64_t)f->start_line << 32));
-	uint32_t id = htab_find(&p->function_index, hash, same_function, &key);
+	uint32_t id = htable_find(&p->function_index, hash, same_function, &key);
 	struct profile_function *slot;
 
-	if (id != HTAB_NONE)
+	if (id != HTABLE_NONE)
 		return id;
 	slot = vec_push(&p->functions);
 	if (!slot)
 		return no_memory(p);
 	*slot = *f;
-	if (htab_insert(&p->function_index, hash, p->functions.n - 1) < 0)
+	if (htable_insert(&p->function_index, hash, p->functions.n - 1) < 0)
 		return no_memory(p);
 	return p->functions.n - 1;
 }

@@ -97,7 +97,7 @@ struct profile {
 	vec(struct profile_sample) samples;
 	vec(int64_t) values; /* samples.n * types.n */
 
-	struct htab function_index; /* over name, system_name, file, start_line */
+	struct htable function_index; /* over name, system_name, file, start_line */
 	int error;
 };
 

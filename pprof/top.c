@@ -23,7 +23,7 @@ struct table {
 	struct strpool names;
 	struct buf text;
 	vec(struct entry) v;
-	struct htab index;
+	struct htable index;
 	vec(uint32_t) first_of; /* by location: entry of its innermost line, then of the others behind */
 	vec(uint32_t) line_entry; /* by (location's first slot + line) */
 };
@@ -45,13 +45,13 @@ static uint32_t intern(struct table *t, struct key k)
 		struct key k;
 	} q = { t, k };
 	uint64_t hash = hash_u64(k.name | (uint64_t)k.image << 32);
-	uint32_t id = htab_find(&t->index, hash, same_entry, &q);
+	uint32_t id = htable_find(&t->index, hash, same_entry, &q);
 	struct entry *e;
 
-	if (id != HTAB_NONE)
+	if (id != HTABLE_NONE)
 		return id;
 	e = vec_push(&t->v);
-	if (!e || htab_insert(&t->index, hash, t->v.n - 1) < 0) {
+	if (!e || htable_insert(&t->index, hash, t->v.n - 1) < 0) {
 		t->names.error = -ENOMEM;
 		return 0;
 	}
@@ -162,7 +162,7 @@ uint32_t top_by_self(const struct profile *p, struct top_row *ret, uint32_t max)
 	strpool_fini(&t.names);
 	buf_fini(&t.text);
 	vec_fini(&t.v);
-	htab_fini(&t.index);
+	htable_fini(&t.index);
 	vec_fini(&t.first_of);
 	vec_fini(&t.line_entry);
 	return n;

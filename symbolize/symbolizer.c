@@ -40,7 +40,7 @@ struct sym_image {
 struct symbolizer {
 	char *kallsyms, *debug_dir;
 	vec(struct sym_image *) images;
-	struct htab index;
+	struct htable index;
 	struct strpool names;       /* demangled */
 	vec(uint32_t) demangled_of; /* by id in `mangled`: id in names */
 	struct strpool mangled;
@@ -82,7 +82,7 @@ struct symbolizer *symbolizer_free(struct symbolizer *s)
 	vec_foreach(img, &s->images)
 		image_free(*img);
 	vec_fini(&s->images);
-	htab_fini(&s->index);
+	htable_fini(&s->index);
 	strpool_fini(&s->names);
 	strpool_fini(&s->mangled);
 	vec_fini(&s->demangled_of);
@@ -243,16 +243,16 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	s->stats.symbols += img->table.v.n;
 	s->stats.table_bytes += symtab_bytes(&img->table);
 	*ret = img;
-	return is_cacheable(src) ? htab_insert(&s->index, hash, s->images.n - 1) : 0;
+	return is_cacheable(src) ? htable_insert(&s->index, hash, s->images.n - 1) : 0;
 }
 
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
 	uint64_t hash = hash_bytes(src->id.bytes, src->id.len, hash_u64(src->key) + src->kind);
-	uint32_t id = is_cacheable(src) ? htab_find(&s->index, hash, same_image, &q) : HTAB_NONE;
+	uint32_t id = is_cacheable(src) ? htable_find(&s->index, hash, same_image, &q) : HTABLE_NONE;
 
-	if (id != HTAB_NONE) {
+	if (id != HTABLE_NONE) {
 		*ret = s->images.v[id];
 		return 0;
 	}

@@ -29,7 +29,7 @@ struct namer {
 	uint32_t n_images;
 	uint32_t *location_of;     /* by window frame */
 	bool *named;               /* by window frame */
-	struct htab mapping_index;
+	struct htable mapping_index;
 	vec(bool) mapping_unnamed; /* by profile mapping: some location has no name */
 	uint32_t key_comm, key_pid, key_tid, key_cgroup, unit_id;
 };
@@ -51,12 +51,12 @@ static bool same_mapping(const void *ctx, uint32_t id)
 static uint32_t intern_mapping(struct namer *n, const struct profile_mapping *m)
 {
 	uint64_t hash = hash_u64((m->build_id ? m->build_id : (uint64_t)m->file << 32) ^ hash_u64(m->start));
-	uint32_t id = htab_find(&n->mapping_index, hash, same_mapping, &(struct mapping_query){ n->p, m });
+	uint32_t id = htable_find(&n->mapping_index, hash, same_mapping, &(struct mapping_query){ n->p, m });
 
-	if (id != HTAB_NONE)
+	if (id != HTABLE_NONE)
 		return id;
 	id = profile_add_mapping(n->p, m);
-	if (!vec_push(&n->mapping_unnamed) || htab_insert(&n->mapping_index, hash, id) < 0)
+	if (!vec_push(&n->mapping_unnamed) || htable_insert(&n->mapping_index, hash, id) < 0)
 		n->p->error = -ENOMEM;
 	return id;
 }
@@ -262,7 +262,7 @@ static void namer_fini(struct namer *n)
 	free(n->images);
 	free(n->location_of);
 	free(n->named);
-	htab_fini(&n->mapping_index);
+	htable_fini(&n->mapping_index);
 	vec_fini(&n->mapping_unnamed);
 	profile_free(n->p);
 }

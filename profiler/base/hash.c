@@ -27,36 +27,36 @@ static uint32_t fold(uint64_t hash)
 	return (uint32_t)(hash ^ (hash >> 32));
 }
 
-uint32_t htab_find(const struct htab *t, uint64_t hash, bool (*same)(const void *ctx, uint32_t id),
+uint32_t htable_find(const struct htable *t, uint64_t hash, bool (*same)(const void *ctx, uint32_t id),
 		   const void *ctx)
 {
 	uint32_t h = fold(hash);
 
 	if (!t->cap)
-		return HTAB_NONE;
+		return HTABLE_NONE;
 	for (uint32_t i = h & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
-		const struct htab_slot *s = &t->slots[i];
+		const struct htable_slot *s = &t->slots[i];
 
-		if (s->id == HTAB_NONE)
-			return HTAB_NONE;
+		if (s->id == HTABLE_NONE)
+			return HTABLE_NONE;
 		if (s->hash == h && same(ctx, s->id))
 			return s->id;
 	}
 }
 
-static void put(struct htab_slot *slots, uint32_t cap, struct htab_slot s)
+static void put(struct htable_slot *slots, uint32_t cap, struct htable_slot s)
 {
 	uint32_t i = s.hash & (cap - 1);
 
-	while (slots[i].id != HTAB_NONE)
+	while (slots[i].id != HTABLE_NONE)
 		i = (i + 1) & (cap - 1);
 	slots[i] = s;
 }
 
-static int grow(struct htab *t)
+static int grow(struct htable *t)
 {
 	uint32_t cap = t->cap ? t->cap * 2 : 64;
-	struct htab_slot *slots;
+	struct htable_slot *slots;
 
 	if (!cap)
 		return -ENOMEM;
@@ -65,7 +65,7 @@ static int grow(struct htab *t)
 		return -ENOMEM;
 	memset(slots, 0xff, cap * sizeof(*slots));
 	for (uint32_t i = 0; i < t->cap; i++)
-		if (t->slots[i].id != HTAB_NONE)
+		if (t->slots[i].id != HTABLE_NONE)
 			put(slots, cap, t->slots[i]);
 	free(t->slots);
 	t->slots = slots;
@@ -73,7 +73,7 @@ static int grow(struct htab *t)
 	return 0;
 }
 
-int htab_insert(struct htab *t, uint64_t hash, uint32_t id)
+int htable_insert(struct htable *t, uint64_t hash, uint32_t id)
 {
 	if (t->n * 4ull >= t->cap * 3ull) {
 		int r = grow(t);
@@ -81,20 +81,20 @@ int htab_insert(struct htab *t, uint64_t hash, uint32_t id)
 		if (r < 0)
 			return r;
 	}
-	put(t->slots, t->cap, (struct htab_slot){ .hash = fold(hash), .id = id });
+	put(t->slots, t->cap, (struct htable_slot){ .hash = fold(hash), .id = id });
 	t->n++;
 	return 0;
 }
 
-void htab_reset(struct htab *t)
+void htable_reset(struct htable *t)
 {
 	if (t->cap)
 		memset(t->slots, 0xff, t->cap * sizeof(*t->slots));
 	t->n = 0;
 }
 
-void htab_fini(struct htab *t)
+void htable_fini(struct htable *t)
 {
 	free(t->slots);
-	*t = (struct htab){ 0 };
+	*t = (struct htable){ 0 };
 }

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * hash - a 64-bit mixing hash, and htab: an open-addressing index from hashes to 32-bit ids.
+ * hash - a 64-bit mixing hash, and htable: an open-addressing index from hashes to 32-bit ids.
  *
  * The table holds no keys: the caller keeps the records in an array and the table finds a record's
- * index. It never shrinks and nothing is removed one by one; htab_reset() empties it.
+ * index. It never shrinks and nothing is removed one by one; htable_reset() empties it.
  *
  *	uint64_t h = hash_bytes(key, len, 0);
- *	uint32_t id = htab_find(&t, h, same, ctx);      same(ctx, id): is record id the one we mean?
- *	if (id == HTAB_NONE) { ...push a record...; r = htab_insert(&t, h, new_id); }
+ *	uint32_t id = htable_find(&t, h, same, ctx);      same(ctx, id): is record id the one we mean?
+ *	if (id == HTABLE_NONE) { ...push a record...; r = htable_insert(&t, h, new_id); }
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
 
-#define HTAB_NONE UINT32_MAX
+#define HTABLE_NONE UINT32_MAX
 
-struct htab_slot {
+struct htable_slot {
 	uint32_t hash; /* the 64-bit hash, folded */
-	uint32_t id;   /* HTAB_NONE: empty */
+	uint32_t id;   /* HTABLE_NONE: empty */
 };
 
-struct htab {
-	struct htab_slot *slots;
+struct htable {
+	struct htable_slot *slots;
 	uint32_t n, cap; /* cap is 0 or a power of two */
 };
 
@@ -37,9 +37,9 @@ static inline uint64_t hash_u64(uint64_t x)
 	return x ^ (x >> 32);
 }
 
-uint32_t htab_find(const struct htab *t, uint64_t hash, bool (*same)(const void *ctx, uint32_t id),
+uint32_t htable_find(const struct htable *t, uint64_t hash, bool (*same)(const void *ctx, uint32_t id),
 		   const void *ctx);
 /* 0 or -ENOMEM. The caller has looked before: ids are not compared again. */
-int htab_insert(struct htab *t, uint64_t hash, uint32_t id);
-void htab_reset(struct htab *t);
-void htab_fini(struct htab *t);
+int htable_insert(struct htable *t, uint64_t hash, uint32_t id);
+void htable_reset(struct htable *t);
+void htable_fini(struct htable *t);

@@ -23,7 +23,7 @@ static uint32_t store(struct strpool *p, const char *s, size_t len, uint64_t has
 	char *copy = arena_alloc(&p->arena, len + 1);
 	struct strpool_entry *e = copy ? vec_push(&p->entries) : NULL;
 
-	if (!e || htab_insert(&p->index, hash, p->entries.n - 1) < 0) {
+	if (!e || htable_insert(&p->index, hash, p->entries.n - 1) < 0) {
 		if (e)
 			p->entries.n--;
 		p->error = -ENOMEM;
@@ -53,8 +53,8 @@ uint32_t strpool_add_len(struct strpool *p, const char *s, size_t len)
 		return 0;
 	}
 	hash = hash_bytes(s, len, 0);
-	id = htab_find(&p->index, hash, same_string, &key);
-	return id != HTAB_NONE ? id : store(p, s, len, hash);
+	id = htable_find(&p->index, hash, same_string, &key);
+	return id != HTABLE_NONE ? id : store(p, s, len, hash);
 }
 
 uint32_t strpool_add(struct strpool *p, const char *s)
@@ -65,7 +65,7 @@ uint32_t strpool_add(struct strpool *p, const char *s)
 void strpool_reset(struct strpool *p)
 {
 	arena_reset(&p->arena);
-	htab_reset(&p->index);
+	htable_reset(&p->index);
 	p->entries.n = 0;
 	p->error = 0;
 }
@@ -73,7 +73,7 @@ void strpool_reset(struct strpool *p)
 void strpool_fini(struct strpool *p)
 {
 	arena_fini(&p->arena);
-	htab_fini(&p->index);
+	htable_fini(&p->index);
 	vec_fini(&p->entries);
 	p->error = 0;
 }

@@ -22,7 +22,7 @@ struct strpool_entry {
 
 struct strpool {
 	struct arena arena;
-	struct htab index;
+	struct htable index;
 	vec(struct strpool_entry) entries; /* [0] is made by the first add */
 	int error;
 };

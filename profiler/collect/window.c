@@ -31,24 +31,24 @@ struct window *window_free(struct window *w)
 	vec_fini(&w->stacks);
 	vec_fini(&w->labels);
 	vec_fini(&w->rows);
-	htab_fini(&w->frame_index);
-	htab_fini(&w->stack_index);
-	htab_fini(&w->labels_index);
-	htab_fini(&w->row_index);
-	htab_fini(&w->image_index);
+	htable_fini(&w->frame_index);
+	htable_fini(&w->stack_index);
+	htable_fini(&w->labels_index);
+	htable_fini(&w->row_index);
+	htable_fini(&w->image_index);
 	free(w);
 	return NULL;
 }
 
 size_t window_bytes(const struct window *w)
 {
-	const struct htab *index[] = { &w->frame_index, &w->stack_index, &w->labels_index, &w->row_index };
+	const struct htable *index[] = { &w->frame_index, &w->stack_index, &w->labels_index, &w->row_index };
 	size_t n = w->frames.cap * sizeof(*w->frames.v) + w->stack_frames.cap * sizeof(*w->stack_frames.v) +
 		   w->stacks.cap * sizeof(*w->stacks.v) + w->labels.cap * sizeof(*w->labels.v) +
 		   w->rows.cap * sizeof(*w->rows.v);
 
 	for (size_t i = 0; i < sizeof(index) / sizeof(index[0]); i++)
-		n += index[i]->cap * sizeof(struct htab_slot);
+		n += index[i]->cap * sizeof(struct htable_slot);
 	return n;
 }
 
@@ -70,13 +70,13 @@ static int hold_image(struct window *w, uint32_t image)
 	struct key k = { .w = w, .n = image };
 	uint32_t *held;
 
-	if (image == IMAGE_ID_NONE || htab_find(&w->image_index, hash_u64(image), same_image, &k) != HTAB_NONE)
+	if (image == IMAGE_ID_NONE || htable_find(&w->image_index, hash_u64(image), same_image, &k) != HTABLE_NONE)
 		return 0;
 	held = vec_push(&w->images_held);
 	if (!held)
 		return -ENOMEM;
 	*held = image;
-	if (htab_insert(&w->image_index, hash_u64(image), w->images_held.n - 1) < 0) {
+	if (htable_insert(&w->image_index, hash_u64(image), w->images_held.n - 1) < 0) {
 		w->images_held.n--;
 		return -ENOMEM;
 	}
@@ -98,15 +98,15 @@ static int intern_frame(struct window *w, const struct window_frame *f, uint32_t
 	uint64_t hash = hash_u64(f->offset ^ (uint64_t)f->image << 40);
 	struct window_frame *slot;
 
-	*ret = htab_find(&w->frame_index, hash, same_frame, &k);
-	if (*ret != HTAB_NONE)
+	*ret = htable_find(&w->frame_index, hash, same_frame, &k);
+	if (*ret != HTABLE_NONE)
 		return 0;
 	slot = hold_image(w, f->image) < 0 ? NULL : vec_push(&w->frames);
 	if (!slot)
 		return -ENOMEM;
 	*slot = *f;
 	*ret = w->frames.n - 1;
-	return htab_insert(&w->frame_index, hash, *ret);
+	return htable_insert(&w->frame_index, hash, *ret);
 }
 
 static bool same_stack(const void *ctx, uint32_t id)
@@ -134,8 +134,8 @@ static int intern_stack(struct window *w, const struct window_frame *frames, uin
 			return r;
 	}
 	hash = hash_bytes(ids, n * sizeof(*ids), 0);
-	*ret = htab_find(&w->stack_index, hash, same_stack, &(struct key){ .w = w, .data = ids, .n = n });
-	if (*ret != HTAB_NONE)
+	*ret = htable_find(&w->stack_index, hash, same_stack, &(struct key){ .w = w, .data = ids, .n = n });
+	if (*ret != HTABLE_NONE)
 		return 0;
 	slot = vec_push(&w->stacks);
 	if (!slot)
@@ -143,7 +143,7 @@ static int intern_stack(struct window *w, const struct window_frame *frames, uin
 	*slot = (struct window_stack){ .first = w->stack_frames.n, .n = n };
 	w->stack_frames.n += n;
 	*ret = w->stacks.n - 1;
-	return htab_insert(&w->stack_index, hash, *ret);
+	return htable_insert(&w->stack_index, hash, *ret);
 }
 
 static bool same_labels(const void *ctx, uint32_t id)
@@ -158,15 +158,15 @@ static int intern_labels(struct window *w, const struct window_labels *l, uint32
 	uint64_t hash = hash_bytes(l, sizeof(*l), 0);
 	struct window_labels *slot;
 
-	*ret = htab_find(&w->labels_index, hash, same_labels, &(struct key){ .w = w, .data = l });
-	if (*ret != HTAB_NONE)
+	*ret = htable_find(&w->labels_index, hash, same_labels, &(struct key){ .w = w, .data = l });
+	if (*ret != HTABLE_NONE)
 		return 0;
 	slot = vec_push(&w->labels);
 	if (!slot)
 		return -ENOMEM;
 	*slot = *l;
 	*ret = w->labels.n - 1;
-	return htab_insert(&w->labels_index, hash, *ret);
+	return htable_insert(&w->labels_index, hash, *ret);
 }
 
 static bool same_row(const void *ctx, uint32_t id)
@@ -180,10 +180,10 @@ static bool same_row(const void *ctx, uint32_t id)
 static int count_row(struct window *w, struct window_row row)
 {
 	uint64_t hash = hash_u64(row.stack | (uint64_t)row.labels << 32);
-	uint32_t id = htab_find(&w->row_index, hash, same_row, &(struct key){ .w = w, .data = &row });
+	uint32_t id = htable_find(&w->row_index, hash, same_row, &(struct key){ .w = w, .data = &row });
 	struct window_row *slot;
 
-	if (id != HTAB_NONE) {
+	if (id != HTABLE_NONE) {
 		w->rows.v[id].samples += row.samples;
 		return 0;
 	}
@@ -191,7 +191,7 @@ static int count_row(struct window *w, struct window_row row)
 	if (!slot)
 		return -ENOMEM;
 	*slot = row;
-	return htab_insert(&w->row_index, hash, w->rows.n - 1);
+	return htable_insert(&w->row_index, hash, w->rows.n - 1);
 }
 
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,

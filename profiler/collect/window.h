@@ -53,7 +53,7 @@ struct window {
 	vec(struct window_labels) labels;
 	vec(struct window_row) rows;
 	vec(uint32_t) images_held;
-	struct htab frame_index, stack_index, labels_index, row_index, image_index;
+	struct htable frame_index, stack_index, labels_index, row_index, image_index;
 };
 
 int window_new(struct images *images, size_t max_bytes, struct window **ret);

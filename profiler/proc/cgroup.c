@@ -26,7 +26,7 @@ struct cgroups {
 	char mount[PATH_MAX];
 	struct strpool paths;
 	vec(struct entry) v;
-	struct htab index;
+	struct htable index;
 };
 
 /* First cgroup2 line of /proc/self/mounts: "cgroup2 /sys/fs/cgroup cgroup2 rw,... 0 0". */
@@ -61,7 +61,7 @@ struct cgroups *cgroups_free(struct cgroups *t)
 	closep(&t->mount_fd);
 	strpool_fini(&t->paths);
 	vec_fini(&t->v);
-	htab_fini(&t->index);
+	htable_fini(&t->index);
 	free(t);
 	return NULL;
 }
@@ -80,7 +80,7 @@ static bool same_id(const void *ctx, uint32_t at)
 
 static uint32_t find(const struct cgroups *t, uint64_t id)
 {
-	return htab_find(&t->index, hash_u64(id), same_id, &(struct query){ t, id });
+	return htable_find(&t->index, hash_u64(id), same_id, &(struct query){ t, id });
 }
 
 static uint32_t look_up(struct cgroups *t, uint64_t id)
@@ -110,13 +110,13 @@ void cgroups_note(struct cgroups *t, uint64_t id)
 {
 	struct entry *e;
 
-	if (!id || t->mount_fd < 0 || t->v.n >= MAX_CGROUPS || find(t, id) != HTAB_NONE)
+	if (!id || t->mount_fd < 0 || t->v.n >= MAX_CGROUPS || find(t, id) != HTABLE_NONE)
 		return;
 	e = vec_push(&t->v);
 	if (!e)
 		return;
 	*e = (struct entry){ .id = id, .path = look_up(t, id) };
-	if (htab_insert(&t->index, hash_u64(id), t->v.n - 1) < 0)
+	if (htable_insert(&t->index, hash_u64(id), t->v.n - 1) < 0)
 		t->v.n--;
 }
 
@@ -124,7 +124,7 @@ const char *cgroups_path(const struct cgroups *t, uint64_t id)
 {
 	uint32_t at = find(t, id);
 
-	return at == HTAB_NONE ? "" : strpool_str(&t->paths, t->v.v[at].path);
+	return at == HTABLE_NONE ? "" : strpool_str(&t->paths, t->v.v[at].path);
 }
 
 int cgroups_open(const struct cgroups *t, const char *path)

@@ -17,7 +17,7 @@
 struct images {
 	vec(struct image) v;
 	vec(uint32_t) free_ids;
-	struct htab index;
+	struct htable index;
 	uint32_t live;
 };
 
@@ -83,14 +83,14 @@ struct images *images_free(struct images *t)
 	}
 	vec_fini(&t->v);
 	vec_fini(&t->free_ids);
-	htab_fini(&t->index);
+	htable_fini(&t->index);
 	free(t);
 	return NULL;
 }
 
 static int rebuild_index(struct images *t)
 {
-	struct htab fresh = { 0 };
+	struct htable fresh = { 0 };
 
 	for (uint32_t id = 0; id < t->v.n; id++) {
 		const struct image *i = &t->v.v[id];
@@ -98,12 +98,12 @@ static int rebuild_index(struct images *t)
 
 		if (!i->refs)
 			continue;
-		if (htab_insert(&fresh, hash_key(i->kind, i->ino ? &none : &i->id, i->dev, i->ino, i->gen), id) < 0) {
-			htab_fini(&fresh);
+		if (htable_insert(&fresh, hash_key(i->kind, i->ino ? &none : &i->id, i->dev, i->ino, i->gen), id) < 0) {
+			htable_fini(&fresh);
 			return -ENOMEM;
 		}
 	}
-	htab_fini(&t->index);
+	htable_fini(&t->index);
 	t->index = fresh;
 	return 0;
 }
@@ -125,10 +125,10 @@ int image_intern(struct images *t, const struct image_key *key, const char *path
 {
 	struct query q = { t, key };
 	uint64_t hash = hash_key(key->kind, &key->id, key->dev, key->ino, key->gen);
-	uint32_t id = htab_find(&t->index, hash, same_image, &q);
+	uint32_t id = htable_find(&t->index, hash, same_image, &q);
 	char *copy;
 
-	if (id != HTAB_NONE) {
+	if (id != HTABLE_NONE) {
 		image_ref(t, id);
 		*ret = id;
 		return 0;
@@ -140,7 +140,7 @@ int image_intern(struct images *t, const struct image_key *key, const char *path
 		free(copy);
 		return -ENOMEM;
 	}
-	if (htab_insert(&t->index, hash, id) < 0) {
+	if (htable_insert(&t->index, hash, id) < 0) {
 		t->free_ids.v[t->free_ids.n++] = id;
 		free(copy);
 		return -ENOMEM;

@@ -24,7 +24,7 @@ struct processes {
 	struct images *images; /* borrowed */
 	vec(struct process) v;
 	vec(uint32_t) free_ids;
-	struct htab index;
+	struct htable index;
 	uint32_t live;
 	uint64_t next_key;
 	vec(struct exit_note) exits;
@@ -71,7 +71,7 @@ struct processes *processes_free(struct processes *t)
 	vec_fini(&t->v);
 	vec_fini(&t->free_ids);
 	vec_fini(&t->exits);
-	htab_fini(&t->index);
+	htable_fini(&t->index);
 	free(t);
 	return NULL;
 }
@@ -90,14 +90,14 @@ static uint32_t find_id(const struct processes *t, uint32_t pid)
 {
 	struct query q = { t, pid };
 
-	return htab_find(&t->index, hash_u64(pid), same_pid, &q);
+	return htable_find(&t->index, hash_u64(pid), same_pid, &q);
 }
 
 struct process *process_find(struct processes *t, uint32_t pid)
 {
 	uint32_t id = find_id(t, pid);
 
-	return id == HTAB_NONE ? NULL : &t->v.v[id];
+	return id == HTABLE_NONE ? NULL : &t->v.v[id];
 }
 
 /* What belongs to the image a process runs, as opposed to the process. */
@@ -119,17 +119,17 @@ static void release(struct processes *t, uint32_t id)
 
 static int rebuild_index(struct processes *t)
 {
-	struct htab fresh = { 0 };
+	struct htable fresh = { 0 };
 
 	for (uint32_t id = 0; id < t->v.n; id++) {
 		if (!t->v.v[id].key)
 			continue;
-		if (htab_insert(&fresh, hash_u64(t->v.v[id].pid), id) < 0) {
-			htab_fini(&fresh);
+		if (htable_insert(&fresh, hash_u64(t->v.v[id].pid), id) < 0) {
+			htable_fini(&fresh);
 			return -ENOMEM;
 		}
 	}
-	htab_fini(&t->index);
+	htable_fini(&t->index);
 	t->index = fresh;
 	return 0;
 }
@@ -150,13 +150,13 @@ struct process *process_add(struct processes *t, uint32_t pid, uint64_t now_ns)
 {
 	uint32_t id = find_id(t, pid);
 
-	if (id != HTAB_NONE)
+	if (id != HTABLE_NONE)
 		release(t, id);
 	if (t->index.n > 2 * t->live + 64 && rebuild_index(t) < 0)
 		return NULL;
 	if (new_slot(t, &id) < 0)
 		return NULL;
-	if (htab_insert(&t->index, hash_u64(pid), id) < 0) {
+	if (htable_insert(&t->index, hash_u64(pid), id) < 0) {
 		t->free_ids.v[t->free_ids.n++] = id;
 		return NULL;
 	}
@@ -257,7 +257,7 @@ void process_reap(struct processes *t, uint64_t time_ns)
 		const struct exit_note *e = &t->exits.v[t->exits_head++];
 		uint32_t id = find_id(t, e->pid);
 
-		if (id != HTAB_NONE && t->v.v[id].key == e->key)
+		if (id != HTABLE_NONE && t->v.v[id].key == e->key)
 			release(t, id);
 	}
 	if (t->exits_head * 2 > t->exits.n) {

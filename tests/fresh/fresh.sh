@@ -59,7 +59,8 @@ run_order() { # run_order NAME command...
 		step "in a bare Debian: ./dev $cmd"
 		enter "$tree" bash -c "cd /root/hotspan && ./dev $cmd" || { step "./dev $cmd failed"; exit 1; }
 		if [ "$cmd" = quickstart ]; then
-			grep -q '<canvas' "$tree/root/hotspan/hotspan.html" || { step "quickstart left no flame graph"; exit 1; }
+			grep -q '<script id="data".*\[kernel.kallsyms\]' "$tree/root/hotspan/hotspan.html" ||
+				{ step "quickstart left no flame graph"; exit 1; }
 			cp "$tree/root/hotspan/hotspan.html" "$work/hotspan.html"
 		fi
 	done

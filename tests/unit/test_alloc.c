@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation made to fail once: the answer is -ENOMEM or a result, never a crash or a leak. */
+#include "unit.h"
+
+#include <fcntl.h>
+
+#include "alloc_fail.h"
+#include "base/file.h"
+#include "collect/window.h"
+#include "pprof/calltree.h"
+#include "pprof/decode.h"
+#include "pprof/encode.h"
+#include "pprof/folded.h"
+#include "pprof/html.h"
+#include "pprof/profile.h"
+#include "pprof/speedscope.h"
+#include "pprof/svg.h"
+#include "proc/image.h"
+#include "proc/process.h"
+#include "symbolize/symbolizer.h"
+
+#define SPIN BUILD_DIR "/workloads/w_spin"
+
+static void every_failure_is_survived(int (*scenario)(void *), void *ctx, int at_least)
+{
+	int odd = 0, met = alloc_fail_each(scenario, ctx, &odd);
+
+	if (met < 0)
+		fail_msg("a run answered %d", odd);
+	if (met < at_least)
+		fail_msg("only %d allocations were met", met);
+}
+
+static int name_an_image(void *ctx)
+{
+	_cleanup_(closep) int fd = open(SPIN, O_RDONLY | O_CLOEXEC);
+	struct sym_source src = { .kind = SYM_ELF, .fd = fd, .root_fd = -1, .path = SPIN };
+	struct symbolizer *s;
+	struct sym_image *img;
+	struct sym_frame f;
+	int r = symbolizer_new(NULL, &s);
+
+	if (r < 0)
+		return r;
+	r = symbolizer_load(s, &src, &img);
+	for (uint64_t off = 0x1000; r >= 0 && off < 0x1400; off++)
+		if (sym_image_resolve(img, off, &f, 1) == 1)
+			assert_true(f.name[0]);
+	symbolizer_free(s);
+	return r;
+}
+
+static void naming_survives_every_failure(void **state)
+{
+	every_failure_is_survived(name_an_image, NULL, 8);
+}
+
+static int live_a_process(void *ctx)
+{
+	struct process_mmap a = { .start = 0x1000, .len = 0x8000, .ino = 1, .dev = 1, .path = "/a" };
+	struct process_mmap b = { .start = 0x3000, .len = 0x1000, .ino = 2, .dev = 1, .path = "/b" };
+	struct process_mmap jit = { .start = 0x9000, .len = 0x1000, .path = "//anon" };
+	struct images *images = NULL;
+	struct processes *t = NULL;
+	int r = images_new(&images);
+
+	if (r >= 0)
+		r = processes_new(images, &t);
+	if (r >= 0 && !process_add(t, 7, 1))
+		r = -ENOMEM;
+	if (r >= 0)
+		r = process_mmap(t, 7, &a, 2);
+	if (r >= 0)
+		r = process_fork(t, 8, 7, 3);
+	if (r >= 0)
+		r = process_mmap(t, 8, &b, 4);
+	if (r >= 0)
+		r = process_mmap(t, 8, &jit, 5);
+	if (r >= 0)
+		r = process_exec(t, 8, "x", 6);
+	if (t)
+		process_exit(t, 8, 7);
+	processes_free(t);
+	if (images)
+		assert_int_equal(images_live(images), 1);
+	images_free(images);
+	return r;
+}
+
+static void a_process_survives_every_failure(void **state)
+{
+	every_failure_is_survived(live_a_process, NULL, 8);
+}
+
+static int fill_a_window(void *ctx)
+{
+	struct window_frame frames[3] = { { .offset = 1 }, { .offset = 2 }, { .offset = 3 } };
+	struct window_labels labels = { .pid = 1, .comm = "x" };
+	struct images *images = NULL;
+	struct window *w = NULL;
+	int r = images_new(&images);
+
+	if (r >= 0)
+		r = window_new(images, 1 << 20, &w);
+	for (int i = 0; r >= 0 && i < 40; i++) {
+		frames[0].offset = (uint64_t)i;
+		labels.pid = (uint32_t)i;
+		r = window_add(w, frames, 3, &labels, 1);
+	}
+	window_free(w);
+	if (images)
+		assert_int_equal(images_live(images), 1);
+	images_free(images);
+	return r;
+}
+
+static void a_window_survives_every_failure(void **state)
+{
+	every_failure_is_survived(fill_a_window, NULL, 8);
+}
+
+static const char stacks[] = "a;main;work_[k] 3\na;main;inner_[i];x_[j] 2\nb;main;std::sort(int, int) 1\n";
+
+static struct profile *read_stacks(int *ret)
+{
+	struct profile *p = NULL;
+	char err[256];
+
+	*ret = folded_decode(stacks, strlen(stacks), &p, err, sizeof(err));
+	return p;
+}
+
+static int through_every_format(void *ctx)
+{
+	_cleanup_(buf_fini) struct buf pb = BUF_INIT, out = BUF_INIT;
+	_cleanup_(profile_freep) struct profile *p = NULL, *again = NULL;
+	struct calltree tree = { 0 };
+	char err[256];
+	int r;
+
+	p = read_stacks(&r);
+	if (r >= 0)
+		r = pprof_encode_gzip(p, 1, &pb);
+	if (r >= 0)
+		r = pprof_decode(pb.data, pb.len, &again, err, sizeof(err));
+	if (r >= 0)
+		r = folded_encode(again, &out);
+	if (r >= 0)
+		r = speedscope_encode(again, &out);
+	if (r >= 0)
+		r = svg_encode(again, &out);
+	if (r >= 0)
+		r = html_encode(again, &out);
+	if (r >= 0)
+		r = calltree_build(again, &tree);
+	calltree_fini(&tree);
+	return r;
+}
+
+static void every_format_survives_every_failure(void **state)
+{
+	every_failure_is_survived(through_every_format, NULL, 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(naming_survives_every_failure),
+		cmocka_unit_test(a_process_survives_every_failure),
+		cmocka_unit_test(a_window_survives_every_failure),
+		cmocka_unit_test(every_format_survives_every_failure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
