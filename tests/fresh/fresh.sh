@@ -41,9 +41,10 @@ enter() { # enter ROOT: own mounts; they go with the mount namespace
 		mount -t sysfs sysfs "$r/sys"
 		mount -t cgroup2 cgroup2 "$r/sys/fs/cgroup" 2>/dev/null || true
 		mount -t bpf bpf "$r/sys/fs/bpf" 2>/dev/null || true
-		mount --bind /dev "$r/dev"
+		mount --rbind /dev "$r/dev"
 		mount -t tmpfs -o size=2g tmpfs "$r/tmp"
 		cp /etc/resolv.conf "$r/etc/resolv.conf" 2>/dev/null || true
+		echo 127.0.0.1 localhost >"$r/etc/hosts" # debootstrap leaves that to the installer
 		exec chroot "$r" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
 			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 	' enter "$@"

@@ -84,7 +84,7 @@ def compare(path, flags):
     mangled = [(a, b) for a, b in got.values() if a.startswith("_Z") and not re.search(r"17h[0-9a-f]{16}E", a)]
     if mangled:
         filtered = run("c++filt", input="\n".join(a for a, _ in mangled)).splitlines()
-        bad = [(m[0], m[1], f) for m, f in zip(mangled, filtered) if m[1] != short(f)]
+        bad = [(m[0], m[1], f) for m, f in zip(mangled, filtered) if short(m[1]) != short(f)]
         assert not bad, f"{path}: {bad[:3]}"
     return len(want)
 

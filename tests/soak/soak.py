@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
+
+Cases: saturated, short, start, churn. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+script; nothing is written then).
+"""
+import datetime
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from hs import *  # noqa: F403
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCALE = float(os.environ.get("HOTSPAN_SOAK_SCALE", "1"))
+CPUS = os.cpu_count()
+
+
+def burners():
+    """One busy process per CPU."""
+    return [subprocess.Popen([workload("spin"), "100000"], stdout=subprocess.DEVNULL) for _ in range(CPUS)]
+
+
+def stop(processes):
+    for p in processes:
+        p.kill()
+        p.wait()
+
+
+def case_saturated():
+    """2 busy CPUs at 999 Hz: nothing lost, samples within 1 % of elapsed x CPUs x Hz."""
+    busy = burners()
+    try:
+        r = record("-a", "-F", 999, "-d", 60 * SCALE)
+    finally:
+        stop(busy)
+    v = r.verdict
+    nominal = v["wall_ns"] / 1e9 * v["cpus"] * v["frequency_hz"]
+    percent = 100 * (v["samples"] + v["ticks_idle"]) / nominal
+    ok = r.lost() == 0 and abs(percent - 100) <= 1
+    yield (f"{CPUS} CPUs saturated, 999 Hz, {v['wall_ns'] / 1e9:.0f} s", "lost 0; samples within 1 % of nominal",
+           f"lost {r.lost()}; {v['samples']} of {nominal:.0f} = {percent:.2f} % (timer late {v['lost']['timer_late']})", ok)
+
+
+def storm(count, ms, need_percent):
+    count = max(int(count * SCALE), 20)
+    r = record("-F", 999, "-a", command=[workload("storm"), count, ms, CPUS], timeout=1200)
+    burnt = answers(r.command_output)["storm_child"] / 1e9
+    late = r.verdict["lost"]["timer_late"] / 999
+    named = total_counts(r.stacks)["storm_child"] / 999
+    percent = 100 * named / burnt
+    ok = r.lost() == 0 and percent + 100 * late / burnt >= need_percent
+    return (f"{count} processes of {ms} ms, 999 Hz", f">= {need_percent} % of their CPU time arrives with names",
+            f"{percent:.2f} % of {burnt:.1f} CPU s; lost {r.lost()}, unknown process "
+            f"{r.verdict['stacks']['unknown_process']}, timer late {late:.2f} s", ok)
+
+
+def case_short():
+    yield storm(1000, 50, 98)
+    yield storm(1000, 300, 99.5)
+
+
+def case_start():
+    """On a busy host with many processes, how long and how dear until every CPU is sampled."""
+    busy = burners()
+    sleepers = [subprocess.Popen(["sleep", "1000"]) for _ in range(300)]
+    try:
+        runs = [record("-a", "-F", 99, "-d", 1).verdict for _ in range(5)]
+    finally:
+        stop(busy + sleepers)
+    cpu, wall = max(v["start_cpu_ns"] for v in runs) / 1e9, max(v["start_ns"] for v in runs) / 1e9
+    yield (f"start with every CPU busy, {runs[0]['processes']} processes, worst of {len(runs)}", "<= 0.5 CPU s, <= 1 s to the first sample",
+           f"{cpu:.3f} CPU s, {wall + 0.0101:.3f} s", cpu <= 0.5 and wall + 0.0101 <= 1)
+
+
+def rss_kib(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    return 0
+
+
+def case_churn():
+    """A storm of forks beside dlopen and dlclose: memory must not follow the number of processes."""
+    seconds = 600 * SCALE
+    forks = subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"])
+    dlopens = subprocess.Popen([workload("churn"), "1e9"], stdout=subprocess.DEVNULL)
+    r = Recording("-a", "-F", 99, "--by", "none")
+    rss = []
+    try:
+        begin = time.time()
+        while time.time() - begin < seconds:
+            time.sleep(min(10, seconds / 20))
+            rss.append((time.time() - begin, rss_kib(r.process.pid)))
+        r.process.send_signal(signal.SIGINT)
+        r.wait()
+    finally:
+        stop([forks, dlopens])
+    early = next(k for t, k in rss if t >= seconds / 5)
+    growth = (rss[-1][1] - early) / 1024
+    print("  RSS KiB by time: " + " ".join(f"{t:.0f}s:{k}" for t, k in rss[:: max(1, len(rss) // 15)]))
+    yield (f"{seconds / 60:.0f} min of forks and dlopen, {r.verdict['processes']} processes seen", "RSS grows < 1 MiB over the last 4/5",
+           f"{growth:.2f} MiB, to {rss[-1][1] / 1024:.1f} MiB; lost {r.lost()}, {r.verdict['samples']} samples", growth < 1 and r.lost() == 0)
+
+
+def main():
+    cases = sys.argv[1:] or ["saturated", "short", "start", "churn"]
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    rows, failed = [], 0
+    for case in cases:
+        for what, want, got, ok in globals()[f"case_{case}"]():
+            print(f"-- {'ok  ' if ok else 'FAIL'} {what}: {got}", flush=True)
+            rows.append(f"| {what} | {want} | {got} | {'ok' if ok else '**missed**'} |")
+            failed += not ok
+    if SCALE == 1 and not sys.argv[1:]:
+        (ROOT / "bench/soak.md").write_text(
+            "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Soak\n\nWritten by `./dev soak`: the runs too long for `./dev test`.\n\n"
+            f"Last run: {datetime.date.today()}, commit {commit or 'unknown'}, {CPUS} CPUs.\n\n"
+            "| what | wanted | got | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    sys.exit(bool(failed))
+
+
+main()
