@@ -37,6 +37,7 @@ enter() { # enter ROOT: own mounts; they go with the mount namespace
 	unshare --mount --propagation private bash -c '
 		set -e
 		r=$1; shift
+		mount --bind "$r" "$r" # a root that is a mount, as on a real host
 		mount -t proc proc "$r/proc"
 		mount -t sysfs sysfs "$r/sys"
 		mount -t cgroup2 cgroup2 "$r/sys/fs/cgroup" 2>/dev/null || true
