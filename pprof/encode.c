@@ -33,6 +33,12 @@ static void encode_type(struct buf *b, uint32_t field, const struct profile_type
 
 static uint8_t *put_varint(uint8_t *p, uint64_t v)
 {
+	/* Nearly all ids take one or two bytes: told apart once, not bit by bit. */
+	if (v >= 0x80 && v < 0x4000) {
+		*p++ = (uint8_t)v | 0x80;
+		*p++ = (uint8_t)(v >> 7);
+		return p;
+	}
 	for (; v >= 0x80; v >>= 7)
 		*p++ = (uint8_t)v | 0x80;
 	*p++ = (uint8_t)v;

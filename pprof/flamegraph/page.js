@@ -551,7 +551,8 @@ function sandwich(fn) {
 
 // ---- Views, processes, theme --------------------------------------------------------------------
 
-let view = 'flame', split = false, onlyProcess = -1;
+const severalProcesses = D.processes.length > 1; // a profile of many starts with them apart
+let view = 'flame', split = severalProcesses, onlyProcess = -1;
 const onZoom = v => { if (v === main) { showButtons(); if (matcher) search($('search').value); saveState(); } };
 const options = { onZoom, onSelect: showStatus };
 const main = new FlameView($('view-flame'), options);
@@ -705,7 +706,7 @@ function saveState() {
 	if (view !== 'flame') state.set('v', view);
 	if (main.zoom) state.set('z', main.zoom);
 	if ($('search').value) state.set('q', $('search').value);
-	if (split) state.set('p', 1);
+	if (split !== severalProcesses) state.set('p', Number(split));
 	if (onlyProcess >= 0) state.set('only', onlyProcess);
 	if (view === 'sandwich' && sandwichFn >= 0) state.set('fn', sandwichFn);
 	try { history.replaceState(null, '', '#' + state); } catch { /* some browsers refuse it on file:// */ }
@@ -715,7 +716,7 @@ function restoreState() {
 		const v = Number(state.get(key));
 		return Number.isInteger(v) && v >= 0 && v < max ? v : -1;
 	};
-	split = state.get('p') === '1';
+	split = state.has('p') ? state.get('p') === '1' : severalProcesses;
 	onlyProcess = state.has('only') ? number('only', D.processes.length) : -1;
 	$('process-select').value = onlyProcess;
 	$('search').value = state.get('q') || '';

@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint8_t *buf_reserve(struct buf *b, size_t len)
+uint8_t *buf_grow(struct buf *b, size_t len)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	uint8_t *bigger;
 
 	if (b->error)
 		return NULL;
-	if (b->data && b->cap - b->len >= len)
-		return b->data + b->len;
 	if (len > SIZE_MAX / 4 || b->len > SIZE_MAX / 4) {
 		b->error = -ENOMEM;
 		return NULL;
@@ -44,11 +42,6 @@ void buf_append(struct buf *b, const void *data, size_t len)
 void buf_puts(struct buf *b, const char *s)
 {
 	buf_append(b, s, strlen(s));
-}
-
-void buf_putc(struct buf *b, char c)
-{
-	buf_append(b, &c, 1);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -19,14 +19,30 @@ struct buf {
 #define BUF_INIT ((struct buf){ 0 })
 
 /* Room for `len` more bytes, or NULL with the error set. The caller fills it and adds to ->len. */
-uint8_t *buf_reserve(struct buf *b, size_t len);
+static inline uint8_t *buf_reserve(struct buf *b, size_t len);
+uint8_t *buf_grow(struct buf *b, size_t len); /* the same, where there is no room yet */
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
-void buf_putc(struct buf *b, char c);
+static inline void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* s with JSON string escapes and its quotes; bytes that are not UTF-8 become U+FFFD. `<` is escaped
  * too, so that the text can stand inside an HTML <script>. */
 void buf_json_string(struct buf *b, const char *s, size_t len);
+
+static inline uint8_t *buf_reserve(struct buf *b, size_t len)
+{
+	return b->data && !b->error && b->cap - b->len >= len ? b->data + b->len : buf_grow(b, len);
+}
+
+static inline void buf_putc(struct buf *b, char c)
+{
+	uint8_t *p = buf_reserve(b, 1);
+
+	if (p) {
+		*p = (uint8_t)c;
+		b->len++;
+	}
+}
 
 static inline int buf_error(const struct buf *b)
 {

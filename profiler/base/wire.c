@@ -23,9 +23,13 @@ void wire_varint(struct buf *b, uint64_t v)
 		b->len += varint_put(p, v);
 }
 
-static void tag(struct buf *b, uint32_t field, uint32_t type)
+/* Fields 1 to 15 have a tag of one byte. */
+static inline void tag(struct buf *b, uint32_t field, uint32_t type)
 {
-	wire_varint(b, (uint64_t)field << 3 | type);
+	if (field < 16)
+		buf_putc(b, (char)(field << 3 | type));
+	else
+		wire_varint(b, (uint64_t)field << 3 | type);
 }
 
 void wire_uint(struct buf *b, uint32_t field, uint64_t v)

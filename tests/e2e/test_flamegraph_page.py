@@ -61,7 +61,7 @@ def near(a, b, what):
 def test_50k_nodes_load_zoom_and_search_within_the_bars():
     loads = []
     for _ in range(3):
-        page()
+        page(hash="#p=0")
         loads.append(stats()["readyMs"])
     s = stats()
     zooms, searches = [], []
@@ -141,8 +141,9 @@ def test_keys():
     assert stats()["zoom"] > 0
     browser.key("Escape")
     assert stats()["zoom"] == 0
-    browser.key("p")
     assert stats()["split"] and browser.js("return hotspan.node('even (100)')") > 0
+    browser.key("p")
+    assert not stats()["split"] and browser.js("return hotspan.node('even (100)')") <= 0
     browser.key("t")
     assert stats()["view"] == "table"
     browser.key("f", "?")
@@ -153,9 +154,10 @@ def test_keys():
 
 
 def test_processes_apart_add_up_to_the_whole():
-    page()
+    page(hash="#p=0")
     merged = stats()["value"]
     browser.key("p")
+    assert stats()["split"]
     parts = browser.js("let s = 0; for (const o of document.getElementById('process-select').options) s++; return s")
     assert parts == 41, parts
     near(browser.js("const s = hotspan.stats(); return s.value"), merged, "split")
@@ -217,7 +219,7 @@ def test_screenshots_light_and_dark():
             browser.screenshot(SHOTS / f"{theme}.png")
             browser.key("p")
             browser.js("hotspan.search('spin')")
-            browser.screenshot(SHOTS / f"{theme}-split-search.png")
+            browser.screenshot(SHOTS / f"{theme}-merged-search.png")
             browser.key("t")
             browser.screenshot(SHOTS / f"{theme}-table.png")
     for shot in SHOTS.glob("*.png"):

@@ -59,10 +59,10 @@ def to_offset(segs, addr):
 
 
 def short(name):
-    """c++filt spells out the standard's own abbreviations (DMGL_VERBOSE); people do not."""
+    """c++filt spells out the standard's own abbreviations (DMGL_VERBOSE); people do not. Without spaces."""
     for stream in ("ostream", "istream", "iostream"):
         name = name.replace(f"std::basic_{stream}<char, std::char_traits<char> >", f"std::{stream}")
-    return name.replace("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string")
+    return name.replace("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string").replace(" ", "")
 
 
 def compare(path, flags):
@@ -92,6 +92,7 @@ def compare(path, flags):
 def test_real_binaries_agree_with_nm():
     libs = [str(p) for p in pathlib.Path("/usr/lib/x86_64-linux-gnu").glob("lib*.so.*") if p.is_file() and not p.is_symlink()]
     dynamic = sorted(libs, key=os.path.getsize)[-25:] + ["/usr/bin/python3.11", "/usr/bin/node", "/usr/sbin/nginx"]
+    dynamic += [p for p in libs if "libstdc++" in p]
     with_symtab = [BUILD / "tests/unit/test_symtab", DUMP, *BUILD.glob("workloads/w_*")]
     asked = files = 0
     for path, flags in [(p, ["-D"]) for p in dynamic] + [(p, []) for p in with_symtab]:

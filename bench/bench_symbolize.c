@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading the kernel's and this program's names, and finding one in them. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "symbolize/symbolizer.h"
+
+enum { LOOKUPS = 100000 };
+
+static struct sym_image *load(struct symbolizer *s, enum sym_kind kind)
+{
+	struct sym_source src = { .kind = kind, .fd = -1, .root_fd = -1, .path = "/proc/self/exe" };
+	struct sym_image *img;
+
+	if (kind == SYM_ELF)
+		src.fd = open(src.path, O_RDONLY | O_CLOEXEC);
+	if (symbolizer_load(s, &src, &img) < 0 || sym_image_error(img))
+		abort();
+	if (src.fd >= 0)
+		close(src.fd);
+	return img;
+}
+
+static struct symbolizer *make(void)
+{
+	struct symbolizer *s;
+
+	if (symbolizer_new(NULL, &s) < 0)
+		abort();
+	return s;
+}
+
+BENCH(kallsyms_load, "load", 1)
+{
+	struct symbolizer_stats stats = { 0 };
+
+	BENCH_LOOP(b) {
+		struct symbolizer *s = make();
+
+		load(s, SYM_KERNEL);
+		symbolizer_stats(s, &stats);
+		symbolizer_free(s);
+	}
+	bench_metric(b, "symbols", (double)stats.symbols);
+	bench_metric(b, "bytes_per_symbol", (double)stats.table_bytes / (double)stats.symbols);
+}
+
+BENCH(elf_load, "load", 1)
+{
+	BENCH_LOOP(b) {
+		struct symbolizer *s = make();
+
+		load(s, SYM_ELF);
+		symbolizer_free(s);
+	}
+}
+
+BENCH(resolve_warm, "lookup", LOOKUPS)
+{
+	struct symbolizer *s = make();
+	struct sym_image *img = load(s, SYM_ELF);
+	struct sym_segment seg;
+	struct sym_frame f;
+	uint64_t code = 0, found = 0;
+
+	/* The text of this very program: from its entry on there are functions. */
+	for (uint64_t off = 0x1000; !code && off < 0x100000; off += 16)
+		if (sym_image_resolve(img, off, &f, 1) == 1)
+			code = off;
+	if (sym_image_segment(img, code, &seg) < 0)
+		abort();
+	BENCH_LOOP(b) {
+		uint64_t x = 1;
+
+		for (int i = 0; i < LOOKUPS; i++) {
+			x = x * 6364136223846793005ull + 1442695040888963407ull;
+			found += sym_image_resolve(img, seg.offset + (x >> 33) % seg.size, &f, 1) == 1;
+		}
+	}
+	bench_metric(b, "found_percent", 100.0 * (double)found / (double)(b->rounds * LOOKUPS));
+	symbolizer_free(s);
+}
