@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <sys/stat.h>
@@ -104,6 +105,22 @@ static int hash_content(int fd, uint64_t size, struct build_id *ret)
 	if (r >= 0)
 		set_hashed(ret, BUILD_ID_FILE, bytes, sizeof(bytes), size);
 	return r;
+}
+
+int build_id_of_notes(const char *path, struct build_id *ret)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct build_id id = { 0 };
+	int r = file_read_path(AT_FDCWD, path, MAX_NOTES_BYTES, &b);
+	Elf_Data notes = { .d_buf = b.data, .d_size = b.len, .d_type = ELF_T_NHDR, .d_version = EV_CURRENT };
+
+	if (r < 0)
+		return r;
+	elf_version(EV_CURRENT);
+	if (!scan_notes(&notes, &id))
+		return -ENODATA;
+	*ret = id;
+	return 0;
 }
 
 static void elf_endp(Elf **elf)

@@ -41,3 +41,6 @@ char *build_id_hex(const struct build_id *id, char out[BUILD_ID_HEX_LEN]);
  * negative errno from reading.
  */
 int build_id_of_file(int fd, struct build_id *ret);
+
+/* The running kernel's, from the notes in path ("/sys/kernel/notes"). 0, -ENODATA (no such note), or another errno. */
+int build_id_of_notes(const char *path, struct build_id *ret);

@@ -102,13 +102,14 @@ static uint32_t str(struct namer *n, const char *s)
 	return strpool_add(&n->p->strings, s ? s : "");
 }
 
-static uint32_t kernel_mapping(struct namer *n, const char *module)
+static uint32_t kernel_mapping(struct namer *n, const struct image *kernel, const char *module)
 {
-	char file[128];
+	char file[128], hex[BUILD_ID_HEX_LEN];
 
 	snprintf(file, sizeof(file), "[%s]", module ? module : "kernel.kallsyms");
 	return intern_mapping(n, &(struct profile_mapping){ .start = KERNEL_START, .limit = UINT64_MAX,
-							     .file = str(n, file) });
+							     .file = str(n, file),
+							     .build_id = module ? 0 : str(n, build_id_hex(&kernel->id, hex)) });
 }
 
 /* A file's executable segment as it says itself; when it cannot be read, offsets serve as addresses. */
@@ -166,7 +167,7 @@ static void name_frame(struct namer *n, uint32_t frame)
 	switch (i->kind) {
 	case IMAGE_KERNEL:
 		loc.kind = FRAME_KERNEL;
-		loc.mapping = kernel_mapping(n, len > 0 ? chain[len - 1].module : NULL);
+		loc.mapping = kernel_mapping(n, i, len > 0 ? chain[len - 1].module : NULL);
 		break;
 	case IMAGE_JIT:
 		loc.kind = FRAME_JIT;
@@ -283,6 +284,8 @@ int name_window(const struct window *w, struct symbolizer *symbols, const struct
 	n.key_tid = str(&n, "tid");
 	n.key_cgroup = str(&n, "cgroup");
 	n.unit_id = str(&n, "id");
+	/* Viewers take the first mapping for the main binary; a profile of many programs has none. */
+	intern_mapping(&n, &(struct profile_mapping){ .file = str(&n, "[host]") });
 	if ((r = load_images(&n)) < 0 || (r = name_frames(&n)) < 0 || (r = add_rows(&n, cgroups, period_ns)) < 0)
 		return r;
 	*ret_stats = n.stats;

@@ -143,16 +143,33 @@ void verdict_comment(struct profile *p, const struct session_stats *stats, uint3
 		profile_comment(p, line);
 }
 
+/* A line of the top list fits a terminal of 100 columns; whole names are in the file and in --json. */
+enum { IMAGE_WIDTH = 18, NAME_WIDTH = 50 };
+
+/* How many bytes of s to print in so many columns: whole characters of UTF-8. */
+static int fit(const char *s, int width)
+{
+	int n = (int)strnlen(s, (size_t)width + 1);
+
+	if (n <= width)
+		return n;
+	for (n = width; n > 0 && ((uint8_t)s[n] & 0xc0) == 0x80;)
+		n--;
+	return n;
+}
+
 static void print_top(const struct profile *p, FILE *out)
 {
 	struct top_row rows[TOP];
 	uint32_t n = top_by_self(p, rows, TOP);
 
 	if (n)
-		fprintf(out, "\n    self     total   CPU s  function  image\n");
+		fprintf(out, "\n    self     total   CPU s  %-*s  function\n", IMAGE_WIDTH, "image");
 	for (uint32_t i = 0; i < n; i++)
-		fprintf(out, "  %5.1f %%  %5.1f %%  %6.2f  %s  %s\n", rows[i].self_percent, rows[i].total_percent,
-			seconds((uint64_t)rows[i].self), rows[i].name, rows[i].image);
+		fprintf(out, "  %5.1f %%  %5.1f %%  %6.2f  %-*.*s  %.*s%s\n", rows[i].self_percent, rows[i].total_percent,
+			seconds((uint64_t)rows[i].self), IMAGE_WIDTH, fit(rows[i].image, IMAGE_WIDTH), rows[i].image,
+			fit(rows[i].name, NAME_WIDTH), rows[i].name,
+			fit(rows[i].name, NAME_WIDTH) < (int)strlen(rows[i].name) ? "..." : "");
 	top_free(rows, n);
 }
 

@@ -60,6 +60,7 @@ int images_new(struct images **ret)
 		images_free(t);
 		return -ENOMEM;
 	}
+	build_id_of_notes("/sys/kernel/notes", &t->v.v[id].id); /* none: the mapping has no build id */
 	*ret = t;
 	return 0;
 }

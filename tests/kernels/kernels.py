@@ -63,22 +63,26 @@ def apt_options(suite):
 def kernel(suite):
     """The unpacked vmlinuz of a suite's cloud kernel."""
     d = WORK / "kernel" / suite
-    found = sorted(d.glob("boot/vmlinuz-*"))
-    if found:
-        return found[-1]
+    if (d / "vmlinuz").exists():
+        return d / "vmlinuz"
+    shutil.rmtree(d, ignore_errors=True)
     options = apt_options(suite)
     run("apt-get", *options, "update")
     depends = run("apt-cache", *options, "depends", "linux-image-cloud-amd64")
     package = re.search(r"Depends: (linux-image-\S+)", depends)[1]
     d.mkdir(parents=True, exist_ok=True)
     run("apt-get", *options, "download", package, cwd=d)
-    run("dpkg", "-x", next(d.glob("linux-image*.deb")), d)
-    found = sorted(d.glob("boot/vmlinuz-*"))
     for deb in d.glob("*.deb"):
+        run("dpkg", "-x", deb, d)
         deb.unlink()
-    shutil.rmtree(d / "lib", ignore_errors=True)
-    shutil.rmtree(d / "usr/lib/modules", ignore_errors=True)
-    return found[-1]
+    # /boot/vmlinuz-VERSION, and in newer suites /usr/lib/modules/VERSION/vmlinuz.
+    found = [p for p in d.rglob("vmlinuz*") if p.is_file()]
+    if not found:
+        sys.exit(f"kernels: {package} holds no vmlinuz")
+    found[0].rename(d / "vmlinuz")
+    for folder in ("boot", "lib", "usr"):
+        shutil.rmtree(d / folder, ignore_errors=True)
+    return d / "vmlinuz"
 
 
 def libraries(binary):
