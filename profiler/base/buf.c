@@ -86,7 +86,7 @@ static size_t utf8_len(const unsigned char *s, size_t left)
 
 void buf_json_string(struct buf *b, const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s, *end = p + len;
+	const unsigned char *p = (const unsigned char *)(len ? s : ""), *end = p + len;
 
 	buf_putc(b, '"');
 	while (p < end) {

@@ -26,7 +26,7 @@ void buf_puts(struct buf *b, const char *s);
 static inline void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* s with JSON string escapes and its quotes; bytes that are not UTF-8 become U+FFFD. `<` is escaped
- * too, so that the text can stand inside an HTML <script>. */
+ * too, so that the text can stand inside an HTML <script>. s may be NULL when len is 0. */
 void buf_json_string(struct buf *b, const char *s, size_t len);
 
 static inline uint8_t *buf_reserve(struct buf *b, size_t len)
