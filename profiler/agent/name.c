@@ -9,26 +9,32 @@
 #include "base/cleanup.h"
 #include "collect/window.h"
 #include "pprof/profile.h"
-#include "proc/cgroup.h"
 #include "proc/image.h"
 #include "symbolize/symbolizer.h"
 
 /* Deepest inline chain we ask for. */
 enum { MAX_CHAIN = 64 };
 
+#define NOT_YET UINT32_MAX
+
 /* Kernel addresses: their mapping covers the kernel's half. */
 #define KERNEL_START 0xffff800000000000ull
-
 
 struct namer {
 	const struct window *w;
 	struct symbolizer *symbols;
-	struct profile *p;
+	struct name_opts opts;
 	struct name_stats stats;
-	struct sym_image **images; /* by image id; NULL: not loaded */
 	uint32_t n_images;
-	uint32_t *location_of;     /* by window frame */
-	bool *named;               /* by window frame */
+	struct sym_image **images;          /* by image id; NULL: not in this window */
+	const struct window_image **held;   /* by image id */
+
+	struct profile *p;                  /* the one being made, and what is known of it: */
+	uint32_t *location_of;              /* by window frame; NOT_YET */
+	bool *named;                        /* by window frame */
+	struct profile_sample *stack_of;    /* by window stack; n_frames NOT_YET */
+	uint32_t *named_in;                 /* by window stack: frames with a name */
+	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
 	struct htable mapping_index;
 	vec(bool) mapping_unnamed; /* by profile mapping: some location has no name */
 	uint32_t key_comm, key_pid, key_tid, key_cgroup, unit_id;
@@ -61,19 +67,20 @@ static uint32_t intern_mapping(struct namer *n, const struct profile_mapping *m)
 	return id;
 }
 
-static int load_image(struct namer *n, uint32_t id)
+static int load_image(struct namer *n, const struct window_image *held)
 {
 	static const enum sym_kind kinds[] = { [IMAGE_KERNEL] = SYM_KERNEL, [IMAGE_FILE] = SYM_ELF,
 					       [IMAGE_VDSO] = SYM_VDSO, [IMAGE_JIT] = SYM_PERF_MAP };
-	const struct image *i = image_get(n->w->images, id);
+	const struct image *i = &held->image;
 	struct sym_source src = { .kind = kinds[i->kind], .id = i->id, .key = i->gen, .fd = i->fd,
 				  .root_fd = i->root_fd, .path = i->path };
-	int r = symbolizer_load(n->symbols, &src, &n->images[id]);
+	int r = symbolizer_load(n->symbols, &src, &n->images[held->id]);
 
 	if (r < 0)
 		return r;
+	n->held[held->id] = held;
 	n->stats.images++;
-	n->stats.images_failed += sym_image_error(n->images[id]) < 0;
+	n->stats.images_failed += sym_image_error(n->images[held->id]) < 0;
 	return 0;
 }
 
@@ -81,15 +88,16 @@ static int load_images(struct namer *n)
 {
 	uint32_t max = 0;
 
-	vec_foreach(id, &n->w->images_held)
-		max = *id > max ? *id : max;
+	vec_foreach(held, &n->w->images_held)
+		max = held->id > max ? held->id : max;
 	n->n_images = max + 1;
 	n->images = calloc(n->n_images, sizeof(*n->images));
-	if (!n->images)
+	n->held = calloc(n->n_images, sizeof(*n->held));
+	if (!n->images || !n->held)
 		return -ENOMEM;
-	vec_foreach(id, &n->w->images_held)
+	vec_foreach(held, &n->w->images_held)
 	{
-		int r = load_image(n, *id);
+		int r = load_image(n, held);
 
 		if (r < 0)
 			return r;
@@ -145,150 +153,214 @@ static uint32_t add_lines(struct namer *n, const struct sym_frame *chain, int le
 	return len > 0 ? (uint32_t)len : 0;
 }
 
+/* "libfoo.so+0x1234": better than nothing, and never taken for a real name. */
+static uint32_t add_made_up_line(struct namer *n, const struct profile_location *loc, struct profile_line *line)
+{
+	_cleanup_(buf_fini) struct buf text = BUF_INIT;
+	const struct profile_mapping *m = loc->mapping == PROFILE_NO_MAPPING ? NULL : &n->p->mappings.v[loc->mapping];
+	struct profile_function f = { 0 };
+
+	buf_printf(&text, "%s+0x%llx", m ? profile_base_name(profile_str(n->p, m->file)) : "[unknown]",
+		   (unsigned long long)loc->address);
+	f.name = f.system_name = strpool_add_len(&n->p->strings, (char *)text.data, text.len);
+	*line = (struct profile_line){ .function = profile_add_function(n->p, &f) };
+	return 1;
+}
+
+static uint32_t mapping_of(struct namer *n, const struct image *i, const struct sym_image *sym,
+			   const struct window_frame *f, const char *module, struct profile_location *loc)
+{
+	switch (i->kind) {
+	case IMAGE_KERNEL:
+		loc->kind = FRAME_KERNEL;
+		return kernel_mapping(n, i, module);
+	case IMAGE_JIT:
+		loc->kind = FRAME_JIT;
+		return intern_mapping(n, &(struct profile_mapping){ .limit = INT64_MAX, .file = str(n, i->path) });
+	default:
+		loc->kind = FRAME_NATIVE;
+		return file_mapping(n, i, sym, f->offset, &loc->address);
+	}
+}
+
 static void name_frame(struct namer *n, uint32_t frame)
 {
 	const struct window_frame *f = &n->w->frames.v[frame];
 	struct profile_location loc = { .address = f->offset, .mapping = PROFILE_NO_MAPPING };
 	struct profile_line lines[MAX_CHAIN];
 	struct sym_frame chain[MAX_CHAIN];
-	const struct image *i;
-	struct sym_image *sym;
-	uint32_t n_lines;
-	int len;
+	uint32_t n_lines = 0;
+	int len = 0;
 
-	if (f->image == IMAGE_ID_NONE) {
-		n->location_of[frame] = profile_add_location(n->p, &loc, NULL, 0);
-		return;
+	if (f->image != IMAGE_ID_NONE) {
+		struct sym_image *sym = n->images[f->image];
+
+		len = sym_image_resolve(sym, f->offset, chain, MAX_CHAIN);
+		n_lines = add_lines(n, chain, len, lines);
+		loc.mapping = mapping_of(n, &n->held[f->image]->image, sym, f, len > 0 ? chain[len - 1].module : NULL,
+					 &loc);
 	}
-	i = image_get(n->w->images, f->image);
-	sym = n->images[f->image];
-	len = sym_image_resolve(sym, f->offset, chain, MAX_CHAIN);
-	n_lines = add_lines(n, chain, len, lines);
-	switch (i->kind) {
-	case IMAGE_KERNEL:
-		loc.kind = FRAME_KERNEL;
-		loc.mapping = kernel_mapping(n, i, len > 0 ? chain[len - 1].module : NULL);
-		break;
-	case IMAGE_JIT:
-		loc.kind = FRAME_JIT;
-		loc.mapping = intern_mapping(n, &(struct profile_mapping){ .limit = INT64_MAX, .file = str(n, i->path) });
-		break;
-	default:
-		loc.kind = FRAME_NATIVE;
-		loc.mapping = file_mapping(n, i, sym, f->offset, &loc.address);
-	}
-	n->location_of[frame] = profile_add_location(n->p, &loc, lines, n_lines);
 	n->named[frame] = n_lines > 0;
 	if (!n_lines && loc.mapping < n->mapping_unnamed.n)
 		n->mapping_unnamed.v[loc.mapping] = true;
+	if (!n_lines && n->opts.name_unnamed)
+		n_lines = add_made_up_line(n, &loc, lines);
+	n->location_of[frame] = profile_add_location(n->p, &loc, lines, n_lines);
 }
 
-static int name_frames(struct namer *n)
+static int add_stack(struct namer *n, uint32_t stack)
 {
-	n->location_of = calloc(n->w->frames.n + 1u, sizeof(*n->location_of));
-	n->named = calloc(n->w->frames.n + 1u, sizeof(*n->named));
-	if (!n->location_of || !n->named)
+	const struct window_stack *s = &n->w->stacks.v[stack];
+	_cleanup_(freep) uint32_t *ids = calloc(s->n + 1u, sizeof(*ids));
+
+	if (!ids)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n->w->frames.n; i++) {
-		name_frame(n, i);
-		n->stats.distinct++;
-		n->stats.distinct_named += n->named[i];
+	n->named_in[stack] = 0;
+	for (uint32_t k = 0; k < s->n; k++) {
+		uint32_t frame = n->w->stack_frames.v[s->first + k];
+
+		if (n->location_of[frame] == NOT_YET)
+			name_frame(n, frame);
+		ids[k] = n->location_of[frame];
+		n->named_in[stack] += n->named[frame];
 	}
-	/* pprof leaves a mapping with this flag alone: only when there is nothing left to add. */
-	for (uint32_t i = 0; i < n->p->mappings.n; i++)
-		n->p->mappings.v[i].has_functions = !n->mapping_unnamed.v[i];
-	return profile_error(n->p);
+	n->stack_of[stack] = (struct profile_sample){ .first_frame = profile_add_frames(n->p, ids, s->n),
+						      .n_frames = s->n };
+	return 0;
 }
 
-static uint32_t add_labels(struct namer *n, const struct window_labels *l, const struct cgroups *cgroups,
-			   uint32_t *ret_n)
+static void add_text_label(struct profile_label *labels, uint32_t *n, uint32_t key, uint32_t str)
 {
-	struct profile_label labels[4];
+	if (str)
+		labels[(*n)++] = (struct profile_label){ .key = key, .str = str };
+}
+
+static void add_id_label(struct profile_label *labels, uint32_t *n, uint32_t key, uint32_t id, uint32_t unit)
+{
+	if (id)
+		labels[(*n)++] = (struct profile_label){ .key = key, .num = id, .unit = unit };
+}
+
+static void add_labels(struct namer *n, uint32_t at)
+{
+	const struct window_labels *l = &n->w->labels.v[at];
+	struct profile_label labels[5];
 	uint32_t count = 0;
-	const char *path;
 
-	if (l->comm[0])
-		labels[count++] = (struct profile_label){
-			.key = n->key_comm,
-			.str = strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))) };
-	if (l->pid)
-		labels[count++] = (struct profile_label){ .key = n->key_pid, .num = l->pid, .unit = n->unit_id };
-	if (l->tid)
-		labels[count++] = (struct profile_label){ .key = n->key_tid, .num = l->tid, .unit = n->unit_id };
-	path = l->cgroup_id ? cgroups_path(cgroups, l->cgroup_id) : "";
-	if (path[0])
-		labels[count++] = (struct profile_label){ .key = n->key_cgroup, .str = str(n, path) };
-	*ret_n = count;
-	return profile_add_labels(n->p, labels, count);
+	add_text_label(labels, &count, n->key_comm, strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))));
+	add_id_label(labels, &count, n->key_pid, l->pid, n->unit_id);
+	add_id_label(labels, &count, n->key_tid, l->tid, n->unit_id);
+	add_text_label(labels, &count, n->key_cgroup, str(n, strpool_str(&n->w->strings, l->cgroup)));
+	n->labels_of[at] = (struct profile_sample){ .first_label = profile_add_labels(n->p, labels, count),
+						    .n_labels = count };
 }
 
-static int add_rows(struct namer *n, const struct cgroups *cgroups, uint64_t period_ns)
+static int add_row(struct namer *n, const struct window_row *row)
 {
-	const struct window *w = n->w;
-	_cleanup_(freep) struct profile_sample *stacks = calloc(w->stacks.n + 1u, sizeof(*stacks));
-	_cleanup_(freep) struct profile_sample *labels = calloc(w->labels.n + 1u, sizeof(*labels));
-	_cleanup_(freep) uint32_t *ids = calloc(w->stack_frames.n + 1u, sizeof(*ids));
-	_cleanup_(freep) uint32_t *named = calloc(w->stacks.n + 1u, sizeof(*named));
+	int64_t values[2] = { (int64_t)row->samples, (int64_t)(row->samples * n->w->period_ns) };
+	struct profile_sample s;
 
-	if (!stacks || !labels || !ids || !named)
+	if (n->stack_of[row->stack].n_frames == NOT_YET && add_stack(n, row->stack) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < w->stacks.n; i++) {
-		const struct window_stack *s = &w->stacks.v[i];
-
-		for (uint32_t k = 0; k < s->n; k++) {
-			ids[k] = n->location_of[w->stack_frames.v[s->first + k]];
-			named[i] += n->named[w->stack_frames.v[s->first + k]];
-		}
-		stacks[i].first_frame = profile_add_frames(n->p, ids, s->n);
-		stacks[i].n_frames = s->n;
-	}
-	for (uint32_t i = 0; i < w->labels.n; i++)
-		labels[i].first_label = add_labels(n, &w->labels.v[i], cgroups, &labels[i].n_labels);
-	vec_foreach(row, &w->rows)
-	{
-		struct profile_sample s = stacks[row->stack];
-		int64_t values[2] = { (int64_t)row->samples, (int64_t)(row->samples * period_ns) };
-
-		s.first_label = labels[row->labels].first_label;
-		s.n_labels = labels[row->labels].n_labels;
-		profile_add_sample(n->p, &s, values);
-		n->stats.frames += row->samples * s.n_frames;
-		n->stats.frames_named += row->samples * named[row->stack];
-	}
+	if (n->labels_of[row->labels].n_labels == NOT_YET)
+		add_labels(n, row->labels);
+	s = n->stack_of[row->stack];
+	s.first_label = n->labels_of[row->labels].first_label;
+	s.n_labels = n->labels_of[row->labels].n_labels;
+	profile_add_sample(n->p, &s, values);
+	n->stats.frames += row->samples * s.n_frames;
+	n->stats.frames_named += row->samples * n->named_in[row->stack];
 	return profile_error(n->p);
 }
 
-static void namer_fini(struct namer *n)
+struct namer *namer_free(struct namer *n)
 {
+	if (!n)
+		return NULL;
 	free(n->images);
+	free(n->held);
 	free(n->location_of);
 	free(n->named);
+	free(n->stack_of);
+	free(n->named_in);
+	free(n->labels_of);
 	htable_fini(&n->mapping_index);
 	vec_fini(&n->mapping_unnamed);
 	profile_free(n->p);
+	free(n);
+	return NULL;
 }
 
-int name_window(const struct window *w, struct symbolizer *symbols, const struct cgroups *cgroups,
-		uint64_t period_ns, struct profile **ret, struct name_stats *ret_stats)
+int namer_new(const struct window *w, struct symbolizer *symbols, const struct name_opts *opts, struct namer **ret)
 {
-	_cleanup_(namer_fini) struct namer n = { .w = w, .symbols = symbols, .p = profile_new() };
-	int r;
+	struct namer *n = calloc(1, sizeof(*n));
+	int r = -ENOMEM;
 
-	if (!n.p)
+	if (!n)
 		return -ENOMEM;
-	profile_set_cpu(n.p, (int64_t)period_ns);
-	n.p->time_ns = (int64_t)w->start_utc_ns;
-	n.p->duration_ns = (int64_t)(w->end_boot_ns - w->start_boot_ns);
-	n.key_comm = str(&n, "comm");
-	n.key_pid = str(&n, "pid");
-	n.key_tid = str(&n, "tid");
-	n.key_cgroup = str(&n, "cgroup");
-	n.unit_id = str(&n, "id");
+	n->w = w;
+	n->symbols = symbols;
+	n->opts = *opts;
+	n->location_of = calloc(w->frames.n + 1u, sizeof(*n->location_of));
+	n->named = calloc(w->frames.n + 1u, sizeof(*n->named));
+	n->stack_of = calloc(w->stacks.n + 1u, sizeof(*n->stack_of));
+	n->named_in = calloc(w->stacks.n + 1u, sizeof(*n->named_in));
+	n->labels_of = calloc(w->labels.n + 1u, sizeof(*n->labels_of));
+	if (n->location_of && n->named && n->stack_of && n->named_in && n->labels_of)
+		r = load_images(n);
+	if (r < 0)
+		namer_free(n);
+	else
+		*ret = n;
+	return r;
+}
+
+/* Nothing of the last profile is known of the next. */
+static int begin_profile(struct namer *n)
+{
+	const struct window *w = n->w;
+
+	n->p = profile_new();
+	if (!n->p)
+		return -ENOMEM;
+	memset(n->location_of, 0xff, w->frames.n * sizeof(*n->location_of));
+	for (uint32_t i = 0; i < w->stacks.n; i++)
+		n->stack_of[i].n_frames = NOT_YET;
+	for (uint32_t i = 0; i < w->labels.n; i++)
+		n->labels_of[i].n_labels = NOT_YET;
+	htable_fini(&n->mapping_index);
+	n->mapping_unnamed.n = 0;
+	profile_set_cpu(n->p, (int64_t)w->period_ns);
+	n->p->time_ns = (int64_t)w->start_utc_ns;
+	n->p->duration_ns = (int64_t)(w->end_boot_ns - w->start_boot_ns);
+	n->key_comm = str(n, "comm");
+	n->key_pid = str(n, "pid");
+	n->key_tid = str(n, "tid");
+	n->key_cgroup = str(n, "cgroup");
+	n->unit_id = str(n, "id");
 	/* Viewers take the first mapping for the main binary; a profile of many programs has none. */
-	intern_mapping(&n, &(struct profile_mapping){ .file = str(&n, "[host]") });
-	if ((r = load_images(&n)) < 0 || (r = name_frames(&n)) < 0 || (r = add_rows(&n, cgroups, period_ns)) < 0)
-		return r;
-	*ret_stats = n.stats;
-	*ret = take_ptr(n.p);
+	intern_mapping(n, &(struct profile_mapping){ .limit = 1, .file = str(n, "[host]") });
 	return 0;
+}
+
+int namer_profile(struct namer *n, const uint32_t *rows, uint32_t n_rows, struct profile **ret)
+{
+	int r = begin_profile(n);
+
+	if (!rows)
+		n_rows = n->w->rows.n;
+	for (uint32_t i = 0; r >= 0 && i < n_rows; i++)
+		r = add_row(n, &n->w->rows.v[rows ? rows[i] : i]);
+	/* pprof leaves a mapping with this flag alone: only when there is nothing left to add. */
+	for (uint32_t i = 0; r >= 0 && i < n->p->mappings.n; i++)
+		n->p->mappings.v[i].has_functions = !n->mapping_unnamed.v[i];
+	if (r >= 0)
+		*ret = take_ptr(n->p);
+	n->p = profile_free(n->p);
+	return r;
+}
+
+void namer_stats(const struct namer *n, struct name_stats *ret)
+{
+	*ret = n->stats;
 }

@@ -1,24 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * name - a window becomes a profile: every frame gets its names, every row its labels and values.
+ * name - a window becomes profiles: every frame gets its names, every row its labels and values.
  *
- * Each distinct frame is asked for once, each image loaded once. A frame without a name keeps its
- * address and image, so that a server or a later run can still name it.
+ *	namer_new(window)  loads every image of the window, once
+ *	namer_profile()    one profile of all rows, or of some: a frame is named when a row needs it
+ *
+ * Threads: any one; the window must be sealed.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
-struct cgroups;
+struct namer;
 struct profile;
 struct symbolizer;
 struct window;
 
 struct name_stats {
 	uint64_t frames, frames_named;   /* frame occurrences, weighted by samples */
-	uint64_t distinct, distinct_named;
 	uint64_t images, images_failed;  /* loaded; of these without a symbol table or gone */
 };
 
-/* period_ns: what one sample stands for. 0 or -ENOMEM. The caller owns *ret. */
-int name_window(const struct window *w, struct symbolizer *symbols, const struct cgroups *cgroups,
-		uint64_t period_ns, struct profile **ret, struct name_stats *ret_stats);
+struct name_opts {
+	/*
+	 * A frame without a name keeps its address and image, so that a later run can still name it; or
+	 * it gets "libfoo.so+0x1234" as its name here, for servers that drop frames without one.
+	 */
+	bool name_unnamed;
+};
+
+/* Both are borrowed until namer_free(). 0 or -ENOMEM. */
+int namer_new(const struct window *w, struct symbolizer *symbols, const struct name_opts *opts, struct namer **ret);
+struct namer *namer_free(struct namer *n);
+static inline void namer_freep(struct namer **n)
+{
+	namer_free(*n);
+}
+
+/* rows: indices into the window's rows; NULL: all of them. The caller owns *ret. 0 or -ENOMEM. */
+int namer_profile(struct namer *n, const uint32_t *rows, uint32_t n_rows, struct profile **ret);
+
+/* Sums over all profiles made so far. */
+void namer_stats(const struct namer *n, struct name_stats *ret);

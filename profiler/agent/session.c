@@ -151,6 +151,7 @@ int session_run(struct session *s, const struct session_until *until)
 
 int session_finish(struct session *s, struct profile **ret, struct session_stats *ret_stats)
 {
+	struct namer *n = NULL;
 	struct window *w;
 	uint64_t begin;
 	int r = collector_stop(s->collector);
@@ -164,8 +165,12 @@ int session_finish(struct session *s, struct profile **ret, struct session_stats
 	if (!w)
 		return -ENOMEM;
 	begin = time_boot_ns();
-	r = name_window(w, s->symbols, collector_cgroups(s->collector),
-			NSEC_PER_SEC / s->opts.collector.sampler.frequency_hz, ret, &s->stats.name);
+	r = namer_new(w, s->symbols, &(struct name_opts){ 0 }, &n);
+	if (r >= 0)
+		r = namer_profile(n, NULL, 0, ret);
+	if (r >= 0)
+		namer_stats(n, &s->stats.name);
+	namer_free(n);
 	window_free(w);
 	s->stats.naming_ns = time_boot_ns() - begin;
 	s->stats.cpu_ns = own_cpu_ns() - s->new_cpu_ns;

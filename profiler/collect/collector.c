@@ -16,6 +16,7 @@
 #include "proc/cgroup.h"
 #include "proc/process.h"
 #include "proc/scan.h"
+#include "proc/service.h"
 #include "proc/sideband.h"
 
 /* Samples of an exiting process come for a while after its exit event. */
@@ -28,6 +29,7 @@ struct collector {
 	struct images *images;
 	struct processes *processes;
 	struct cgroups *cgroups;
+	struct services *services;
 	struct sideband *sideband;
 	struct sampler *sampler;
 	struct timeline timeline;
@@ -54,6 +56,7 @@ struct collector *collector_free(struct collector *c)
 	processes_free(c->processes);
 	images_free(c->images);
 	cgroups_free(c->cgroups);
+	services_free(c->services);
 	closep(&c->epoll_fd);
 	free(c);
 	return NULL;
@@ -116,6 +119,7 @@ static int new_window(struct collector *c, struct window **ret)
 		return r;
 	(*ret)->start_utc_ns = time_utc_ns();
 	(*ret)->start_boot_ns = time_boot_ns();
+	(*ret)->period_ns = NSEC_PER_SEC / c->opts.sampler.frequency_hz;
 	return 0;
 }
 
@@ -127,7 +131,8 @@ static int make_parts(struct collector *c)
 	if (c->epoll_fd < 0)
 		return -errno;
 	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
-	    (r = cgroups_new(&c->cgroups)) < 0 || (r = sideband_new(&c->sideband)) < 0)
+	    (r = cgroups_new(&c->cgroups)) < 0 || (r = services_new(&c->services)) < 0 ||
+	    (r = sideband_new(&c->sideband)) < 0)
 		return r;
 	return 0;
 }
@@ -197,14 +202,20 @@ int collector_fd(const struct collector *c)
 
 static void label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
 {
-	const struct process *p = c->resolved.process;
+	struct process *p = c->resolved.process;
+	const char *cgroup;
 
 	*ret = (struct window_labels){ 0 };
 	if (c->opts.by == COLLECT_BY_NONE)
 		return;
-	ret->pid = ev->tgid;
-	ret->cgroup_id = ev->cgroup_id;
 	cgroups_note(c->cgroups, ev->cgroup_id);
+	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
+	if (c->opts.by == COLLECT_BY_SERVICE) {
+		ret->service = strpool_add(&c->window->strings, services_name(c->services, p, cgroup));
+		return;
+	}
+	ret->pid = ev->tgid;
+	ret->cgroup = strpool_add(&c->window->strings, cgroup);
 	if (c->opts.by == COLLECT_BY_THREAD) {
 		ret->tid = ev->tid;
 		memcpy(ret->comm, ev->comm, sizeof(ret->comm));
@@ -310,18 +321,9 @@ struct window *collector_take_window(struct collector *c)
 		return NULL;
 	if (!full->end_boot_ns)
 		full->end_boot_ns = fresh->start_boot_ns;
+	window_seal(full);
 	c->window = fresh;
 	return full;
-}
-
-struct images *collector_images(struct collector *c)
-{
-	return c->images;
-}
-
-struct cgroups *collector_cgroups(struct collector *c)
-{
-	return c->cgroups;
 }
 
 /*

@@ -21,13 +21,13 @@
 #include "collect/sampler.h"
 #include "collect/window.h"
 
-struct cgroups;
 struct collector;
 
 enum collect_by {
 	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
 	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
 	COLLECT_BY_NONE,    /* no labels: one row per stack */
+	COLLECT_BY_SERVICE, /* label service (proc/service.h) and nothing else */
 };
 
 struct collector_opts {
@@ -62,9 +62,8 @@ int collector_poll(struct collector *c);
 /* Stops the samplers and works on everything that is left. */
 int collector_stop(struct collector *c);
 
-/* The window so far; a fresh one takes its place. NULL when out of memory (nothing is lost then). */
+/* The window so far, sealed; a fresh one takes its place. NULL when out of memory (nothing is lost then).
+ * Freed by the caller, on this thread. */
 struct window *collector_take_window(struct collector *c);
 
-struct images *collector_images(struct collector *c);
-struct cgroups *collector_cgroups(struct collector *c);
 void collector_stats(struct collector *c, struct collector_stats *ret);

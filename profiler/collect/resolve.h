@@ -16,7 +16,7 @@ struct processes;
 struct resolved {
 	uint32_t n;
 	uint32_t cut;           /* enum ev_cut; may differ from the sample's when user space ended the stack */
-	const struct process *process; /* borrowed until the table changes; NULL: unknown and gone */
+	struct process *process; /* borrowed until the table changes; NULL: unknown and gone */
 	struct window_frame frames[EV_KERNEL_FRAMES + EV_USER_FRAMES];
 };
 

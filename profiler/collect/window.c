@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc/image.h"
-
 int window_new(struct images *images, size_t max_bytes, struct window **ret)
 {
 	struct window *w = calloc(1, sizeof(*w));
@@ -23,8 +21,9 @@ struct window *window_free(struct window *w)
 {
 	if (!w)
 		return NULL;
-	vec_foreach(id, &w->images_held)
-		image_unref(w->images, *id);
+	vec_foreach(held, &w->images_held)
+		image_unref(w->images, held->id);
+	strpool_fini(&w->strings);
 	vec_fini(&w->images_held);
 	vec_fini(&w->frames);
 	vec_fini(&w->stack_frames);
@@ -45,11 +44,17 @@ size_t window_bytes(const struct window *w)
 	const struct htable *index[] = { &w->frame_index, &w->stack_index, &w->labels_index, &w->row_index };
 	size_t n = w->frames.cap * sizeof(*w->frames.v) + w->stack_frames.cap * sizeof(*w->stack_frames.v) +
 		   w->stacks.cap * sizeof(*w->stacks.v) + w->labels.cap * sizeof(*w->labels.v) +
-		   w->rows.cap * sizeof(*w->rows.v);
+		   w->rows.cap * sizeof(*w->rows.v) + w->strings.arena.used_bytes;
 
 	for (size_t i = 0; i < sizeof(index) / sizeof(index[0]); i++)
 		n += index[i]->cap * sizeof(struct htable_slot);
 	return n;
+}
+
+void window_seal(struct window *w)
+{
+	vec_foreach(held, &w->images_held)
+		held->image = *image_get(w->images, held->id);
 }
 
 struct key {
@@ -62,20 +67,20 @@ static bool same_image(const void *ctx, uint32_t id)
 {
 	const struct key *k = ctx;
 
-	return k->w->images_held.v[id] == k->n;
+	return k->w->images_held.v[id].id == k->n;
 }
 
 static int hold_image(struct window *w, uint32_t image)
 {
 	struct key k = { .w = w, .n = image };
-	uint32_t *held;
+	struct window_image *held;
 
 	if (image == IMAGE_ID_NONE || htable_find(&w->image_index, hash_u64(image), same_image, &k) != HTABLE_NONE)
 		return 0;
 	held = vec_push(&w->images_held);
 	if (!held)
 		return -ENOMEM;
-	*held = image;
+	held->id = image;
 	if (htable_insert(&w->image_index, hash_u64(image), w->images_held.n - 1) < 0) {
 		w->images_held.n--;
 		return -ENOMEM;

@@ -8,7 +8,9 @@
  *	labels = who ran it           interned
  *	row    = (stack, labels) -> number of periods
  *
- * No pointers out of itself: images are named by id, and the window holds a reference to each.
+ * Once sealed it can be named on another thread: it carries a copy of every image it refers to, and
+ * holds a reference that keeps the copy's descriptors and path valid. Filling, sealing and freeing
+ * stay with the thread that owns the images.
  * Memory: everything is bounded by max_bytes; a sample that would exceed it is refused (-ENOSPC) and
  * counted by the caller. One owner at a time.
  */
@@ -16,9 +18,9 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "base/strpool.h"
 #include "base/vec.h"
-
-struct images;
+#include "proc/image.h"
 
 struct window_frame {
 	uint64_t offset;
@@ -31,9 +33,14 @@ struct window_stack {
 };
 
 struct window_labels {
-	uint64_t cgroup_id;
-	uint32_t pid, tid; /* 0 when not asked for */
+	uint32_t pid, tid;        /* 0 when not asked for */
+	uint32_t cgroup, service; /* in strings; 0: none */
 	char comm[16];
+};
+
+struct window_image {
+	uint32_t id;
+	struct image image; /* a copy, made by window_seal() */
 };
 
 struct window_row {
@@ -45,14 +52,16 @@ struct window {
 	struct images *images; /* borrowed */
 	size_t max_bytes;
 	uint64_t start_utc_ns, start_boot_ns, end_boot_ns;
-	uint64_t samples; /* sum of all rows */
+	uint64_t period_ns; /* what one sample stands for */
+	uint64_t samples;   /* sum of all rows */
 
 	vec(struct window_frame) frames;
 	vec(uint32_t) stack_frames;
 	vec(struct window_stack) stacks;
 	vec(struct window_labels) labels;
 	vec(struct window_row) rows;
-	vec(uint32_t) images_held;
+	struct strpool strings;
+	vec(struct window_image) images_held;
 	struct htable frame_index, stack_index, labels_index, row_index, image_index;
 };
 
@@ -62,5 +71,8 @@ struct window *window_free(struct window *w);
 /* Adds `weight` periods to the row of these frames and labels. 0, -ENOSPC (bound) or -ENOMEM. */
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,
 	       const struct window_labels *labels, uint32_t weight);
+
+/* Nothing is added from here on. */
+void window_seal(struct window *w);
 
 size_t window_bytes(const struct window *w);

@@ -106,12 +106,22 @@ static uint32_t look_up(struct cgroups *t, uint64_t id)
 				     strpool_add_len(&t->paths, path + prefix, (size_t)n - prefix);
 }
 
+/* Containers come and go for months: those that still run are found again at their next sample. */
+static void forget_all(struct cgroups *t)
+{
+	strpool_reset(&t->paths);
+	htable_fini(&t->index);
+	t->v.n = 0;
+}
+
 void cgroups_note(struct cgroups *t, uint64_t id)
 {
 	struct entry *e;
 
-	if (!id || t->mount_fd < 0 || t->v.n >= MAX_CGROUPS || find(t, id) != HTABLE_NONE)
+	if (!id || t->mount_fd < 0 || find(t, id) != HTABLE_NONE)
 		return;
+	if (t->v.n >= MAX_CGROUPS)
+		forget_all(t);
 	e = vec_push(&t->v);
 	if (!e)
 		return;

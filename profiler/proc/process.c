@@ -190,6 +190,8 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 	if (p->jit_image != IMAGE_ID_NONE)
 		image_ref(t->images, p->jit_image);
 	memcpy(p->comm, from->comm, sizeof(p->comm));
+	memcpy(p->exe, from->exe, sizeof(p->exe));
+	p->service = from->service;
 	return 0;
 }
 
@@ -221,6 +223,8 @@ int process_exec(struct processes *t, uint32_t pid, const char *comm, uint64_t t
 		return 0;
 	drop_mappings(t, p);
 	p->key = t->next_key++;
+	p->service = 0;
+	p->exe[0] = '\0';
 	p->needs_scan = false; /* all it maps from here on will be announced */
 	set_comm(p, comm);
 	return 0;
@@ -299,6 +303,15 @@ static int jit_image(struct processes *t, struct process *p, uint32_t *ret)
 	return 0;
 }
 
+/* The kernel maps the program before its interpreter and the program's libraries. */
+static void note_exe(struct process *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!p->exe[0] && slash)
+		snprintf(p->exe, sizeof(p->exe), "%s", slash + 1);
+}
+
 int process_map(struct processes *t, struct process *p, const struct process_mmap *m)
 {
 	struct mapping map = { .start = m->start, .end = m->start + m->len, .pgoff = m->pgoff,
@@ -315,6 +328,7 @@ int process_map(struct processes *t, struct process *p, const struct process_mma
 		r = jit_image(t, p, &map.image);
 	} else {
 		r = image_intern(t->images, &key, m->path, &map.image);
+		note_exe(p, m->path);
 	}
 	return r < 0 ? r : maps_insert(&p->maps, t->images, &map);
 }

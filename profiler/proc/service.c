@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proc/service.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/strpool.h"
+#include "base/units.h"
+#include "proc/process.h"
+
+enum { MAX_SERVICES = 4096, MAX_NAME = 256, CONTAINER_ID = 64, SHORT_ID = 12 };
+
+struct services {
+	struct strpool names;
+};
+
+int services_new(struct services **ret)
+{
+	struct services *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	*ret = t;
+	return 0;
+}
+
+struct services *services_free(struct services *t)
+{
+	if (!t)
+		return NULL;
+	strpool_fini(&t->names);
+	free(t);
+	return NULL;
+}
+
+/* "docker-<64 hex>.scope", "cri-containerd-<64 hex>.scope", or the bare id: what comes last. */
+static bool is_container(const char *part, size_t len, char *out, size_t out_len)
+{
+	static const char scope[] = ".scope";
+	const char *id;
+
+	if (len > sizeof(scope) - 1 && !memcmp(part + len - (sizeof(scope) - 1), scope, sizeof(scope) - 1))
+		len -= sizeof(scope) - 1;
+	if (len < CONTAINER_ID)
+		return false;
+	id = part + len - CONTAINER_ID;
+	for (int i = 0; i < CONTAINER_ID; i++)
+		if (!isxdigit((unsigned char)id[i]))
+			return false;
+	snprintf(out, out_len, "%.*s", SHORT_ID, id);
+	return true;
+}
+
+/* "nginx.service" -> "nginx". A user's manager holds everything that user runs: it is no service. */
+static bool is_unit(const char *part, size_t len, char *out, size_t out_len)
+{
+	static const char suffix[] = ".service";
+
+	if (len <= sizeof(suffix) - 1 || memcmp(part + len - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) ||
+	    !strncmp(part, "user@", 5))
+		return false;
+	snprintf(out, out_len, "%.*s", (int)(len - (sizeof(suffix) - 1)), part);
+	return true;
+}
+
+int service_of_cgroup(const char *path, char *out, size_t len)
+{
+	const char *end = path + strlen(path);
+
+	while (end > path) {
+		const char *part = end;
+
+		while (part > path && part[-1] != '/')
+			part--;
+		if (is_unit(part, (size_t)(end - part), out, len) || is_container(part, (size_t)(end - part), out, len))
+			return 0;
+		end = part > path ? part - 1 : path;
+	}
+	return -ENOENT;
+}
+
+static bool from_environment(uint32_t pid, char *out, size_t len)
+{
+	static const char key[] = "OTEL_SERVICE_NAME=";
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	char path[64];
+	const char *s, *end;
+
+	snprintf(path, sizeof(path), "/proc/%u/environ", pid);
+	if (file_read_path(AT_FDCWD, path, 256 * KIB, &b) < 0 || !b.len)
+		return false;
+	buf_putc(&b, '\0');
+	if (buf_error(&b))
+		return false;
+	for (s = (const char *)b.data, end = s + b.len; s < end; s += strlen(s) + 1) {
+		if (strncmp(s, key, sizeof(key) - 1) || !s[sizeof(key) - 1])
+			continue;
+		snprintf(out, len, "%s", s + sizeof(key) - 1);
+		return true;
+	}
+	return false;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool from_executable(const struct process *p, char *out, size_t len)
+{
+	static const char deleted[] = " (deleted)";
+	char path[64], target[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", p->pid);
+	n = p->exited_ns ? -1 : readlink(path, target, sizeof(target) - 1);
+	if (n > 0) {
+		target[n] = '\0';
+		if ((size_t)n > sizeof(deleted) && !strcmp(target + n - (sizeof(deleted) - 1), deleted))
+			target[n - (ssize_t)(sizeof(deleted) - 1)] = '\0';
+		snprintf(out, len, "%.*s", MAX_NAME - 1, base_name(target));
+		return true;
+	}
+	/* Gone already: what was mapped first since its exec is what it ran. */
+	if (p->exe[0])
+		snprintf(out, len, "%s", p->exe);
+	return p->exe[0];
+}
+
+/* Label values must be UTF-8; what is not becomes '?'. */
+static void make_printable(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f)
+			*s = '?';
+}
+
+static void decide(const struct process *p, const char *cgroup, char *out, size_t len)
+{
+	if (!p) {
+		snprintf(out, len, "unknown");
+	} else if (!p->maps || !maps_count(p->maps)) {
+		snprintf(out, len, "%s", p->exe[0] ? p->exe : "kernel");
+	} else if (!from_environment(p->pid, out, len) && service_of_cgroup(cgroup, out, len) < 0 &&
+		   !from_executable(p, out, len)) {
+		snprintf(out, len, "%s", p->comm[0] ? p->comm : "unknown");
+	}
+	make_printable(out);
+}
+
+const char *services_name(struct services *t, struct process *p, const char *cgroup)
+{
+	char name[MAX_NAME];
+	uint32_t id;
+
+	if (p && p->service)
+		return strpool_str(&t->names, p->service);
+	decide(p, cgroup, name, sizeof(name));
+	id = t->names.entries.n > MAX_SERVICES ? strpool_add(&t->names, "other") : strpool_add(&t->names, name);
+	if (strpool_error(&t->names) || !id)
+		return "other";
+	if (p)
+		p->service = id;
+	return strpool_str(&t->names, id);
+}

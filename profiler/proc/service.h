@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * service - which service a process belongs to: the name its CPU time is filed under.
+ *
+ * A ladder, the first rung that holds: OTEL_SERVICE_NAME in the process's environment; the innermost
+ * systemd unit or container in its cgroup path; the name of its executable; "kernel" for
+ * kernel threads. Asked once per process and program it runs; a fork has its parent's service.
+ * Memory: names live in the table, bounded by how many distinct ones there are (4,096, then "other").
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+struct process;
+struct services;
+
+int services_new(struct services **ret);
+struct services *services_free(struct services *t);
+
+/* The service of a process; p may be NULL (unknown process). cgroup: its path, "" when unknown.
+ * Never NULL or empty. Borrowed until services_free(). */
+const char *services_name(struct services *t, struct process *p, const char *cgroup);
+
+/*
+ * The unit or container a cgroup path names, into out: "nginx" for "/system.slice/nginx.service",
+ * the first 12 digits of a container's id. 0, or -ENOENT: it names neither.
+ */
+int service_of_cgroup(const char *path, char *out, size_t len);
