@@ -12,10 +12,12 @@ enum exit_status {
 	EXIT_CANNOT = 3, /* a privilege or a kernel feature is missing */
 };
 
+struct cli;
+
 struct command {
-	const char *name;
-	const char *summary; /* one line for --help */
+	const struct cli *cli;
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cli record_cli;
 int cmd_record(int argc, char **argv);

@@ -180,7 +180,7 @@ static int write_profile(struct recording *rec, struct profile *p, uint64_t *ret
 		return r;
 	}
 	set_owner(&sink);
-	parcel = (struct parcel){ .bytes = bytes, .content_type = f->content_type };
+	parcel = (struct parcel){ .bytes = bytes, .content_type = f->content_type }; /* borrows: no parcel_unref() */
 	*ret_bytes = bytes.len;
 	return file_sink_send(&sink, &parcel, rec->err, sizeof(rec->err)) == PARCEL_OK ? 0 : -EIO;
 }

@@ -2,72 +2,60 @@
 #include "cmd/record_opts.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/units.h"
 #include "bpf/config.h"
+#include "cmd/command.h"
+#include "cmd/flags.h"
 #include "pprof/format.h"
 
-static const char help[] =
-	"Usage: hotspan record [options] [-- COMMAND [args...]]\n"
-	"\n"
-	"Samples what the CPUs run and writes a flame graph or a profile.\n"
-	"\n"
-	"What to sample (default: every process, -a)\n"
-	"  -a, --all             every process of the host, also while a COMMAND runs\n"
-	"  -p, --pid PID[,PID]   these processes and the children they make; until they end\n"
-	"      --comm NAME       only threads of this name (may be repeated)\n"
-	"      --cgroup PATH     only below this cgroup, e.g. system.slice/nginx.service (may be repeated)\n"
-	"  -- COMMAND [args...]  run this and sample it; under sudo it runs as the user who called sudo\n"
-	"\n"
-	"How\n"
-	"  -F, --frequency HZ    samples per second and CPU (default 99; 1 to 10000)\n"
-	"  -d, --duration TIME   10, 10s, 1.5m (default: until Ctrl-C, or the end of the target)\n"
-	"      --kernel          kernel stacks only\n"
-	"      --user            user stacks only\n"
-	"      --by WHAT         keep apart: process (default), thread, or none\n"
-	"\n"
-	"Output\n"
-	"  -o, --output FILE     .html .svg .pb.gz .pb .folded .speedscope.json; - is standard output\n"
-	"                        (default hotspan.html; an existing file is kept as FILE.old)\n"
-	"      --format NAME     html, svg, pprof, folded or speedscope, whatever FILE is called\n"
-	"      --json            the verdict as JSON on standard output\n"
-	"  -h, --help            this text\n"
-	"\n"
-	"Exit status: the command's own with --, else 0 ok, 1 failed, 2 wrong usage,\n"
-	"3 missing privilege or kernel feature.\n"
-	"\n"
-	"Examples\n"
-	"  hotspan record -d 10                    the whole host for ten seconds\n"
-	"  hotspan record -F 999 -- make -j8       a build, with its children\n"
-	"  hotspan record -p 4711 -o app.pb.gz     a running process, for go tool pprof\n"
-	"  hotspan record -d 5 -o - | grep main    folded stacks for your own tools\n";
+/* In the order of the rows below. */
+enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY,
+       ROW_OUTPUTS, ROW_OUTPUT, ROW_FORMAT, ROW_JSON };
 
-enum { OPT_COMM = 256, OPT_CGROUP, OPT_KERNEL, OPT_USER, OPT_BY, OPT_FORMAT, OPT_JSON };
-
-static const struct option options[] = {
-	{ "all", no_argument, NULL, 'a' },          { "pid", required_argument, NULL, 'p' },
-	{ "comm", required_argument, NULL, OPT_COMM }, { "cgroup", required_argument, NULL, OPT_CGROUP },
-	{ "frequency", required_argument, NULL, 'F' }, { "duration", required_argument, NULL, 'd' },
-	{ "kernel", no_argument, NULL, OPT_KERNEL }, { "user", no_argument, NULL, OPT_USER },
-	{ "by", required_argument, NULL, OPT_BY },   { "output", required_argument, NULL, 'o' },
-	{ "format", required_argument, NULL, OPT_FORMAT }, { "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, 'h' },          { 0 },
+static const struct flag flags[] = {
+	[ROW_WHAT] = { .heading = "What to sample (default: every process, -a); -- COMMAND runs a command and samples it,\n"
+				  "under sudo as the user who called sudo" },
+	[ROW_ALL] = { 'a', "all", NULL, "every process of the host, also while a COMMAND runs" },
+	[ROW_PID] = { 'p', "pid", "PID[,PID]", "these processes and the children they make; until they end" },
+	[ROW_COMM] = { 0, "comm", "NAME", "only threads of this name (may be repeated)" },
+	[ROW_CGROUP] = { 0, "cgroup", "PATH", "only below this cgroup, e.g. system.slice/nginx.service\n(may be repeated)" },
+	[ROW_HOW] = { .heading = "How" },
+	[ROW_FREQUENCY] = { 'F', "frequency", "HZ", "samples per second and CPU (default 99; 1 to 10000)" },
+	[ROW_DURATION] = { 'd', "duration", "TIME", "10, 10s, 1.5m (default: until Ctrl-C, or the end of the target)" },
+	[ROW_KERNEL] = { 0, "kernel", NULL, "kernel stacks only" },
+	[ROW_USER] = { 0, "user", NULL, "user stacks only" },
+	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default), thread, or none", .values = "process|thread|none" },
+	[ROW_OUTPUTS] = { .heading = "Output" },
+	[ROW_OUTPUT] = { 'o', "output", "FILE", ".html .svg .pb.gz .pb .folded .speedscope.json; - is standard output\n"
+			"(default hotspan.html; an existing file is kept as FILE.old)", .values = "FILE" },
+	[ROW_FORMAT] = { 0, "format", "NAME", "html, svg, pprof, folded or speedscope, whatever FILE is called",
+			 .values = "html|svg|pprof|folded|speedscope" },
+	[ROW_JSON] = { 0, "json", NULL, "the verdict as JSON on standard output" },
 };
 
-static int usage(const char *fmt, const char *what)
-{
-	char text[256];
+const struct cli record_cli = {
+	.name = "record",
+	.summary = "sample CPUs for a while and write a flame graph or a profile",
+	.usage = "[options] [-- COMMAND [args...]]",
+	.about = "Samples what the CPUs run and writes a flame graph or a profile.",
+	.flags = flags,
+	.n_flags = ARRAY_SIZE(flags),
+	.after = "Exit status: the command's own with --, else 0 ok, 1 failed, 2 wrong usage,\n"
+		 "3 missing privilege or kernel feature.\n"
+		 "\n"
+		 "Examples\n"
+		 "  hotspan record -d 10                    the whole host for ten seconds\n"
+		 "  hotspan record -F 999 -- make -j8       a build, with its children\n"
+		 "  hotspan record -p 4711 -o app.pb.gz     a running process, for go tool pprof\n"
+		 "  hotspan record -d 5 -o - | grep main    folded stacks for your own tools\n",
+};
 
-	snprintf(text, sizeof(text), fmt, what);
-	log_error("%s (see hotspan record --help)", text);
-	return -EINVAL;
-}
+#define usage(...) flags_complain(&record_cli, __VA_ARGS__)
 
 static int parse_pids(const char *list, struct record_opts *o)
 {
@@ -79,7 +67,7 @@ static int parse_pids(const char *list, struct record_opts *o)
 		if (parse_u64(one, 1, 1 << 22, &pid) < 0)
 			r = usage("'%s' is no pid: -p takes numbers separated by commas", one);
 		else if (o->n_pids == RECORD_MAX_PIDS)
-			r = usage("too many pids: %s", "1024 at most; a cgroup holds any number, see --cgroup");
+			r = usage("too many pids: %d at most; a cgroup holds any number, see --cgroup", RECORD_MAX_PIDS);
 		else
 			o->pids[o->n_pids++] = (pid_t)pid;
 	}
@@ -119,46 +107,45 @@ static int parse_number(const char *s, uint32_t *ret_hz)
 	return 0;
 }
 
-static int parse_one(int opt, struct record_opts *o)
+static int set(void *ctx, size_t row, const char *value)
 {
-	switch (opt) {
-	case 'a':
+	struct record_opts *o = ctx;
+
+	switch (row) {
+	case ROW_ALL:
 		o->all = true;
 		return 0;
-	case 'p':
-		return parse_pids(optarg, o);
-	case 'F':
-		return parse_number(optarg, &o->frequency_hz);
-	case 'd':
-		return parse_duration(optarg, &o->duration_ns) < 0 || !o->duration_ns ?
-			       usage("-d takes a time such as 10s or 1.5m, not '%s'", optarg) :
+	case ROW_PID:
+		return parse_pids(value, o);
+	case ROW_COMM:
+		return add_filter(value, o->comms, &o->n_comms, SAMPLE_MAX_COMMS);
+	case ROW_CGROUP:
+		return add_filter(value, o->cgroups, &o->n_cgroups, SAMPLE_MAX_CGROUPS);
+	case ROW_FREQUENCY:
+		return parse_number(value, &o->frequency_hz);
+	case ROW_DURATION:
+		return parse_duration(value, &o->duration_ns) < 0 || !o->duration_ns ?
+			       usage("-d takes a time such as 10s or 1.5m, not '%s'", value) :
 			       0;
-	case 'o':
-		o->output = optarg;
-		return 0;
-	case OPT_COMM:
-		return add_filter(optarg, o->comms, &o->n_comms, SAMPLE_MAX_COMMS);
-	case OPT_CGROUP:
-		return add_filter(optarg, o->cgroups, &o->n_cgroups, SAMPLE_MAX_CGROUPS);
-	case OPT_KERNEL:
+	case ROW_KERNEL:
 		o->user_stacks = false;
 		return 0;
-	case OPT_USER:
+	case ROW_USER:
 		o->kernel_stacks = false;
 		return 0;
-	case OPT_BY:
-		return parse_by(optarg, &o->by);
-	case OPT_FORMAT:
-		o->format = optarg;
+	case ROW_BY:
+		return parse_by(value, &o->by);
+	case ROW_OUTPUT:
+		o->output = value;
 		return 0;
-	case OPT_JSON:
+	case ROW_FORMAT:
+		o->format = value;
+		return 0;
+	case ROW_JSON:
 		o->json = true;
 		return 0;
-	case 'h':
-		fputs(help, stdout);
-		return 1;
 	default:
-		return -EINVAL; /* getopt has said why */
+		return -EINVAL;
 	}
 }
 
@@ -167,13 +154,13 @@ static int check(const struct record_opts *o)
 	const char *name = o->format ? o->format : o->output;
 
 	if (!o->kernel_stacks && !o->user_stacks)
-		return usage("--kernel and --user exclude each other%s: leave both out for both", "");
+		return usage("--kernel and --user exclude each other: leave both out for both");
 	if (o->all && o->n_pids)
-		return usage("-a samples everything: leave out -p%s", "");
+		return usage("-a samples everything: leave out -p");
 	if (o->n_pids && o->command)
-		return usage("-p and a command exclude each other%s", "");
+		return usage("-p and a command exclude each other");
 	if (o->json && !strcmp(o->output, "-"))
-		return usage("--json and -o %s both want standard output: write the profile to a file", "-");
+		return usage("--json and -o - both want standard output: write the profile to a file");
 	if (!o->format && strcmp(o->output, "-") && !format_by_path(o->output))
 		return usage("no format is known by the name '%s': use .html .svg .pb.gz .pb .folded .speedscope.json, or --format",
 			     name);
@@ -184,19 +171,14 @@ static int check(const struct record_opts *o)
 
 int record_opts_parse(int argc, char **argv, struct record_opts *ret)
 {
-	int opt, r;
+	int first, r;
 
 	*ret = (struct record_opts){ .frequency_hz = 99, .output = "hotspan.html", .kernel_stacks = true,
 				     .user_stacks = true };
-	optind = 0; /* also resets GNU getopt's state */
-	while ((opt = getopt_long(argc, argv, "+ap:F:d:o:h", options, NULL)) != -1) {
-		r = parse_one(opt, ret);
-		if (r < 0 && opt == '?')
-			log_error("see hotspan record --help");
-		if (r)
-			return r;
-	}
-	if (optind < argc)
-		ret->command = argv + optind;
+	r = flags_parse(&record_cli, argc, argv, set, ret, &first);
+	if (r)
+		return r;
+	if (first < argc)
+		ret->command = argv + first;
 	return check(ret);
 }

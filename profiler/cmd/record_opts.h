@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cmd/flags.h"
 #include "collect/collector.h"
 
 enum { RECORD_MAX_FILTERS = 64, RECORD_MAX_PIDS = 1024 };
@@ -30,5 +31,5 @@ struct record_opts {
 	char **command; /* NULL: none */
 };
 
-/* 0; 1 when --help was printed; -EINVAL after a message on stderr. */
+/* 0; FLAGS_HELP when --help was printed; -EINVAL after a message on stderr. */
 int record_opts_parse(int argc, char **argv, struct record_opts *ret);
