@@ -28,27 +28,44 @@ uint64_t time_utc_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
-int parse_duration(const char *s, uint64_t *ret_ns)
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static int parse_scaled(const char *s, const struct unit *units, size_t n, double max, uint64_t *ret)
 {
-	static const struct {
-		const char *unit;
-		double ns;
-	} units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 }, { "m", 60e9 }, { "h", 3600e9 } };
 	char *end;
 	double v;
 
 	if (!isdigit((unsigned char)s[0]))
 		return -EINVAL;
 	v = strtod(s, &end);
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].unit))
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(end, units[i].name))
 			continue;
-		if (v * units[i].ns > 100.0 * 366 * 86400e9)
+		if (v * units[i].factor > max)
 			return -ERANGE;
-		*ret_ns = (uint64_t)(v * units[i].ns);
+		*ret = (uint64_t)(v * units[i].factor);
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int parse_duration(const char *s, uint64_t *ret_ns)
+{
+	static const struct unit units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 }, { "ns", 1 },
+					     { "m", 60e9 }, { "h", 3600e9 } };
+
+	return parse_scaled(s, units, ARRAY_SIZE(units), 100.0 * 366 * 86400e9, ret_ns);
+}
+
+int parse_bytes(const char *s, uint64_t *ret)
+{
+	static const struct unit units[] = { { "", 1 }, { "B", 1 }, { "KiB", KIB }, { "MiB", MIB }, { "GiB", 1024 * MIB },
+					     { "KB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 } };
+
+	return parse_scaled(s, units, ARRAY_SIZE(units), 1e15, ret);
 }
 
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)

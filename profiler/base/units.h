@@ -18,6 +18,8 @@ uint64_t time_utc_ns(void);
 
 /* "10", "10s", "1.5m", "200ms", "1h" -> ns. 0, or -EINVAL for anything else, -ERANGE above 100 years. */
 int parse_duration(const char *s, uint64_t *ret_ns);
+/* "65536", "64KiB", "16MiB", "1GB" -> bytes. 0, -EINVAL, or -ERANGE above 10^15. */
+int parse_bytes(const char *s, uint64_t *ret);
 /* Decimal digits only, min..max. 0, -EINVAL or -ERANGE. */
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 
