@@ -3,14 +3,27 @@
 /*
  * parcel - bytes on their way to a destination. Knows nothing of profiles.
  *
- * A sink answers each parcel with one of three: delivered, worth another try, or hopeless. Nothing
- * else decides whether data is kept.
+ * Shared by all receivers it goes to: reference counted, never changed after parcel_new().
+ * A sink answers each try with one of: delivered, worth another try, hopeless, or unanswered (sent
+ * whole, nobody said what became of it). Nothing else decides whether data is kept.
  */
+#include <stdatomic.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 
 struct parcel {
 	struct buf bytes;
 	const char *content_type; /* static string, e.g. "text/html" */
+	const char *path;         /* static string, appended to the receiver's URL; NULL for files */
+	uint64_t time_ns;         /* UTC start of what it holds: servers refuse the old */
+	char what[64];            /* for messages: the service */
+	atomic_uint refs;
 };
 
-enum parcel_answer { PARCEL_OK, PARCEL_RETRY, PARCEL_DROP };
+enum parcel_answer { PARCEL_OK, PARCEL_RETRY, PARCEL_DROP, PARCEL_UNANSWERED };
+
+/* Takes bytes over (the caller's buf is empty then), one reference. NULL when out of memory. */
+struct parcel *parcel_new(struct buf *bytes, const char *content_type);
+struct parcel *parcel_ref(struct parcel *p);
+struct parcel *parcel_unref(struct parcel *p);

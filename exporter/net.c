@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/net.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "exporter/receiver.h"
+
+/* Pyroscope refuses what began more than an hour ago; leave time to send it. */
+#define MAX_AGE_NS (55 * 60 * NSEC_PER_SEC)
+#define TELL_AGAIN_NS (60 * NSEC_PER_SEC)
+#define IDLE_WAIT_MS 1000
+
+/* One lock over everything; the thread gives it up only while it sleeps in curl_multi_poll(). */
+struct net {
+	struct net_opts opts;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t emptied;
+	CURLM *multi;
+	vec(struct receiver *) receivers;
+	uint64_t seed;
+	bool running, stop;
+};
+
+static void tell(struct net *n, enum net_event_kind kind, const struct receiver *rc, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void tell(struct net *n, enum net_event_kind kind, const struct receiver *rc, const char *fmt, ...)
+{
+	struct net_event ev = { .kind = kind, .receiver = rc->opts.name };
+	va_list ap;
+
+	if (!n->opts.on_event)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(ev.text, sizeof(ev.text), fmt, ap);
+	va_end(ap);
+	n->opts.on_event(n->opts.ctx, &ev);
+}
+
+const char *net_drop_name(enum net_drop d)
+{
+	static const char *const names[NET_DROPS] = {
+		[NET_DROP_REFUSED] = "refused", [NET_DROP_TRIES] = "too_many_tries", [NET_DROP_QUEUE_FULL] = "queue_full",
+		[NET_DROP_TOO_OLD] = "too_old", [NET_DROP_UNANSWERED] = "unanswered", [NET_DROP_REMOVED] = "receiver_removed",
+	};
+
+	return d < NET_DROPS ? names[d] : "unknown";
+}
+
+/* d is out of the queue already. */
+static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum net_drop why, const char *detail)
+{
+	static const char *const consequence[NET_DROPS] = {
+		[NET_DROP_REFUSED] = "the server refused it for good, dropped",
+		[NET_DROP_TRIES] = "tried too often, dropped",
+		[NET_DROP_QUEUE_FULL] = "the queue is full, the oldest profile is dropped",
+		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
+		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
+		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
+	};
+	uint64_t now = time_boot_ns();
+
+	rc->stats.dropped[why]++;
+	if (!rc->told_ns[why] || now - rc->told_ns[why] > TELL_AGAIN_NS) {
+		rc->told_ns[why] = now;
+		tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel->what, consequence[why],
+		     *detail ? ": " : "", detail);
+	}
+	delivery_free(d);
+}
+
+/* What the server or libcurl says, in one line. */
+static void describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len)
+{
+	const char *said = result->http_status ? d->answer : d->error[0] ? d->error : curl_easy_strerror(result->curl_code);
+
+	if (result->http_status)
+		snprintf(out, len, "HTTP %ld%s%.*s", result->http_status, *said ? ": " : "", (int)strcspn(said, "\r\n"), said);
+	else
+		snprintf(out, len, "%.*s", (int)strcspn(said, "\r\n"), said);
+}
+
+static uint64_t next_random(struct receiver *rc)
+{
+	rc->random ^= rc->random << 13;
+	rc->random ^= rc->random >> 7;
+	rc->random ^= rc->random << 17;
+	return rc->random;
+}
+
+static void went_well(struct net *n, struct receiver *rc)
+{
+	if (rc->in_trouble)
+		tell(n, NET_RECOVERED, rc, "receiver %s: delivering again; %llu profiles were waiting", rc->opts.name,
+		     (unsigned long long)rc->stats.queued);
+	rc->in_trouble = false;
+	rc->failures = 0;
+	rc->hold_ns = 0;
+}
+
+static void try_again_later(struct net *n, struct receiver *rc, struct delivery *d, const struct retry_verdict *v,
+			    uint64_t retry_after_ns, const char *detail)
+{
+	uint64_t delay, now = time_boot_ns();
+
+	rc->failures += v->everybody;
+	delay = retry_delay_ns(v->everybody ? rc->failures : d->tries, next_random(rc));
+	if (retry_after_ns > delay)
+		delay = retry_after_ns;
+	d->next_ns = now + delay;
+	if (!v->everybody)
+		return;
+	rc->hold_ns = now + delay;
+	if (!rc->in_trouble)
+		tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %llu profiles wait (%llu of %llu KiB), next try in %.1f s", rc->opts.name,
+		     rc->opts.url, detail, (unsigned long long)rc->stats.queued, (unsigned long long)(rc->stats.queued_bytes / KIB),
+		     (unsigned long long)(rc->opts.queue_bytes / KIB), (double)delay / 1e9);
+	rc->in_trouble = true;
+}
+
+/* Only answers count: a receiver that cannot be reached loses nothing but time, up to the queue's bound. */
+static bool counts_as_try(enum retry_cause cause)
+{
+	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED;
+}
+
+static void settle(struct net *n, struct delivery *d, const struct retry_result *result, uint64_t retry_after_ns)
+{
+	struct receiver *rc = d->receiver;
+	struct retry_verdict v = retry_judge(result);
+	char detail[400];
+
+	describe(d, result, detail, sizeof(detail));
+	delivery_end_request(d);
+	rc->in_flight--;
+	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;
+	d->tries += counts_as_try(v.cause);
+	if (v.answer == PARCEL_RETRY && d->tries < rc->opts.max_tries && !rc->gone) {
+		try_again_later(n, rc, d, &v, retry_after_ns, detail);
+		return;
+	}
+	receiver_remove(rc, d);
+	if (v.answer == PARCEL_OK) {
+		rc->stats.delivered++;
+		rc->stats.delivered_bytes += d->parcel->bytes.len;
+		went_well(n, rc);
+		delivery_free(d);
+	} else if (v.answer == PARCEL_UNANSWERED) {
+		drop(n, rc, d, NET_DROP_UNANSWERED, detail);
+	} else if (v.answer == PARCEL_DROP) {
+		went_well(n, rc); /* it answers: the next profile may please it */
+		drop(n, rc, d, NET_DROP_REFUSED, detail);
+	} else {
+		drop(n, rc, d, rc->gone ? NET_DROP_REMOVED : NET_DROP_TRIES, detail);
+	}
+}
+
+static void collect_finished(struct net *n)
+{
+	int left;
+	CURLMsg *msg;
+
+	while ((msg = curl_multi_info_read(n->multi, &left))) {
+		struct retry_result result = { .curl_code = (int)msg->data.result };
+		curl_off_t sent = 0, after = 0;
+		struct delivery *d;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&d);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &result.http_status);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_RETRY_AFTER, &after);
+		result.sent_whole = d->parcel->bytes.len && (uint64_t)sent >= d->parcel->bytes.len;
+		curl_multi_remove_handle(n->multi, msg->easy_handle);
+		settle(n, d, &result, (uint64_t)after * NSEC_PER_SEC);
+	}
+}
+
+static void start(struct net *n, struct delivery *d)
+{
+	struct receiver *rc = d->receiver;
+	struct retry_verdict local = { PARCEL_RETRY, RETRY_CREDENTIALS, true };
+	char err[400] = "out of memory";
+	int r = receiver_request(rc, d, n->opts.user_agent, err, sizeof(err));
+
+	if (r >= 0 && curl_multi_add_handle(n->multi, d->easy) == CURLM_OK) {
+		rc->in_flight++;
+		return;
+	}
+	delivery_end_request(d);
+	rc->stats.failed_tries[local.cause]++;
+	try_again_later(n, rc, d, &local, 0, err);
+}
+
+static void drop_old(struct net *n, struct receiver *rc)
+{
+	uint64_t now = time_utc_ns();
+	struct delivery *d = rc->head;
+
+	while (d && now > d->parcel->time_ns + MAX_AGE_NS) {
+		struct delivery *next = d->next;
+
+		if (!d->easy) {
+			receiver_remove(rc, d);
+			drop(n, rc, d, NET_DROP_TOO_OLD, "");
+		}
+		d = next;
+	}
+}
+
+/* Starts what may start; returns how long there is nothing to do, in ms. */
+static int start_due(struct net *n)
+{
+	uint64_t now = time_boot_ns(), wake = UINT64_MAX, earliest;
+	struct delivery *d;
+
+	vec_foreach(it, &n->receivers)
+	{
+		struct receiver *rc = *it;
+
+		drop_old(n, rc);
+		while ((d = receiver_next(rc, now, &earliest)))
+			start(n, d);
+		wake = earliest < wake ? earliest : wake;
+	}
+	if (wake == UINT64_MAX || wake > now + IDLE_WAIT_MS * NSEC_PER_MSEC)
+		return IDLE_WAIT_MS;
+	return wake > now ? (int)((wake - now) / NSEC_PER_MSEC) + 1 : 0;
+}
+
+/* Receivers that are no longer wanted go when their last request has ended. */
+static void drop_gone(struct net *n)
+{
+	for (uint32_t i = 0; i < n->receivers.n;) {
+		struct receiver *rc = n->receivers.v[i];
+
+		if (!rc->gone || rc->in_flight) {
+			i++;
+			continue;
+		}
+		while (rc->head) {
+			struct delivery *d = rc->head;
+
+			receiver_remove(rc, d);
+			drop(n, rc, d, NET_DROP_REMOVED, "");
+		}
+		receiver_free(rc);
+		n->receivers.v[i] = n->receivers.v[--n->receivers.n];
+	}
+}
+
+static bool all_empty(const struct net *n)
+{
+	vec_foreach(rc, &n->receivers)
+		if ((*rc)->head)
+			return false;
+	return true;
+}
+
+static void *run(void *arg)
+{
+	struct net *n = arg;
+	int wait, running;
+
+	pthread_mutex_lock(&n->lock);
+	while (!n->stop) {
+		wait = start_due(n);
+		curl_multi_perform(n->multi, &running);
+		collect_finished(n);
+		drop_gone(n);
+		if (all_empty(n))
+			pthread_cond_broadcast(&n->emptied);
+		if (start_due(n) < wait)
+			continue;
+		pthread_mutex_unlock(&n->lock);
+		curl_multi_poll(n->multi, NULL, 0, wait, NULL);
+		pthread_mutex_lock(&n->lock);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return NULL;
+}
+
+int net_new(const struct net_opts *opts, struct net **ret)
+{
+	struct net *n = calloc(1, sizeof(*n));
+	pthread_condattr_t attr;
+
+	if (!n)
+		return -ENOMEM;
+	n->opts = *opts;
+	n->seed = time_utc_ns();
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&n->emptied, &attr);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	n->multi = curl_multi_init();
+	if (!n->multi || pthread_create(&n->thread, NULL, run, n)) {
+		net_free(n);
+		return -ENOMEM;
+	}
+	n->running = true;
+	*ret = n;
+	return 0;
+}
+
+static void end_requests(struct net *n)
+{
+	vec_foreach(rc, &n->receivers)
+		for (struct delivery *d = (*rc)->head; d; d = d->next)
+			if (d->easy) {
+				curl_multi_remove_handle(n->multi, d->easy);
+				delivery_end_request(d);
+			}
+}
+
+struct net *net_free(struct net *n)
+{
+	if (!n)
+		return NULL;
+	if (n->running) {
+		pthread_mutex_lock(&n->lock);
+		n->stop = true;
+		pthread_mutex_unlock(&n->lock);
+		curl_multi_wakeup(n->multi);
+		pthread_join(n->thread, NULL);
+	}
+	end_requests(n);
+	vec_foreach(rc, &n->receivers)
+		receiver_free(*rc);
+	vec_fini(&n->receivers);
+	curl_multi_cleanup(n->multi);
+	pthread_cond_destroy(&n->emptied);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+	return NULL;
+}
+
+static struct receiver *find(const struct net *n, const char *name)
+{
+	vec_foreach(rc, &n->receivers)
+		if (!(*rc)->gone && !strcmp((*rc)->opts.name, name))
+			return *rc;
+	return NULL;
+}
+
+static int set_one(struct net *n, const struct receiver_opts *opts)
+{
+	struct receiver *rc = find(n, opts->name), **slot;
+	int r;
+
+	if (rc)
+		return receiver_set(rc, opts);
+	if (vec_reserve(&n->receivers, 1) < 0)
+		return -ENOMEM;
+	r = receiver_new(opts, n->seed++ * 0x9e3779b97f4a7c15ull, &rc);
+	if (r < 0)
+		return r;
+	slot = vec_push(&n->receivers);
+	*slot = rc;
+	return 0;
+}
+
+static bool listed(const struct receiver *rc, const struct receiver_opts *opts, size_t n_opts)
+{
+	for (size_t i = 0; i < n_opts; i++)
+		if (!strcmp(rc->opts.name, opts[i].name))
+			return true;
+	return false;
+}
+
+int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&n->lock);
+	for (size_t i = 0; i < n_opts && r >= 0; i++)
+		r = set_one(n, &opts[i]);
+	vec_foreach(rc, &n->receivers)
+		if (r >= 0 && !listed(*rc, opts, n_opts))
+			(*rc)->gone = true;
+	pthread_mutex_unlock(&n->lock);
+	curl_multi_wakeup(n->multi);
+	return r;
+}
+
+int net_send(struct net *n, struct parcel *p)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&n->lock);
+	vec_foreach(it, &n->receivers)
+	{
+		struct receiver *rc = *it;
+		struct delivery *d = rc->gone ? NULL : calloc(1, sizeof(*d)), *oldest;
+
+		if (!d) {
+			r = rc->gone ? r : -ENOMEM;
+			continue;
+		}
+		d->receiver = rc;
+		d->parcel = parcel_ref(p);
+		receiver_push(rc, d);
+		while ((oldest = receiver_overflow(rc)))
+			drop(n, rc, oldest, NET_DROP_QUEUE_FULL, "");
+	}
+	pthread_mutex_unlock(&n->lock);
+	curl_multi_wakeup(n->multi);
+	return r;
+}
+
+/* The last chance: a receiver that is being waited for is asked at once, and then at its own pace. */
+static void cut_waits_short(struct net *n)
+{
+	vec_foreach(rc, &n->receivers)
+	{
+		(*rc)->hold_ns = 0;
+		for (struct delivery *d = (*rc)->head; d; d = d->next)
+			d->next_ns = 0;
+	}
+}
+
+int net_flush(struct net *n, uint64_t timeout_ns)
+{
+	struct timespec until;
+	uint64_t ns;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns = (uint64_t)until.tv_nsec + timeout_ns;
+	until.tv_sec += (time_t)(ns / NSEC_PER_SEC);
+	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
+	pthread_mutex_lock(&n->lock);
+	cut_waits_short(n);
+	curl_multi_wakeup(n->multi);
+	while (!all_empty(n) && !r)
+		r = pthread_cond_timedwait(&n->emptied, &n->lock, &until);
+	pthread_mutex_unlock(&n->lock);
+	return r ? -ETIMEDOUT : 0;
+}
+
+size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&n->lock);
+	vec_foreach(rc, &n->receivers)
+		if (!(*rc)->gone && count++ < max)
+			ret[count - 1] = (*rc)->stats;
+	pthread_mutex_unlock(&n->lock);
+	return count;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * net - the network thread: parcels in, HTTP requests out, to every receiver at its own pace.
+ *
+ *	net_send() -> each receiver's queue -> requests in flight -> delivered | again later | dropped
+ *
+ * A receiver that is slow or down holds back only its own queue. The queue is bounded: the oldest
+ * parcel goes first, counted. Nothing waits for the network but this thread.
+ * Threads: all functions may be called from any thread; events are told from the network thread.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exporter/parcel.h"
+#include "exporter/receiver_opts.h"
+#include "exporter/retry.h"
+
+struct net;
+
+enum net_event_kind {
+	NET_TROUBLE,   /* the first failed try after things went well */
+	NET_RECOVERED, /* the first success after trouble */
+	NET_DROPPED,   /* a parcel was given up; told at most once a minute per receiver and cause */
+};
+
+struct net_event {
+	enum net_event_kind kind;
+	const char *receiver;
+	char text[512]; /* what happened and what follows, for people */
+};
+
+struct net_opts {
+	void (*on_event)(void *ctx, const struct net_event *ev); /* NULL: nobody listens */
+	void *ctx;
+	const char *user_agent;
+};
+
+/* Why a parcel was given up. */
+enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROPS };
+
+struct net_receiver_stats {
+	char name[64];
+	uint64_t delivered, delivered_bytes;
+	uint64_t failed_tries[RETRY_CAUSES];
+	uint64_t dropped[NET_DROPS];
+	uint64_t queued, queued_bytes; /* now, those in flight included */
+};
+
+int net_new(const struct net_opts *opts, struct net **ret);
+/* What still waits is counted as dropped and let go of. */
+struct net *net_free(struct net *n);
+
+/* Sets the list of receivers: one whose name stays keeps its queue and counters. 0 or -ENOMEM. */
+int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts);
+
+/* Queues the parcel with every receiver; the caller keeps its reference. 0 or -ENOMEM. */
+int net_send(struct net *n, struct parcel *p);
+
+/* Waits until every queue is empty, at most so long. 0, or -ETIMEDOUT. While it waits back-off is cut short. */
+int net_flush(struct net *n, uint64_t timeout_ns);
+
+/* Fills at most max rows; returns how many receivers there are. */
+size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max);
+const char *net_drop_name(enum net_drop d);

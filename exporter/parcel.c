@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/parcel.h"
+
+#include <stdlib.h>
+
+struct parcel *parcel_new(struct buf *bytes, const char *content_type)
+{
+	struct parcel *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->bytes = *bytes;
+	*bytes = BUF_INIT;
+	p->content_type = content_type;
+	atomic_init(&p->refs, 1);
+	return p;
+}
+
+struct parcel *parcel_ref(struct parcel *p)
+{
+	atomic_fetch_add(&p->refs, 1);
+	return p;
+}
+
+struct parcel *parcel_unref(struct parcel *p)
+{
+	if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
+		return NULL;
+	buf_fini(&p->bytes);
+	free(p);
+	return NULL;
+}

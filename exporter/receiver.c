@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/receiver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/units.h"
+
+/* Requests to one receiver at once: an answer takes half a second, profiles come in bunches. */
+enum { MAX_IN_FLIGHT = 8, MAX_SECRET = 64 << 10 };
+
+static int opts_copy(const struct receiver_opts *from, struct receiver_opts *ret)
+{
+	struct receiver_opts to = *from;
+	int r;
+
+	to.headers = (struct strmap){ 0 };
+	r = strmap_copy(&from->headers, &to.headers);
+#define COPY(field)                                                                                	to.field = from->field && r >= 0 ? strdup(from->field) : NULL;                             	r = from->field && !to.field ? -ENOMEM : r;
+	RECEIVER_STRINGS(COPY)
+#undef COPY
+	if (r < 0)
+		receiver_opts_fini(&to);
+	else
+		*ret = to;
+	return r;
+}
+
+void receiver_opts_fini(struct receiver_opts *o)
+{
+#define FREE(field) free(o->field);
+	RECEIVER_STRINGS(FREE)
+#undef FREE
+	strmap_fini(&o->headers);
+	*o = (struct receiver_opts){ 0 };
+}
+
+static void secret_fini(struct secret *s)
+{
+	free(s->text);
+	*s = (struct secret){ 0 };
+}
+
+/* The file's first line; read only when the file is another one or newer than the last time. */
+static int secret_read(struct secret *s, const char *path)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	int64_t mtime;
+	int r;
+
+	fd = file_open_regular(AT_FDCWD, path, 0, &st);
+	if (fd < 0)
+		return fd;
+	mtime = (int64_t)st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec;
+	if (s->text && s->mtime_ns == mtime && s->size == (uint64_t)st.st_size && s->ino == st.st_ino)
+		return 0;
+	r = file_read_all(fd, MAX_SECRET, &b);
+	if (r < 0)
+		return r;
+	buf_putc(&b, '\0');
+	if (buf_error(&b))
+		return -ENOMEM;
+	b.data[strcspn((char *)b.data, "\r\n")] = '\0';
+	free(s->text);
+	*s = (struct secret){ .text = strdup((char *)b.data), .mtime_ns = mtime, .size = (uint64_t)st.st_size, .ino = st.st_ino };
+	return s->text ? 0 : -ENOMEM;
+}
+
+int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret)
+{
+	struct receiver *rc = calloc(1, sizeof(*rc));
+	int r = rc ? opts_copy(opts, &rc->opts) : -ENOMEM;
+
+	if (r < 0) {
+		free(rc);
+		return r;
+	}
+	rc->random = seed | 1;
+	snprintf(rc->stats.name, sizeof(rc->stats.name), "%s", opts->name);
+	*ret = rc;
+	return 0;
+}
+
+struct receiver *receiver_free(struct receiver *rc)
+{
+	if (!rc)
+		return NULL;
+	while (rc->head) {
+		struct delivery *d = rc->head;
+
+		receiver_remove(rc, d);
+		delivery_free(d);
+	}
+	secret_fini(&rc->password);
+	secret_fini(&rc->token);
+	receiver_opts_fini(&rc->opts);
+	free(rc);
+	return NULL;
+}
+
+int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
+{
+	struct receiver_opts copy;
+	int r = opts_copy(opts, &copy);
+
+	if (r < 0)
+		return r;
+	receiver_opts_fini(&rc->opts);
+	rc->opts = copy;
+	secret_fini(&rc->password);
+	secret_fini(&rc->token);
+	rc->hold_ns = 0; /* perhaps this is what sets it right */
+	return 0;
+}
+
+static struct delivery *oldest_waiting(struct receiver *rc)
+{
+	struct delivery *d = rc->head;
+
+	while (d && d->easy)
+		d = d->next;
+	return d;
+}
+
+void receiver_push(struct receiver *rc, struct delivery *d)
+{
+	d->prev = rc->tail;
+	*(rc->tail ? &rc->tail->next : &rc->head) = d;
+	rc->tail = d;
+	rc->stats.queued++;
+	rc->stats.queued_bytes += d->parcel->bytes.len;
+}
+
+struct delivery *receiver_overflow(struct receiver *rc)
+{
+	struct delivery *oldest = rc->stats.queued_bytes > rc->opts.queue_bytes ? oldest_waiting(rc) : NULL;
+
+	if (oldest)
+		receiver_remove(rc, oldest);
+	return oldest;
+}
+
+void receiver_remove(struct receiver *rc, struct delivery *d)
+{
+	*(d->prev ? &d->prev->next : &rc->head) = d->next;
+	*(d->next ? &d->next->prev : &rc->tail) = d->prev;
+	d->prev = d->next = NULL;
+	rc->stats.queued--;
+	rc->stats.queued_bytes -= d->parcel->bytes.len;
+}
+
+struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake)
+{
+	/* In trouble one request feels the way; the others wait for its answer. */
+	uint32_t max = rc->in_trouble ? 1 : MAX_IN_FLIGHT;
+
+	*ret_wake = UINT64_MAX;
+	if (rc->in_flight >= max)
+		return NULL;
+	if (now_ns < rc->hold_ns) {
+		*ret_wake = rc->head ? rc->hold_ns : UINT64_MAX;
+		return NULL;
+	}
+	for (struct delivery *d = rc->head; d; d = d->next) {
+		if (d->easy)
+			continue;
+		if (d->next_ns <= now_ns)
+			return d;
+		if (d->next_ns < *ret_wake)
+			*ret_wake = d->next_ns;
+	}
+	return NULL;
+}
+
+static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
+{
+	struct delivery *d = ctx;
+	size_t room = sizeof(d->answer) - 1 - d->answer_len, take = n < room ? n : room;
+
+	memcpy(d->answer + d->answer_len, data, take);
+	d->answer_len += take;
+	d->answer[d->answer_len] = '\0';
+	return n;
+}
+
+static int add_header(struct delivery *d, const char *name, const char *value)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct curl_slist *more;
+
+	/* A header without a value is written "Name;" for libcurl. */
+	buf_printf(&b, *value ? "%s: %s" : "%s;", name, value);
+	buf_putc(&b, '\0');
+	more = buf_error(&b) ? NULL : curl_slist_append(d->headers, (char *)b.data);
+	if (!more)
+		return -ENOMEM;
+	d->headers = more;
+	return 0;
+}
+
+static int add_headers(struct receiver *rc, struct delivery *d)
+{
+	int r = add_header(d, "Content-Type", d->parcel->content_type);
+
+	if (r >= 0)
+		r = add_header(d, "Connect-Protocol-Version", "1");
+	if (r >= 0)
+		r = add_header(d, "Expect", "");
+	if (r >= 0 && rc->opts.tenant)
+		r = add_header(d, "X-Scope-OrgID", rc->opts.tenant);
+	vec_foreach(h, &rc->opts.headers.v)
+		if (r >= 0)
+			r = add_header(d, h->key, h->value);
+	return r;
+}
+
+static int add_credentials(struct receiver *rc, struct delivery *d, char *err, size_t err_len)
+{
+	const struct receiver_opts *o = &rc->opts;
+	const char *file = o->password_file ? o->password_file : o->bearer_token_file;
+	struct secret *s = o->password_file ? &rc->password : &rc->token;
+	int r = file ? secret_read(s, file) : 0;
+
+	if (r < 0) {
+		snprintf(err, err_len, "cannot read %s: %s", file, strerror(-r));
+		return r == -ENOMEM ? r : -EACCES;
+	}
+	if (o->username) {
+		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		curl_easy_setopt(d->easy, CURLOPT_USERNAME, o->username);
+		curl_easy_setopt(d->easy, CURLOPT_PASSWORD, o->password_file ? rc->password.text : o->password ? o->password : "");
+	} else if (o->bearer_token_file || o->bearer_token) {
+		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		curl_easy_setopt(d->easy, CURLOPT_XOAUTH2_BEARER, o->bearer_token_file ? rc->token.text : o->bearer_token);
+	}
+	return 0;
+}
+
+/* The certificate's name is not the URL's host: connect to the host, but speak of server_name. */
+static int set_server_name(struct receiver *rc, struct delivery *d, char *url, size_t url_len)
+{
+	const struct receiver_opts *o = &rc->opts;
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL, *full = NULL, rule[1024];
+	int r = -ENOMEM;
+	struct curl_slist *to = NULL;
+
+	if (u && !curl_url_set(u, CURLUPART_URL, url, 0) && !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+	    !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)) {
+		snprintf(rule, sizeof(rule), "%s:%s:%s:%s", o->server_name, port, host, port);
+		to = curl_slist_append(NULL, rule);
+		if (to && !curl_url_set(u, CURLUPART_HOST, o->server_name, 0) && !curl_url_get(u, CURLUPART_URL, &full, 0)) {
+			snprintf(url, url_len, "%s", full);
+			curl_easy_setopt(d->easy, CURLOPT_CONNECT_TO, to);
+			d->connect_to = to;
+			r = 0;
+		}
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_free(full);
+	curl_url_cleanup(u);
+	return r;
+}
+
+static int set_url(struct receiver *rc, struct delivery *d)
+{
+	char url[2048];
+	size_t n = strlen(rc->opts.url);
+
+	while (n && rc->opts.url[n - 1] == '/')
+		n--;
+	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, d->parcel->path);
+	if (rc->opts.server_name && set_server_name(rc, d, url, sizeof(url)) < 0)
+		return -ENOMEM;
+	return curl_easy_setopt(d->easy, CURLOPT_URL, url) ? -ENOMEM : 0;
+}
+
+static void set_tls(const struct receiver_opts *o, CURL *easy)
+{
+	if (o->ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
+	if (o->cert_file) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_file);
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, o->key_file);
+	}
+	if (o->insecure_skip_verify) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (o->proxy_url)
+		curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy_url);
+}
+
+int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len)
+{
+	int r;
+
+	d->easy = curl_easy_init();
+	if (!d->easy)
+		return -ENOMEM;
+	d->answer_len = 0;
+	d->answer[0] = d->error[0] = '\0';
+	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
+	curl_easy_setopt(d->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)d->parcel->bytes.len);
+	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDS, d->parcel->bytes.data);
+	curl_easy_setopt(d->easy, CURLOPT_WRITEFUNCTION, keep_answer);
+	curl_easy_setopt(d->easy, CURLOPT_WRITEDATA, d);
+	curl_easy_setopt(d->easy, CURLOPT_ERRORBUFFER, d->error);
+	curl_easy_setopt(d->easy, CURLOPT_TIMEOUT_MS, (long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
+	curl_easy_setopt(d->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(d->easy, CURLOPT_USERAGENT, user_agent);
+	curl_easy_setopt(d->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	set_tls(&rc->opts, d->easy);
+	r = add_headers(rc, d);
+	if (r >= 0)
+		r = set_url(rc, d);
+	if (r >= 0)
+		r = add_credentials(rc, d, err, err_len);
+	if (r < 0) {
+		delivery_end_request(d);
+		return r;
+	}
+	curl_easy_setopt(d->easy, CURLOPT_HTTPHEADER, d->headers);
+	return 0;
+}
+
+void delivery_end_request(struct delivery *d)
+{
+	curl_easy_cleanup(d->easy);
+	curl_slist_free_all(d->headers);
+	curl_slist_free_all(d->connect_to);
+	d->easy = NULL;
+	d->headers = d->connect_to = NULL;
+}
+
+struct delivery *delivery_free(struct delivery *d)
+{
+	if (!d)
+		return NULL;
+	delivery_end_request(d);
+	parcel_unref(d->parcel);
+	free(d);
+	return NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * receiver - one destination: its queue, its requests in flight, its state of health. Driven by net.c
+ * on the network thread, under its lock.
+ */
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "exporter/net.h"
+
+/* One parcel on its way to one receiver. */
+struct delivery {
+	struct receiver *receiver;
+	struct parcel *parcel;
+	CURL *easy;                 /* NULL: waits */
+	struct curl_slist *headers, *connect_to;
+	uint32_t tries;
+	uint64_t next_ns;           /* CLOCK_BOOTTIME: not before */
+	char answer[256];           /* the beginning of the body: what an error says */
+	size_t answer_len;
+	char error[CURL_ERROR_SIZE];
+	struct delivery *prev, *next; /* in the receiver's queue, oldest first */
+};
+
+/* A file with a secret, read again when it changes. */
+struct secret {
+	char *text;
+	int64_t mtime_ns;
+	uint64_t size, ino;
+};
+
+struct receiver {
+	struct receiver_opts opts; /* our copy */
+	struct net_receiver_stats stats;
+	struct delivery *head, *tail;
+	uint32_t in_flight;
+	bool in_trouble;
+	uint32_t failures;         /* in a row */
+	uint64_t hold_ns;          /* CLOCK_BOOTTIME: nothing is tried before */
+	uint64_t told_ns[NET_DROPS]; /* when a drop for this reason was last told */
+	uint64_t random;           /* state of the jitter */
+	struct secret password, token;
+	bool gone;                 /* taken out of the configuration */
+};
+
+int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret);
+struct receiver *receiver_free(struct receiver *rc);
+/* New settings under the same name. 0 or -ENOMEM. */
+int receiver_set(struct receiver *rc, const struct receiver_opts *opts);
+
+void receiver_push(struct receiver *rc, struct delivery *d);
+/* While the queue is over its bound: the oldest that is not in flight, taken out. NULL: the queue fits. */
+struct delivery *receiver_overflow(struct receiver *rc);
+void receiver_remove(struct receiver *rc, struct delivery *d);
+
+/* The next delivery to start at this time, NULL when none; *ret_wake: the earliest time to ask again, UINT64_MAX: never. */
+struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake);
+
+/* Makes the request of a delivery. 0, -ENOMEM, or -EACCES with err: a secret's file cannot be read. */
+int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len);
+/* Ends it, whatever became of it. */
+void delivery_end_request(struct delivery *d);
+struct delivery *delivery_free(struct delivery *d);

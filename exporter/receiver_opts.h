@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * receiver_opts - where parcels go and how we introduce ourselves there. Filled by the configuration
+ * (agent/options.def has a row for each field), copied by net_set_receivers().
+ *
+ * Memory: strings are owned by whoever made the struct; NULL means not set.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strmap.h"
+
+struct receiver_opts {
+	char *name; /* for logs and metrics; unique */
+	char *type; /* "pyroscope" */
+	char *url;  /* base: scheme, host, port, perhaps a path prefix */
+	char *tenant; /* X-Scope-OrgID */
+	struct strmap headers;
+	char *username, *password, *password_file;
+	char *bearer_token, *bearer_token_file; /* files are read again when they change */
+	char *ca_file, *cert_file, *key_file, *server_name;
+	bool insecure_skip_verify;
+	char *proxy_url;
+	uint64_t timeout_ns;  /* one try: connect, send and answer */
+	uint64_t queue_bytes; /* waiting parcels; above it the oldest is dropped */
+	uint32_t max_tries;   /* answers that ask for another try, per parcel */
+};
+
+/* The fields that are strings. */
+#define RECEIVER_STRINGS(X)                                                                        \
+	X(name) X(type) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
+	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url)
+
+void receiver_opts_fini(struct receiver_opts *o);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * retry - what an answer, or its absence, means for a parcel, and when to try again. Pure.
+ *
+ *	2xx                         delivered
+ *	408 429 5xx, 401 403, 3xx   worth another try: the server is busy, or will be set right
+ *	other 4xx, 501              hopeless: the same bytes would be refused again
+ *	no connection, cut while sending   worth another try
+ *	sent whole, then nothing    unanswered: servers store what they got whole, sending it
+ *	                            again would count it twice
+ *
+ * Source: Connect protocol, error codes over HTTP; Pyroscope's behaviour as observed.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exporter/parcel.h"
+
+/* Why a parcel did not arrive: rows of receiver statistics and of log lines. */
+enum retry_cause {
+	RETRY_NONE,
+	RETRY_CONNECT,     /* refused, unreachable, name not found, cut while sending */
+	RETRY_TLS,         /* certificates */
+	RETRY_CREDENTIALS, /* 401, 403 */
+	RETRY_THROTTLED,   /* 429 */
+	RETRY_SERVER,      /* 408, 5xx */
+	RETRY_MOVED,       /* 3xx */
+	RETRY_REFUSED,     /* other 4xx: dropped */
+	RETRY_SILENCE,     /* no answer after all was sent */
+	RETRY_CAUSES,
+};
+
+struct retry_result {
+	int curl_code;    /* CURLcode; 0: an answer came */
+	long http_status; /* 0: none */
+	bool sent_whole;
+};
+
+struct retry_verdict {
+	enum parcel_answer answer;
+	enum retry_cause cause;
+	bool everybody; /* the receiver itself is in trouble: hold back its other parcels too */
+};
+
+struct retry_verdict retry_judge(const struct retry_result *result);
+
+/* "connect", "tls", ...: for metrics and logs. */
+const char *retry_cause_name(enum retry_cause cause);
+
+/* 0.5 s doubling to 30 s, cut by up to a half at random; tries counts from 1. random: any 64 bits. */
+uint64_t retry_delay_ns(uint32_t tries, uint64_t random);
