@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "agent/options.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+enum { MAX_KEY = 128 };
+
+/* One YAML file being read. where: the path of keys so far, for messages: "receivers[0].tls_config". */
+struct reader {
+	const char *path;
+	yaml_document_t doc;
+	char *err;
+	size_t err_len;
+};
+
+static int fail(struct reader *rd, const yaml_node_t *at, const char *where, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static int fail(struct reader *rd, const yaml_node_t *at, const char *where, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(rd->err, rd->err_len, "%s:%zu: %s%s%s", rd->path, at->start_mark.line + 1, where, *where ? ": " : "", text);
+	return -EINVAL;
+}
+
+static yaml_node_t *node(struct reader *rd, int id)
+{
+	return yaml_document_get_node(&rd->doc, id);
+}
+
+static const char *scalar(const yaml_node_t *n)
+{
+	return n->type == YAML_SCALAR_NODE ? (const char *)n->data.scalar.value : NULL;
+}
+
+/* "~" and an empty value: the key is there, its value is not. */
+static bool is_null(const yaml_node_t *n)
+{
+	const char *s = scalar(n);
+
+	return s && n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && (!*s || !strcmp(s, "~") || !strcmp(s, "null"));
+}
+
+static int read_map_value(struct reader *rd, const struct option *o, void *base, const yaml_node_t *value, const char *where)
+{
+	char err[256];
+
+	if (value->type != YAML_MAPPING_NODE)
+		return fail(rd, value, where, "it must be a mapping: write {name: value}");
+	for (yaml_node_pair_t *p = value->data.mapping.pairs.start; p < value->data.mapping.pairs.top; p++) {
+		yaml_node_t *k = node(rd, p->key), *v = node(rd, p->value);
+		int r;
+
+		if (!scalar(k) || !scalar(v))
+			return fail(rd, k, where, "its entries must be name: value, with plain text on both sides");
+		r = option_set_entry(o, base, scalar(k), scalar(v), err, sizeof(err));
+		if (r < 0)
+			return r == -ENOMEM ? r : fail(rd, k, where, "%s", err);
+	}
+	return 0;
+}
+
+static int read_value(struct reader *rd, const struct option *o, void *base, const yaml_node_t *value, const char *where)
+{
+	char err[256];
+	int r;
+
+	if (is_null(value))
+		return fail(rd, value, where, "it has no value: give one, or leave the line out");
+	if (o->type == OPTION_MAP)
+		return read_map_value(rd, o, base, value, where);
+	if (!scalar(value))
+		return fail(rd, value, where, "it takes one value, not a %s", value->type == YAML_MAPPING_NODE ? "mapping" : "list");
+	r = option_set(o, base, scalar(value), err, sizeof(err));
+	return r == -EINVAL ? fail(rd, value, where, "%s", err) : r;
+}
+
+static bool is_group(const struct option_table *t, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < t->n; i++)
+		if (!strncmp(t->v[i].key, key, n) && t->v[i].key[n] == '.')
+			return true;
+	return false;
+}
+
+static int unknown_key(struct reader *rd, const struct option_table *t, const yaml_node_t *at, const char *where, const char *key)
+{
+	static const struct option receivers = { .key = "receivers" };
+	const char *near = option_nearest(t, key);
+
+	if (!near && t == &config_options)
+		near = option_nearest(&(struct option_table){ &receivers, 1, 0 }, key);
+	if (near)
+		return fail(rd, at, where, "there is no key '%s': did you mean '%s'?", key, near);
+	return fail(rd, at, where, "there is no key '%s': `hotspan config --reference` lists all", key);
+}
+
+/* What a key not in the table does: 0 when it took the value, -ENOENT when it knows no such key. */
+typedef int read_other_fn(struct reader *rd, void *base, const char *key, const yaml_node_t *value);
+
+/* prefix: "" or "tls_config."; where: the mapping itself, for messages. */
+static int read_mapping(struct reader *rd, const struct option_table *t, void *base, const yaml_node_t *map, const char *prefix,
+			const char *where, read_other_fn *other)
+{
+	char key[MAX_KEY], at[2 * MAX_KEY];
+
+	if (map->type != YAML_MAPPING_NODE)
+		return fail(rd, map, where, "it must be a mapping of keys to values");
+	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++) {
+		yaml_node_t *k = node(rd, p->key), *v = node(rd, p->value);
+		const struct option *o;
+		int r;
+
+		if (!scalar(k))
+			return fail(rd, k, where, "a key must be plain text");
+		for (yaml_node_pair_t *q = map->data.mapping.pairs.start; q < p; q++)
+			if (!strcmp(scalar(node(rd, q->key)), scalar(k)))
+				return fail(rd, k, where, "'%s' stands here twice", scalar(k));
+		snprintf(key, sizeof(key), "%s%s", prefix, scalar(k));
+		snprintf(at, sizeof(at), "%s%s%s", where, *where ? "." : "", scalar(k));
+		o = option_find(t, key);
+		if (o) {
+			r = read_value(rd, o, base, v, at);
+		} else if (is_group(t, key)) {
+			strncat(key, ".", sizeof(key) - strlen(key) - 1);
+			r = read_mapping(rd, t, base, v, key, at, NULL);
+		} else {
+			r = other ? other(rd, base, key, v) : -ENOENT;
+			if (r == -ENOENT)
+				r = unknown_key(rd, t, k, where, key);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_receiver(struct reader *rd, const struct config *c, const struct receiver_opts *o, const yaml_node_t *at, const char *where)
+{
+	if (!o->name)
+		return fail(rd, at, where, "it needs a name: add `name: prod`");
+	if (!o->url)
+		return fail(rd, at, where, "it needs a url: add `url: http://127.0.0.1:4040`");
+	if (strncmp(o->url, "http://", 7) && strncmp(o->url, "https://", 8))
+		return fail(rd, at, where, "url '%s' must begin with http:// or https://", o->url);
+	for (uint32_t i = 0; i + 1 < c->receivers.n; i++)
+		if (!strcmp(c->receivers.v[i].name, o->name))
+			return fail(rd, at, where, "there are two receivers called '%s': give one another name", o->name);
+	if (o->password && o->password_file)
+		return fail(rd, at, where, "basic_auth has both password and password_file: keep one");
+	if (o->bearer_token && o->bearer_token_file)
+		return fail(rd, at, where, "both bearer_token and bearer_token_file are set: keep one");
+	if (o->username && (o->bearer_token || o->bearer_token_file))
+		return fail(rd, at, where, "both basic_auth and a bearer token are set: keep one");
+	if (!o->cert_file != !o->key_file)
+		return fail(rd, at, where, "tls_config needs cert_file and key_file together");
+	return 0;
+}
+
+static int read_receivers(struct reader *rd, void *base, const char *key, const yaml_node_t *value)
+{
+	struct config *c = base;
+	char where[64];
+
+	if (strcmp(key, "receivers"))
+		return -ENOENT;
+	if (value->type != YAML_SEQUENCE_NODE)
+		return fail(rd, value, key, "it must be a list: begin each with `- name:`");
+	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top; i++) {
+		yaml_node_t *n = node(rd, *i);
+		struct receiver_opts *o = vec_push(&c->receivers);
+		int r;
+
+		snprintf(where, sizeof(where), "receivers[%u]", c->receivers.n - 1);
+		r = o ? options_init(&receiver_options, o) : -ENOMEM;
+		if (r >= 0)
+			r = read_mapping(rd, &receiver_options, o, n, "", where, NULL);
+		if (r >= 0)
+			r = check_receiver(rd, c, o, n, where);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_document(struct reader *rd, struct config *c)
+{
+	yaml_node_t *root = yaml_document_get_root_node(&rd->doc);
+
+	return !root || is_null(root) ? 0 : read_mapping(rd, &config_options, c, root, "", "", read_receivers);
+}
+
+static int read_file(const char *path, struct config *c, char *err, size_t err_len)
+{
+	_cleanup_(fclosep) FILE *f = fopen(path, "re");
+	struct reader rd = { .path = path, .err = err, .err_len = err_len };
+	yaml_parser_t parser;
+	int r;
+
+	if (!f) {
+		r = -errno;
+		snprintf(err, err_len, "%s: %s: is the path right, and may you read it?", path, strerror(-r));
+		return r;
+	}
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	yaml_parser_set_input_file(&parser, f);
+	if (yaml_parser_load(&parser, &rd.doc)) {
+		r = read_document(&rd, c);
+		yaml_document_delete(&rd.doc);
+	} else {
+		r = parser.error == YAML_MEMORY_ERROR ? -ENOMEM : -EINVAL;
+		snprintf(err, err_len, "%s:%zu: it is no valid YAML: %s", path, parser.problem_mark.line + 1,
+			 parser.problem ? parser.problem : "it cannot be read");
+	}
+	yaml_parser_delete(&parser);
+	return r;
+}
+
+static int read_environment(char *const *environment, struct config *c, char *err, size_t err_len)
+{
+	char name[96], why[256];
+
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.v[i];
+		size_t n = strlen(option_env(o, name, sizeof(name)));
+
+		for (char *const *e = environment; e && *e; e++) {
+			int r;
+
+			if (strncmp(*e, name, n) || (*e)[n] != '=')
+				continue;
+			r = option_set(o, c, *e + n + 1, why, sizeof(why));
+			if (r == -EINVAL)
+				snprintf(err, err_len, "environment variable %s: %s", name, why);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int read_overrides(const struct config_source *src, struct config *c, char *err, size_t err_len)
+{
+	char flag[96], why[256];
+
+	for (size_t i = 0; i < src->n_overrides; i++) {
+		const struct option *o = option_find(&config_options, src->overrides[i].key);
+		int r = o ? option_set(o, c, src->overrides[i].value, why, sizeof(why)) : -ENOENT;
+
+		if (r == -EINVAL)
+			snprintf(err, err_len, "%s: %s", option_flag(o, flag, sizeof(flag)), why);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_load(const struct config_source *src, struct config **ret, char *err, size_t err_len)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	int r = c ? options_init(&config_options, c) : -ENOMEM;
+
+	snprintf(err, err_len, "out of memory");
+	if (r >= 0 && src->path)
+		r = read_file(src->path, c, err, err_len);
+	if (r >= 0)
+		r = read_environment(src->environment, c, err, err_len);
+	if (r >= 0)
+		r = read_overrides(src, c, err, err_len);
+	if (r < 0) {
+		config_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	options_fini(&config_options, c);
+	vec_foreach(o, &c->receivers)
+		options_fini(&receiver_options, o);
+	vec_fini(&c->receivers);
+	free(c);
+	return NULL;
+}
+
+static void print_rows(const struct option_table *t, const void *base, const char *first, const char *indent, struct buf *out)
+{
+	const char *lead = first, *group = ""; /* a key of the nested mapping that is open */
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->v[i];
+		const char *dot = strchr(o->key, '.');
+
+		if (!option_is_set(o, base))
+			continue;
+		if (dot && strncmp(o->key, group, (size_t)(dot - o->key) + 1)) {
+			group = o->key;
+			buf_printf(out, "%s%.*s:\n", lead, (int)(dot - o->key), o->key);
+			lead = indent;
+		}
+		buf_printf(out, "%s%s%s: ", lead, dot ? "  " : "", dot ? dot + 1 : o->key);
+		option_print(o, base, out);
+		buf_putc(out, '\n');
+		lead = indent;
+	}
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+	print_rows(&config_options, c, "", "", out);
+	buf_puts(out, c->receivers.n ? "receivers:\n" : "receivers: []\n");
+	vec_foreach(o, &c->receivers)
+		print_rows(&receiver_options, o, "  - ", "    ", out);
+}
+
+const char *config_needs_restart(const struct config *from, const struct config *to)
+{
+	for (size_t i = 0; i < config_options.n; i++)
+		if (config_options.v[i].live == OPTION_RESTART && !option_equal(&config_options.v[i], from, to))
+			return config_options.v[i].key;
+	return NULL;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * config - what the agent is asked to do: defaults, then a YAML file, then HOTSPAN_* variables, then
+ * flags; each overrides the one before. The keys are the rows of options.def.
+ *
+ * Errors are one line: "FILE:LINE: KEY: what is wrong: what to do".
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strmap.h"
+#include "exporter/receiver_opts.h"
+
+struct buf;
+
+struct config {
+	uint32_t frequency;
+	uint64_t flush_interval_ns;
+	struct strmap labels;
+	bool kernel_stacks, user_stacks;
+	uint64_t max_window_bytes;
+	char *listen;
+	uint64_t shutdown_timeout_ns;
+	char *log_format;
+	vec(struct receiver_opts) receivers;
+};
+
+/* A flag given on the command line: key as in options.def. */
+struct config_override {
+	const char *key, *value;
+};
+
+struct config_source {
+	const char *path; /* NULL: no file */
+	char *const *environment;
+	const struct config_override *overrides;
+	size_t n_overrides;
+};
+
+/* 0, -EINVAL (the configuration is wrong), or another negative errno; err says which line. */
+int config_load(const struct config_source *src, struct config **ret, char *err, size_t err_len);
+struct config *config_free(struct config *c);
+
+/* The YAML that would make this configuration, defaults included, secrets masked. */
+void config_print(const struct config *c, struct buf *out);
+
+/* The first row that differs and may not change while running, NULL when all may. */
+const char *config_needs_restart(const struct config *from, const struct config *to);

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/config.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/units.h"
+
+#define LIVE OPTION_LIVE
+#define RESTART OPTION_RESTART
+#define ROW(in, field, key_, type_, def_, min_, max_, unit_, live_, help_)                         \
+	{ .key = key_, .type = OPTION_##type_, .def = def_, .min = min_, .max = max_, .unit = unit_, .live = live_, \
+	  .help = help_, .offset = offsetof(struct in, field) },
+
+static const struct option config_rows[] = {
+#define OPTION(...) ROW(config, __VA_ARGS__)
+#include "agent/options.def"
+#undef OPTION
+};
+
+static const struct option receiver_rows[] = {
+#define RECEIVER(...) ROW(receiver_opts, __VA_ARGS__)
+#include "agent/options.def"
+#undef RECEIVER
+};
+
+const struct option_table config_options = { config_rows, ARRAY_SIZE(config_rows), sizeof(struct config) };
+const struct option_table receiver_options = { receiver_rows, ARRAY_SIZE(receiver_rows), sizeof(struct receiver_opts) };
+
+const struct option *option_find(const struct option_table *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->v[i].key, key))
+			return &t->v[i];
+	return NULL;
+}
+
+/* Levenshtein's distance; names here are short. */
+static unsigned int distance(const char *a, const char *b)
+{
+	size_t n = strlen(b);
+	unsigned int row[64];
+
+	if (n >= ARRAY_SIZE(row) || strlen(a) >= ARRAY_SIZE(row))
+		return UINT32_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (unsigned int)j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = (unsigned int)i;
+		for (size_t j = 1; j <= n; j++) {
+			unsigned int change = diagonal + (a[i - 1] != b[j - 1]), least = row[j] < row[j - 1] ? row[j] : row[j - 1];
+
+			diagonal = row[j];
+			row[j] = change < least + 1 ? change : least + 1;
+		}
+	}
+	return row[n];
+}
+
+const char *option_nearest(const struct option_table *t, const char *key)
+{
+	unsigned int best = (unsigned int)strlen(key) / 3 + 2;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		unsigned int d = distance(key, t->v[i].key);
+
+		if (d < best) {
+			best = d;
+			found = t->v[i].key;
+		}
+	}
+	return found;
+}
+
+static void *field(const struct option *o, void *base)
+{
+	return (char *)base + o->offset;
+}
+
+static const void *cfield(const struct option *o, const void *base)
+{
+	return (const char *)base + o->offset;
+}
+
+static int complain(char *err, size_t len, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int complain(char *err, size_t len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, len, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int set_u32(const struct option *o, void *to, const char *text, char *err, size_t len)
+{
+	uint64_t v;
+
+	if (parse_u64(text, o->min, o->max, &v) < 0)
+		return complain(err, len, "'%s' is not a number from %llu to %llu", text, (unsigned long long)o->min,
+				(unsigned long long)o->max);
+	*(uint32_t *)to = (uint32_t)v;
+	return 0;
+}
+
+static int set_bool(void *to, const char *text, char *err, size_t len)
+{
+	if (strcmp(text, "true") && strcmp(text, "false"))
+		return complain(err, len, "'%s' is neither true nor false", text);
+	*(bool *)to = !strcmp(text, "true");
+	return 0;
+}
+
+static int set_amount(const struct option *o, void *to, const char *text, char *err, size_t len)
+{
+	bool time = o->type == OPTION_DURATION;
+	char low[32], high[32];
+	uint64_t v;
+	int r = time ? parse_duration(text, &v) : parse_bytes(text, &v);
+
+	if (r >= 0 && v >= o->min && v <= o->max) {
+		*(uint64_t *)to = v;
+		return 0;
+	}
+	if (time)
+		return complain(err, len, "'%s' is not a time from %s to %s, such as 15s or 1m", text,
+				format_ns(o->min, low, sizeof(low)), format_ns(o->max, high, sizeof(high)));
+	return complain(err, len, "'%s' is not a size from %s to %s, such as 16MiB", text,
+			format_bytes(o->min, low, sizeof(low)), format_bytes(o->max, high, sizeof(high)));
+}
+
+static int set_string(void *to, const char *text)
+{
+	char *copy = *text ? strdup(text) : NULL;
+
+	if (*text && !copy)
+		return -ENOMEM;
+	free(*(char **)to);
+	*(char **)to = copy;
+	return 0;
+}
+
+/* choices: "text|json". */
+static bool is_choice(const char *choices, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (const char *s = choices; s; s = strchr(s, '|'), s += s != NULL)
+		if (!strncmp(s, text, n) && (s[n] == '|' || !s[n]) && n)
+			return true;
+	return false;
+}
+
+/* "env=prod,region=eu": as variables and flags have it. */
+static int set_map(const struct option *o, void *base, const char *text, char *err, size_t len)
+{
+	_cleanup_(freep) char *copy = strdup(text);
+	char *rest = copy, *one;
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	strmap_fini(field(o, base));
+	while (r >= 0 && (one = strsep(&rest, ","))) {
+		char *eq = strchr(one, '=');
+
+		if (!*one && !rest)
+			break;
+		if (!eq || eq == one)
+			return complain(err, len, "'%s' is not name=value", one);
+		*eq = '\0';
+		r = option_set_entry(o, base, one, eq + 1, err, len);
+	}
+	return r;
+}
+
+int option_set(const struct option *o, void *base, const char *text, char *err, size_t err_len)
+{
+	void *to = field(o, base);
+
+	snprintf(err, err_len, "out of memory");
+	switch (o->type) {
+	case OPTION_U32:
+		return set_u32(o, to, text, err, err_len);
+	case OPTION_BOOL:
+		return set_bool(to, text, err, err_len);
+	case OPTION_DURATION:
+	case OPTION_BYTES:
+		return set_amount(o, to, text, err, err_len);
+	case OPTION_CHOICE:
+		if (!is_choice(o->unit, text))
+			return complain(err, err_len, "'%s' is none of %s", text, o->unit);
+		return set_string(to, text);
+	case OPTION_STRING:
+	case OPTION_SECRET:
+		return set_string(to, text);
+	case OPTION_MAP:
+		return set_map(o, base, text, err, err_len);
+	}
+	return -EINVAL;
+}
+
+int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len)
+{
+	if (o->type != OPTION_MAP)
+		return complain(err, err_len, "it takes one value, not a mapping");
+	if (!*key)
+		return complain(err, err_len, "a name must not be empty");
+	return strmap_set(field(o, base), key, value);
+}
+
+static bool strings_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+bool option_equal(const struct option *o, const void *a, const void *b)
+{
+	const void *x = cfield(o, a), *y = cfield(o, b);
+
+	switch (o->type) {
+	case OPTION_U32:
+		return *(const uint32_t *)x == *(const uint32_t *)y;
+	case OPTION_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	case OPTION_DURATION:
+	case OPTION_BYTES:
+		return *(const uint64_t *)x == *(const uint64_t *)y;
+	case OPTION_MAP:
+		return strmap_equal(x, y);
+	default:
+		return strings_equal(*(char *const *)x, *(char *const *)y);
+	}
+}
+
+bool option_is_set(const struct option *o, const void *base)
+{
+	const void *x = cfield(o, base);
+
+	if (o->type == OPTION_MAP)
+		return ((const struct strmap *)x)->v.n > 0;
+	if (o->type == OPTION_STRING || o->type == OPTION_SECRET || o->type == OPTION_CHOICE)
+		return *(char *const *)x != NULL;
+	return true;
+}
+
+static void print_map(const struct strmap *m, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_putc(out, '{');
+	vec_foreach(e, &m->v)
+	{
+		buf_puts(out, comma);
+		buf_json_string(out, e->key, strlen(e->key));
+		buf_puts(out, ": ");
+		buf_json_string(out, e->value, strlen(e->value));
+		comma = ", ";
+	}
+	buf_putc(out, '}');
+}
+
+/* Whole units read best: 15s, not 15000000000. */
+static void print_amount(uint64_t v, bool time, struct buf *out)
+{
+	struct unit {
+		uint64_t factor;
+		const char *suffix;
+	};
+	static const struct unit times[] = { { 60 * NSEC_PER_SEC, "m" }, { NSEC_PER_SEC, "s" }, { NSEC_PER_MSEC, "ms" } };
+	static const struct unit sizes[] = { { 1024 * MIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" }, { 1, "" } };
+	const struct unit *units = time ? times : sizes;
+	size_t n = time ? ARRAY_SIZE(times) : ARRAY_SIZE(sizes), i = 0;
+
+	while (i + 1 < n && (v % units[i].factor || !v))
+		i++;
+	buf_printf(out, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
+}
+
+void option_print(const struct option *o, const void *base, struct buf *out)
+{
+	const void *x = cfield(o, base);
+
+	switch (o->type) {
+	case OPTION_U32:
+		buf_printf(out, "%u", *(const uint32_t *)x);
+		break;
+	case OPTION_BOOL:
+		buf_puts(out, *(const bool *)x ? "true" : "false");
+		break;
+	case OPTION_DURATION:
+	case OPTION_BYTES:
+		print_amount(*(const uint64_t *)x, o->type == OPTION_DURATION, out);
+		break;
+	case OPTION_SECRET:
+		buf_puts(out, *(char *const *)x ? "<secret>" : "\"\"");
+		break;
+	case OPTION_MAP:
+		print_map(x, out);
+		break;
+	default:
+		buf_json_string(out, *(char *const *)x ? *(char *const *)x : "", *(char *const *)x ? strlen(*(char *const *)x) : 0);
+	}
+}
+
+int options_init(const struct option_table *t, void *base)
+{
+	char err[256];
+	int r = 0;
+
+	for (size_t i = 0; i < t->n && r >= 0; i++)
+		if (*t->v[i].def)
+			r = option_set(&t->v[i], base, t->v[i].def, err, sizeof(err));
+	return r;
+}
+
+void options_fini(const struct option_table *t, void *base)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		void *x = field(&t->v[i], base);
+
+		if (t->v[i].type == OPTION_MAP)
+			strmap_fini(x);
+		else if (t->v[i].type == OPTION_STRING || t->v[i].type == OPTION_SECRET || t->v[i].type == OPTION_CHOICE)
+			free(*(char **)x);
+	}
+}
+
+static char *spell(const char *prefix, const char *key, char from, char to, bool upper, char *out, size_t len)
+{
+	snprintf(out, len, "%s%s", prefix, key);
+	for (char *s = out + strlen(prefix); *s; s++) {
+		if (*s == from || *s == '.')
+			*s = to;
+		if (upper)
+			*s = (char)toupper((unsigned char)*s);
+	}
+	return out;
+}
+
+char *option_flag(const struct option *o, char *out, size_t len)
+{
+	return spell("--", o->key, '_', '-', false, out, len);
+}
+
+char *option_env(const struct option *o, char *out, size_t len)
+{
+	return spell("HOTSPAN_", o->key, '_', '_', true, out, len);
+}
+
+static const char *type_name(const struct option *o)
+{
+	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
+					     [OPTION_BYTES] = "size", [OPTION_STRING] = "text", [OPTION_SECRET] = "secret",
+					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
+
+	return names[o->type];
+}
+
+static void reference_table(const struct option_table *t, bool top, struct buf *out)
+{
+	char env[96];
+
+	buf_printf(out, "| key | %stype | default | on reload | what |\n|---|%s---|---|---|---|\n", top ? "variable | " : "", top ? "---|" : "");
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->v[i];
+
+		buf_printf(out, "| `%s` | ", o->key);
+		if (top)
+			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
+		buf_printf(out, "%s%s%s | %s%s%s | %s | %s |\n", type_name(o), *o->unit ? " " : "", *o->unit ? o->unit : "",
+			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);
+	}
+}
+
+void options_reference(struct buf *out)
+{
+	buf_puts(out, "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+		      "<!-- made by `hotspan config --reference` from profiler/agent/options.def -->\n"
+		      "# Configuration\n\n"
+		      "A YAML file (`hotspan agent -c FILE`), overridden by environment variables, overridden by flags\n"
+		      "(`flush_interval` is `--flush-interval`). Times are written `15s`, sizes `16MiB`.\n\n");
+	reference_table(&config_options, true, out);
+	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
+	reference_table(&receiver_options, false, out);
+}
+
+void options_help(struct buf *out)
+{
+	char flag[96];
+
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.v[i];
+
+		buf_printf(out, "      %-26s %s%s%s%s\n", option_flag(o, flag, sizeof(flag)), o->help, *o->def ? " (default " : "", o->def,
+			   *o->def ? ")" : "");
+	}
+}
+
+static void schema_type(const struct option *o, struct buf *out)
+{
+	switch (o->type) {
+	case OPTION_U32:
+		buf_printf(out, "\"type\":\"integer\",\"minimum\":%llu,\"maximum\":%llu", (unsigned long long)o->min, (unsigned long long)o->max);
+		break;
+	case OPTION_BOOL:
+		buf_puts(out, "\"type\":\"boolean\"");
+		break;
+	case OPTION_DURATION:
+		buf_puts(out, "\"type\":[\"string\",\"integer\"],\"pattern\":\"^[0-9.]+(ns|us|ms|s|m|h)?$\"");
+		break;
+	case OPTION_BYTES:
+		buf_puts(out, "\"type\":[\"string\",\"integer\"],\"pattern\":\"^[0-9.]+(B|KiB|MiB|GiB)?$\"");
+		break;
+	case OPTION_MAP:
+		buf_puts(out, "\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}");
+		break;
+	case OPTION_CHOICE:
+		buf_puts(out, "\"enum\":[\"");
+		for (const char *s = o->unit; *s; s++)
+			*s == '|' ? buf_puts(out, "\",\"") : buf_putc(out, *s);
+		buf_puts(out, "\"]");
+		break;
+	default:
+		buf_puts(out, "\"type\":\"string\"");
+	}
+}
+
+/* Rows of one nested mapping follow each other in options.def: "tls_config.x" opens and closes it. */
+static void schema_rows(const struct option_table *t, struct buf *out)
+{
+	const char *comma = "";
+	size_t open = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->v[i];
+		const char *dot = strchr(o->key, '.'), *name = dot ? dot + 1 : o->key;
+		size_t group = dot ? (size_t)(dot - o->key) : 0;
+
+		if (open && (group != open || strncmp(o->key, t->v[i - 1].key, open))) {
+			buf_puts(out, "}}");
+			open = 0;
+		}
+		buf_puts(out, comma);
+		if (group && !open) {
+			buf_printf(out, "\"%.*s\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{", (int)group, o->key);
+			open = group;
+		}
+		buf_printf(out, "\"%s\":{", name);
+		schema_type(o, out);
+		buf_puts(out, ",\"description\":");
+		buf_json_string(out, o->help, strlen(o->help));
+		buf_putc(out, '}');
+		comma = ",";
+	}
+	if (open)
+		buf_puts(out, "}}");
+}
+
+void options_schema(struct buf *out)
+{
+	buf_puts(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"hotspan.yaml\",\"type\":\"object\","
+		      "\"additionalProperties\":false,\"properties\":{");
+	schema_rows(&config_options, out);
+	buf_puts(out, ",\"receivers\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+		      "\"required\":[\"name\",\"url\"],\"properties\":{");
+	schema_rows(&receiver_options, out);
+	buf_puts(out, "}}}}}\n");
+}

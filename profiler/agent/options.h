@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * options - the rows of options.def as tables, and what can be done with any row: set it from text,
+ * print it, describe it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+enum option_type { OPTION_U32, OPTION_BOOL, OPTION_DURATION, OPTION_BYTES, OPTION_STRING, OPTION_SECRET, OPTION_CHOICE, OPTION_MAP };
+enum option_live { OPTION_RESTART, OPTION_LIVE };
+
+struct option {
+	const char *key; /* "flush_interval"; "tls_config.ca_file": a key of a nested mapping */
+	enum option_type type;
+	const char *def; /* "": not set */
+	uint64_t min, max;
+	const char *unit;
+	enum option_live live;
+	const char *help;
+	size_t offset; /* of the field */
+};
+
+struct option_table {
+	const struct option *v;
+	size_t n;
+	size_t size; /* of the struct the fields are in */
+};
+
+extern const struct option_table config_options;   /* struct config */
+extern const struct option_table receiver_options; /* struct receiver_opts */
+
+/* NULL when there is none. */
+const struct option *option_find(const struct option_table *t, const char *key);
+/* The key a misspelt one may have meant, NULL when none is near. prefix: only keys below it ("tls_config."). */
+const char *option_nearest(const struct option_table *t, const char *key);
+
+/* base: the struct. On failure err says what the value may be. 0, -EINVAL or -ENOMEM. */
+int option_set(const struct option *o, void *base, const char *text, char *err, size_t err_len);
+/* One entry of a MAP. */
+int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len);
+bool option_equal(const struct option *o, const void *a, const void *b);
+
+/* The value as YAML; secrets as "<secret>". */
+void option_print(const struct option *o, const void *base, struct buf *out);
+bool option_is_set(const struct option *o, const void *base);
+
+/* All rows to their defaults (the struct is zero before), or let go of. */
+int options_init(const struct option_table *t, void *base);
+void options_fini(const struct option_table *t, void *base);
+
+/* Descriptions of every row, generated: Markdown, JSON schema, and the flags for --help. */
+void options_reference(struct buf *out);
+void options_schema(struct buf *out);
+void options_help(struct buf *out);
+/* "flush_interval" -> "--flush-interval", "HOTSPAN_FLUSH_INTERVAL". Returns out. */
+char *option_flag(const struct option *o, char *out, size_t len);
+char *option_env(const struct option *o, char *out, size_t len);
