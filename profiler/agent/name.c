@@ -257,7 +257,7 @@ static void add_labels(struct namer *n, uint32_t at)
 
 static int add_row(struct namer *n, const struct window_row *row)
 {
-	int64_t values[2] = { (int64_t)row->samples, (int64_t)(row->samples * n->w->period_ns) };
+	int64_t values[2] = { (int64_t)row->samples, (int64_t)row->cpu_ns };
 	struct profile_sample s;
 
 	if (n->stack_of[row->stack].n_frames == NOT_YET && add_stack(n, row->stack) < 0)

@@ -53,7 +53,6 @@ static double seconds(uint64_t ns)
 }
 
 struct sums {
-	uint64_t lost;                  /* samples */
 	uint64_t user, user_complete;   /* samples with a user stack to have; of these complete */
 	uint64_t cost_ns;               /* agent while sampling + BPF */
 	double cost_percent;            /* of one CPU */
@@ -65,8 +64,6 @@ static struct sums sum_up(const struct session_stats *s)
 	const struct collector_stats *c = &s->collect;
 	struct sums r = { 0 };
 
-	for (int i = 0; i < EV_DROP_MAX; i++)
-		r.lost += c->counters[i];
 	for (int i = 0; i < EV_CUT_MAX; i++) {
 		if (i == EV_CUT_NO_USER || i == EV_CUT_NOT_ASKED)
 			continue;
@@ -114,7 +111,7 @@ static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 	char rss[32], kernel[32];
 
 	samples_line(s, hz, b);
-	buf_printf(b, "lost       %llu samples", (unsigned long long)sum.lost);
+	buf_printf(b, "lost       %llu samples", (unsigned long long)s->collect.lost);
 	list_losses(&s->collect, b);
 	buf_printf(b, "\nstacks     %.1f %% of user stacks reach their root", percent(sum.user_complete, sum.user));
 	list_cuts(&s->collect, sum.user, b);

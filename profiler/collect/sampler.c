@@ -22,7 +22,7 @@
 #include "bpf/sample.skel.h"
 
 struct cpu_event {
-	int fd;
+	int fd; /* of the event; the link's own, borrowed */
 	struct bpf_link *link;
 };
 
@@ -119,8 +119,7 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 	s->period_ns = NSEC_PER_SEC / o->frequency_hz;
 	/* rodata is const for the program, written here before it is loaded. */
 	memcpy((void *)&s->skel->rodata->config,
-	       &(struct sample_config){ .period_ns = s->period_ns,
-					.filter = filter,
+	       &(struct sample_config){ .filter = filter,
 					.n_cgroups = o->n_cgroups,
 					.ring_wakeup_bytes = ring / 2,
 					.kernel_stacks = o->kernel_stacks,
@@ -239,7 +238,19 @@ int sampler_open_cpu(struct sampler *s, int cpu)
 		close(fd);
 		return r;
 	}
+	e->fd = fd;
 	return ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
+}
+
+int sampler_set_frequency(struct sampler *s, uint32_t hz)
+{
+	int r = 0;
+
+	s->period_ns = NSEC_PER_SEC / hz;
+	vec_foreach(e, &s->cpus)
+		if (e->link && ioctl(e->fd, PERF_EVENT_IOC_PERIOD, &s->period_ns) < 0)
+			r = -errno;
+	return r;
 }
 
 void sampler_close_cpu(struct sampler *s, int cpu)

@@ -42,6 +42,9 @@ int sampler_add_pid(struct sampler *s, pid_t pid);
 int sampler_open_cpu(struct sampler *s, int cpu);
 void sampler_close_cpu(struct sampler *s, int cpu);
 
+/* From the next tick of each CPU on; every sample carries the period it was taken with. */
+int sampler_set_frequency(struct sampler *s, uint32_t hz);
+
 /* Readable when the ring is half full. */
 int sampler_fd(const struct sampler *s);
 
