@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "exporter/pyroscope.h"
 
 #define LIVE OPTION_LIVE
 #define RESTART OPTION_RESTART
@@ -210,13 +211,27 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 	return -EINVAL;
 }
 
+static int check_header(const char *name, const char *value, char *err, size_t len)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	if (name[strspn(name, token)])
+		return complain(err, len, "'%s' is no name of an HTTP header", name);
+	if (value[strcspn(value, "\r\n")])
+		return complain(err, len, "header '%s': a value is one line", name);
+	return 0;
+}
+
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len)
 {
+	int r;
+
 	if (o->type != OPTION_MAP)
 		return complain(err, err_len, "it takes one value, not a mapping");
 	if (!*key)
 		return complain(err, err_len, "a name must not be empty");
-	return strmap_set(field(o, base), key, value);
+	r = !strcmp(o->unit, "label") ? pyroscope_check_label(key, value, err, err_len) : check_header(key, value, err, err_len);
+	return r < 0 ? r : strmap_set(field(o, base), key, value);
 }
 
 static bool strings_equal(const char *a, const char *b)
@@ -241,6 +256,24 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 	default:
 		return strings_equal(*(char *const *)x, *(char *const *)y);
 	}
+}
+
+static size_t value_size(const struct option *o)
+{
+	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
+					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
+					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap) };
+
+	return sizes[o->type];
+}
+
+void option_swap(const struct option *o, void *a, void *b)
+{
+	char kept[sizeof(struct strmap)];
+
+	memcpy(kept, field(o, a), value_size(o));
+	memcpy(field(o, a), field(o, b), value_size(o));
+	memcpy(field(o, b), kept, value_size(o));
 }
 
 bool option_is_set(const struct option *o, const void *base)
@@ -393,18 +426,6 @@ void options_reference(struct buf *out)
 	reference_table(&config_options, true, out);
 	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
 	reference_table(&receiver_options, false, out);
-}
-
-void options_help(struct buf *out)
-{
-	char flag[96];
-
-	for (size_t i = 0; i < config_options.n; i++) {
-		const struct option *o = &config_options.v[i];
-
-		buf_printf(out, "      %-26s %s%s%s%s\n", option_flag(o, flag, sizeof(flag)), o->help, *o->def ? " (default " : "", o->def,
-			   *o->def ? ")" : "");
-	}
 }
 
 static void schema_type(const struct option *o, struct buf *out)

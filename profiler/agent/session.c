@@ -26,6 +26,7 @@ struct session {
 	struct session_stats stats;
 	uint64_t new_cpu_ns, started_ns, started_cpu_ns;
 	uint64_t flushed_ns; /* when the window that is filling began */
+	uint64_t next_tick_ns;
 };
 
 static uint64_t own_cpu_ns(void)
@@ -109,6 +110,7 @@ int session_start(struct session *s, char *err, size_t err_len)
 	if (r < 0)
 		return r;
 	s->started_ns = s->flushed_ns = time_boot_ns();
+	s->next_tick_ns = s->started_ns + TICK_NS;
 	s->started_cpu_ns = own_cpu_ns();
 	s->stats.start_ns = s->started_ns - s->stats.start_ns;
 	s->stats.start_cpu_ns = s->started_cpu_ns - s->new_cpu_ns;
@@ -183,7 +185,7 @@ int session_run(struct session *s, const struct session_until *until)
 	struct pollfd fds[] = { { .fd = collector_fd(s->collector), .events = POLLIN },
 				{ .fd = until->signal_fd, .events = POLLIN } };
 	uint64_t begin = s->started_ns, end = until->duration_ns ? begin + until->duration_ns : UINT64_MAX;
-	uint64_t now = time_boot_ns(), next_tick = now + TICK_NS;
+	uint64_t now = time_boot_ns();
 	int r;
 
 	for (;; now = time_boot_ns()) {
@@ -194,14 +196,14 @@ int session_run(struct session *s, const struct session_until *until)
 			r = turn(s);
 		if (r < 0)
 			return r;
+		if (until->tick && now >= s->next_tick_ns) {
+			until->tick(until->ctx, now - begin);
+			s->next_tick_ns = now + TICK_NS;
+		}
 		if (fds[1].revents)
 			return SESSION_SIGNAL;
 		if (until->ended && until->ended(until->ctx))
 			return SESSION_TARGET;
-		if (until->tick && now >= next_tick) {
-			until->tick(until->ctx, now - begin);
-			next_tick = now + TICK_NS;
-		}
 	}
 }
 

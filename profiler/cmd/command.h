@@ -20,4 +20,7 @@ struct command {
 };
 
 extern const struct cli record_cli;
+extern const struct cli agent_cli, config_cli;
 int cmd_record(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
+int cmd_config(int argc, char **argv);

@@ -15,11 +15,12 @@ struct buf;
 
 struct flag {
 	char letter;      /* 0: only the long form */
-	const char *name; /* NULL: a heading */
+	const char *name; /* NULL: a heading. A _ in it is written - */
 	const char *arg;  /* NULL: takes no value */
 	const char *help; /* lines after the first begin behind a \n */
 	const char *heading;
 	const char *values; /* "process|thread|none": for completion; "FILE": a path */
+	const char *def;    /* shown behind help; NULL or "": none, or help says it */
 };
 
 struct cli {

@@ -10,6 +10,8 @@
 
 static const struct command commands[] = {
 	{ &record_cli, cmd_record },
+	{ &agent_cli, cmd_agent },
+	{ &config_cli, cmd_config },
 };
 
 static void usage(FILE *out)

@@ -68,7 +68,7 @@ static int keep_profile(void *ctx, struct namer *n, const struct window *w)
 {
 	struct recording *rec = ctx;
 
-	return namer_profile(n, NULL, 0, &rec->profile);
+	return namer_profile(n, NULL, NULL, 0, &rec->profile);
 }
 
 /* Progress only where somebody watches a terminal that can rewrite a line. */

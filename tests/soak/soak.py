@@ -103,7 +103,7 @@ def case_churn():
     early = next(k for t, k in rss if t >= seconds / 5)
     growth = (rss[-1][1] - early) / 1024
     print("  RSS KiB by time: " + " ".join(f"{t:.0f}s:{k}" for t, k in rss[:: max(1, len(rss) // 15)]))
-    yield (f"{seconds / 60:.0f} min of forks and dlopen, {r.verdict['processes']} processes seen", "RSS grows < 1 MiB over the last 4/5",
+    yield (f"{seconds / 60:.0f} min of forks and dlopen, {r.verdict['processes']} processes known at the end", "RSS grows < 1 MiB over the last 4/5",
            f"{growth:.2f} MiB, to {rss[-1][1] / 1024:.1f} MiB; lost {r.lost()}, {r.verdict['samples']} samples", growth < 1 and r.lost() == 0)
 
 
