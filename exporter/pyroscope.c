@@ -44,6 +44,10 @@ int pyroscope_check_label(const char *name, const char *value, char *err, size_t
 		snprintf(err, err_len, "label '%s': names that begin with __ are the server's own", name);
 		return -EINVAL;
 	}
+	if (!strcmp(name, "service_name")) {
+		snprintf(err, err_len, "label 'service_name': hotspan sets it itself, from the process");
+		return -EINVAL;
+	}
 	for (; isalpha((unsigned char)*s) || *s == '_' || (s > name && isdigit((unsigned char)*s)); s++)
 		;
 	if (!*name || *s || s - name > MAX_NAME) {

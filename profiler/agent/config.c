@@ -163,6 +163,8 @@ static int check_receiver(struct reader *rd, const struct config *c, const struc
 		return fail(rd, at, where, "basic_auth has both password and password_file: keep one");
 	if (o->bearer_token && o->bearer_token_file)
 		return fail(rd, at, where, "both bearer_token and bearer_token_file are set: keep one");
+	if (!o->username && (o->password || o->password_file))
+		return fail(rd, at, where, "basic_auth has a password but no username: add it");
 	if (o->username && (o->bearer_token || o->bearer_token_file))
 		return fail(rd, at, where, "both basic_auth and a bearer token are set: keep one");
 	if (!o->cert_file != !o->key_file)

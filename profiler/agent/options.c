@@ -122,6 +122,25 @@ static int set_bool(void *to, const char *text, char *err, size_t len)
 	return 0;
 }
 
+/* Whole units read best: 15s, not 15000000000. */
+static char *amount(uint64_t v, enum option_type type, char *out, size_t len)
+{
+	struct unit {
+		uint64_t factor;
+		const char *suffix;
+	};
+	static const struct unit times[] = { { 60 * NSEC_PER_SEC, "m" }, { NSEC_PER_SEC, "s" }, { NSEC_PER_MSEC, "ms" } };
+	static const struct unit sizes[] = { { 1024 * MIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" }, { 1, "" } };
+	bool time = type == OPTION_DURATION;
+	const struct unit *units = time ? times : sizes;
+	size_t n = time ? ARRAY_SIZE(times) : ARRAY_SIZE(sizes), i = 0;
+
+	while (i + 1 < n && (v % units[i].factor || !v))
+		i++;
+	snprintf(out, len, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
+	return out;
+}
+
 static int set_amount(const struct option *o, void *to, const char *text, char *err, size_t len)
 {
 	bool time = o->type == OPTION_DURATION;
@@ -133,11 +152,8 @@ static int set_amount(const struct option *o, void *to, const char *text, char *
 		*(uint64_t *)to = v;
 		return 0;
 	}
-	if (time)
-		return complain(err, len, "'%s' is not a time from %s to %s, such as 15s or 1m", text,
-				format_ns(o->min, low, sizeof(low)), format_ns(o->max, high, sizeof(high)));
-	return complain(err, len, "'%s' is not a size from %s to %s, such as 16MiB", text,
-			format_bytes(o->min, low, sizeof(low)), format_bytes(o->max, high, sizeof(high)));
+	return complain(err, len, "'%s' is not a %s from %s to %s", text, time ? "time" : "size",
+			amount(o->min, o->type, low, sizeof(low)), amount(o->max, o->type, high, sizeof(high)));
 }
 
 static int set_string(void *to, const char *text)
@@ -303,26 +319,10 @@ static void print_map(const struct strmap *m, struct buf *out)
 	buf_putc(out, '}');
 }
 
-/* Whole units read best: 15s, not 15000000000. */
-static void print_amount(uint64_t v, bool time, struct buf *out)
-{
-	struct unit {
-		uint64_t factor;
-		const char *suffix;
-	};
-	static const struct unit times[] = { { 60 * NSEC_PER_SEC, "m" }, { NSEC_PER_SEC, "s" }, { NSEC_PER_MSEC, "ms" } };
-	static const struct unit sizes[] = { { 1024 * MIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" }, { 1, "" } };
-	const struct unit *units = time ? times : sizes;
-	size_t n = time ? ARRAY_SIZE(times) : ARRAY_SIZE(sizes), i = 0;
-
-	while (i + 1 < n && (v % units[i].factor || !v))
-		i++;
-	buf_printf(out, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
-}
-
 void option_print(const struct option *o, const void *base, struct buf *out)
 {
 	const void *x = cfield(o, base);
+	char text[32];
 
 	switch (o->type) {
 	case OPTION_U32:
@@ -333,7 +333,7 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 		break;
 	case OPTION_DURATION:
 	case OPTION_BYTES:
-		print_amount(*(const uint64_t *)x, o->type == OPTION_DURATION, out);
+		buf_puts(out, amount(*(const uint64_t *)x, o->type, text, sizeof(text)));
 		break;
 	case OPTION_SECRET:
 		buf_puts(out, *(char *const *)x ? "<secret>" : "\"\"");
@@ -394,7 +394,7 @@ char *option_env(const struct option *o, char *out, size_t len)
 static const char *type_name(const struct option *o)
 {
 	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
-					     [OPTION_BYTES] = "size", [OPTION_STRING] = "text", [OPTION_SECRET] = "secret",
+					     [OPTION_BYTES] = "size", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
 					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
 
 	return names[o->type];
@@ -411,7 +411,12 @@ static void reference_table(const struct option_table *t, bool top, struct buf *
 		buf_printf(out, "| `%s` | ", o->key);
 		if (top)
 			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
-		buf_printf(out, "%s%s%s | %s%s%s | %s | %s |\n", type_name(o), *o->unit ? " " : "", *o->unit ? o->unit : "",
+		buf_puts(out, type_name(o));
+		if (*o->unit && o->type != OPTION_MAP)
+			buf_putc(out, ' ');
+		for (const char *u = o->type == OPTION_MAP ? "" : o->unit; *u; u++)
+			*u == '|' ? buf_puts(out, ", ") : buf_putc(out, *u);
+		buf_printf(out, " | %s%s%s | %s | %s |\n",
 			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);
 	}
 }
