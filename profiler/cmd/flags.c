@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 /* getopt's values for rows; letters and '?' lie below. */
-enum { FIRST_ROW = 1000, MAX_COLUMN = 32, HELP_WIDTH = 100, MAX_NAME = 64 };
+enum { FIRST_ROW = 1000, MAX_COLUMN = 32, HELP_WIDTH = 100 };
 
 static const struct flag help_flag = { 'h', "help", NULL, "this text" };
 
@@ -30,9 +30,9 @@ int flags_complain(const struct cli *c, const char *fmt, ...)
 	return -EINVAL;
 }
 
-static char *dashed(const char *name, char *out, size_t len)
+char *flags_name(const struct flag *f, char *out, size_t len)
 {
-	snprintf(out, len, "%s", name);
+	snprintf(out, len, "%s", f->name);
 	for (char *s = out; *s; s++)
 		*s = *s == '_' ? '-' : *s;
 	return out;
@@ -41,10 +41,10 @@ static char *dashed(const char *name, char *out, size_t len)
 /* "  -F, --frequency HZ" */
 static void help_left(const struct flag *f, struct buf *out)
 {
-	char name[MAX_NAME];
+	char name[FLAGS_MAX_NAME];
 
 	buf_printf(out, "  %c%c%c --%s%s%s", f->letter ? '-' : ' ', f->letter ? f->letter : ' ', f->letter ? ',' : ' ',
-		   dashed(f->name, name, sizeof(name)), f->arg ? " " : "", f->arg ? f->arg : "");
+		   flags_name(f, name, sizeof(name)), f->arg ? " " : "", f->arg ? f->arg : "");
 }
 
 /* Where the right column begins: behind the longest left one, within reason. */
@@ -150,7 +150,7 @@ static size_t row_of(const struct cli *c, int value)
 	return (size_t)(value - FIRST_ROW);
 }
 
-/* names: room for MAX_NAME bytes a row. */
+/* names: room for FLAGS_MAX_NAME bytes a row. */
 static void make_tables(const struct cli *c, struct option *longs, char *names, char *letters)
 {
 	size_t n = 0;
@@ -162,7 +162,7 @@ static void make_tables(const struct cli *c, struct option *longs, char *names, 
 
 		if (!f->name)
 			continue;
-		longs[n++] = (struct option){ dashed(f->name, names + i * MAX_NAME, MAX_NAME), f->arg ? required_argument : no_argument, NULL, FIRST_ROW + (int)i };
+		longs[n++] = (struct option){ flags_name(f, names + i * FLAGS_MAX_NAME, FLAGS_MAX_NAME), f->arg ? required_argument : no_argument, NULL, FIRST_ROW + (int)i };
 		if (!f->letter)
 			continue;
 		*letters++ = f->letter;
@@ -178,7 +178,7 @@ int flags_parse(const struct cli *c, int argc, char **argv, int (*set)(void *ctx
 		int *ret_first)
 {
 	_cleanup_(freep) struct option *longs = calloc(c->n_flags + 2, sizeof(*longs));
-	_cleanup_(freep) char *letters = calloc(c->n_flags + 3, 2), *names = calloc(c->n_flags + 1, MAX_NAME);
+	_cleanup_(freep) char *letters = calloc(c->n_flags + 3, 2), *names = calloc(c->n_flags + 1, FLAGS_MAX_NAME);
 	int opt, r = 0;
 
 	if (!longs || !letters || !names)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/command.h"
+
+#include "base/cleanup.h"
+
+const struct command commands[] = {
+	{ &record_cli, cmd_record },
+	{ &agent_cli, cmd_agent },
+	{ &config_cli, cmd_config },
+	{ &completion_cli, cmd_completion },
+	{ &manual_cli, cmd_manual },
+};
+
+const size_t n_commands = ARRAY_SIZE(commands);
