@@ -39,8 +39,10 @@ struct retry_verdict retry_judge(const struct retry_result *result)
 		return judge_status(result->http_status);
 	if (is_tls(result->curl_code))
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_TLS, true };
-	if (result->sent_whole)
+	if (result->sent_whole && result->curl_code == CURLE_OPERATION_TIMEDOUT)
 		return (struct retry_verdict){ PARCEL_UNANSWERED, RETRY_SILENCE, true };
+	if (result->sent_whole)
+		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SILENCE, true };
 	return (struct retry_verdict){ PARCEL_RETRY, RETRY_CONNECT, true };
 }
 

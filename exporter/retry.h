@@ -7,8 +7,10 @@
  *	408 429 5xx, 401 403, 3xx   worth another try: the server is busy, or will be set right
  *	other 4xx, 501              hopeless: the same bytes would be refused again
  *	no connection, cut while sending   worth another try
- *	sent whole, then nothing    unanswered: servers store what they got whole, sending it
- *	                            again would count it twice
+ *	sent whole, then no answer in time    unanswered: servers store what they got whole, sending
+ *	                            it again would count it twice
+ *	sent whole, then the connection ends without an answer    another try: the server died, or a
+ *	                            proxy gave up; at worst it counts twice
  *
  * Source: Connect protocol, error codes over HTTP; Pyroscope's behaviour as observed.
  */

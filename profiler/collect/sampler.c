@@ -21,16 +21,11 @@
 #include "bpf/config.h"
 #include "bpf/sample.skel.h"
 
-struct cpu_event {
-	int fd; /* of the event; the link's own, borrowed */
-	struct bpf_link *link;
-};
-
 struct sampler {
 	struct sample_bpf *skel;
 	struct ring_buffer *ring;
 	uint64_t period_ns;
-	vec(struct cpu_event) cpus; /* by CPU number */
+	vec(struct bpf_link *) cpus; /* by CPU number; NULL: not sampled */
 	uint64_t malformed;
 	int (*fn)(void *ctx, const struct ev_sample *ev, size_t len); /* during a drain */
 	void *ctx;
@@ -214,51 +209,64 @@ static int open_event(const struct sampler *s, int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
-int sampler_open_cpu(struct sampler *s, int cpu)
+/* A running event on this CPU; the link owns it. */
+static int start_event(struct sampler *s, int cpu, struct bpf_link **ret)
 {
-	struct cpu_event *e;
-	int fd;
+	int fd = open_event(s, cpu), r;
+	struct bpf_link *link;
 
-	while (s->cpus.n <= (uint32_t)cpu) {
-		e = vec_push(&s->cpus);
-		if (!e)
-			return -ENOMEM;
-		e->fd = -1;
-	}
-	e = &s->cpus.v[cpu];
-	if (e->link)
-		return 0;
-	fd = open_event(s, cpu);
 	if (fd < 0)
 		return fd;
-	e->link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
-	if (!e->link) {
-		int r = -errno;
-
+	link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
+	if (!link) {
+		r = -errno;
 		close(fd);
 		return r;
 	}
-	e->fd = fd;
-	return ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
+	if (ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0) {
+		r = -errno;
+		bpf_link__destroy(link);
+		return r;
+	}
+	*ret = link;
+	return 0;
 }
 
+int sampler_open_cpu(struct sampler *s, int cpu)
+{
+	while (s->cpus.n <= (uint32_t)cpu)
+		if (!vec_push(&s->cpus))
+			return -ENOMEM;
+	return s->cpus.v[cpu] ? 0 : start_event(s, cpu, &s->cpus.v[cpu]);
+}
+
+/*
+ * The new event runs before the old one ends, each for its own time. Tried and dropped:
+ * PERF_EVENT_IOC_PERIOD, after which a tick still reports the period its event was opened with.
+ */
 int sampler_set_frequency(struct sampler *s, uint32_t hz)
 {
-	int r = 0;
+	int result = 0;
 
 	s->period_ns = NSEC_PER_SEC / hz;
-	vec_foreach(e, &s->cpus)
-		if (e->link && ioctl(e->fd, PERF_EVENT_IOC_PERIOD, &s->period_ns) < 0)
-			r = -errno;
-	return r;
+	for (uint32_t cpu = 0; cpu < s->cpus.n; cpu++) {
+		struct bpf_link *old = s->cpus.v[cpu];
+		int r = old ? start_event(s, (int)cpu, &s->cpus.v[cpu]) : 0;
+
+		if (r < 0)
+			result = r; /* goes on at the old rate; its samples say so */
+		else if (old)
+			bpf_link__destroy(old);
+	}
+	return result;
 }
 
 void sampler_close_cpu(struct sampler *s, int cpu)
 {
 	if ((uint32_t)cpu >= s->cpus.n)
 		return;
-	bpf_link__destroy(s->cpus.v[cpu].link);
-	s->cpus.v[cpu] = (struct cpu_event){ .fd = -1 };
+	bpf_link__destroy(s->cpus.v[cpu]);
+	s->cpus.v[cpu] = NULL;
 }
 
 int sampler_fd(const struct sampler *s)
