@@ -201,18 +201,28 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY);
 }
 
-static int open_event(const struct sampler *s, int cpu)
+static int open_event(uint64_t period_ns, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = s->period_ns,
+		.sample_period = period_ns,
 		.disabled = 1,
 	};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int sampler_probe_event(int cpu)
+{
+	int fd = open_event(10 * NSEC_PER_MSEC, cpu);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 int sampler_open_cpu(struct sampler *s, int cpu)
@@ -229,7 +239,7 @@ int sampler_open_cpu(struct sampler *s, int cpu)
 	e = &s->cpus.v[cpu];
 	if (e->link)
 		return 0;
-	fd = open_event(s, cpu);
+	fd = open_event(s->period_ns, cpu);
 	if (fd < 0)
 		return fd;
 	e->link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
