@@ -21,3 +21,6 @@ struct command {
 
 extern const struct cli record_cli;
 int cmd_record(int argc, char **argv);
+
+extern const struct cli doctor_cli;
+int cmd_doctor(int argc, char **argv);

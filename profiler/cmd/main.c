@@ -10,6 +10,7 @@
 
 static const struct command commands[] = {
 	{ &record_cli, cmd_record },
+	{ &doctor_cli, cmd_doctor },
 };
 
 static void usage(FILE *out)
