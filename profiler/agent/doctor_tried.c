@@ -14,6 +14,8 @@ static void remedy_refusal(const struct doctor *d, struct doctor_finding *f, int
 {
 	if (r == -ENOSYS)
 		finding_remedy(f, "boot a kernel built with CONFIG_BPF_SYSCALL=y and CONFIG_PERF_EVENTS=y");
+	else if (r == -EMFILE || r == -ENFILE)
+		finding_remedy(f, "more descriptors: ulimit -n 1024, or LimitNOFILE= in the service");
 	else if (r != -EPERM && r != -EACCES)
 		finding_remedy(f, "what is missing above; else report this line and the kernel's release");
 	else if (needs & NEEDS_BPF && !doctor_holds(d, CAP_BPF))
