@@ -12,6 +12,7 @@
 #include "agent/doctor.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
 #include "collect/probe.h"
@@ -146,7 +147,8 @@ static int print(const struct doctor_report *r, bool json)
 		put_text(r, wants_colour(), &b);
 	if (buf_error(&b))
 		return buf_error(&b);
-	return fwrite(b.data, 1, b.len, stdout) < b.len || fflush(stdout) ? -EIO : 0;
+	fwrite(b.data, 1, b.len, stdout);
+	return fflush(stdout) ? -errno : 0;
 }
 
 int cmd_doctor(int argc, char **argv)
@@ -162,7 +164,10 @@ int cmd_doctor(int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	probe_run(&probe);
 	doctor_examine("", &probe, &report);
-	if (print(&report, json) < 0)
+	r = print(&report, json);
+	if (r < 0) {
+		log_error("cannot write the findings: %s", strerror(-r));
 		return EXIT_FAILED;
+	}
 	return report.overall == DOCTOR_MISSING ? EXIT_CANNOT : EXIT_OK;
 }

@@ -81,6 +81,10 @@ static int explain(int r, char *err, size_t err_len)
 		snprintf(err, err_len, "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it with sudo");
 		return -EPERM;
 	}
+	if (r == -EMFILE || r == -ENFILE) {
+		snprintf(err, err_len, "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)", strerror(-r));
+		return r;
+	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
 		snprintf(err, err_len, "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y");
 		return -ENOTSUP;
