@@ -114,7 +114,8 @@ static bool is_container(const struct doctor *d)
 	if (d->own_pid_ns || (!doctor_mount(d, "/", NULL, type, options) && !strcmp(type, "overlay")))
 		return true;
 	doctor_read(d, "/proc/self/cgroup", cgroup, sizeof(cgroup));
-	return strstr(cgroup, "docker") || strstr(cgroup, "kubepods") || strstr(cgroup, "libpod") || strstr(cgroup, "/lxc");
+	return strstr(cgroup, "docker") || strstr(cgroup, "kubepods") ||
+	       strstr(cgroup, "libpod") || strstr(cgroup, "/lxc");
 }
 
 static void look_around(struct doctor *d)
@@ -127,7 +128,8 @@ static void look_around(struct doctor *d)
 	d->container = is_container(d);
 	d->paranoid = doctor_read_int(d, "/proc/sys/kernel/perf_event_paranoid", 2);
 	read_status(d);
-	if (doctor_read(d, "/proc/sys/kernel/osrelease", text, sizeof(text)) > 0 && sscanf(text, "%u.%u", &major, &minor) == 2)
+	if (doctor_read(d, "/proc/sys/kernel/osrelease", text, sizeof(text)) > 0 &&
+	    sscanf(text, "%u.%u", &major, &minor) == 2)
 		d->kernel = KERNEL(major, minor);
 	snprintf(path, sizeof(path), "%s/sys/kernel/btf/vmlinux", d->root);
 	d->btf_error = probe_btf_read(path, &d->btf);
@@ -139,7 +141,8 @@ static bool is_worst(const struct doctor_report *r, const struct doctor_finding 
 }
 
 /* "CAP_BPF, CAP_PERFMON": a finding and those behind it that are as bad; same: and for the same reason. */
-static void list_titles(const struct doctor_report *r, const struct doctor_finding *first, bool same, char *out, size_t len)
+static void list_titles(const struct doctor_report *r, const struct doctor_finding *first, bool same,
+			char *out, size_t len)
 {
 	size_t at = (size_t)snprintf(out, len, "%s", first->title);
 
@@ -161,8 +164,8 @@ static void give_verdict(struct doctor_report *r)
 	else if (r->overall == DOCTOR_LIMITED)
 		snprintf(r->verdict, sizeof(r->verdict), "hotspan can profile this host, with limits: %s", titles);
 	else
-		snprintf(r->verdict, sizeof(r->verdict), "hotspan cannot profile this host, because of %s (%s): %s", titles, f->found,
-			 f->remedy);
+		snprintf(r->verdict, sizeof(r->verdict),
+			 "hotspan cannot profile this host, because of %s (%s): %s", titles, f->found, f->remedy);
 }
 
 void doctor_examine(const char *root, const struct probe *probe, struct doctor_report *ret)

@@ -57,7 +57,8 @@ bool doctor_holds(const struct doctor *d, int cap)
 }
 
 /* The last one counts: it lies on top. point or type may be NULL: any. */
-int doctor_mount(const struct doctor *d, const char *point, const char *type, char ret_type[32], char ret_options[256])
+int doctor_mount(const struct doctor *d, const char *point, const char *type, char ret_type[32],
+		 char ret_options[256])
 {
 	_cleanup_(fclosep) FILE *f = NULL;
 	char full[PATH_MAX], line[3 * PATH_MAX], at[PATH_MAX], t[32], o[256];

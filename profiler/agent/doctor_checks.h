@@ -37,7 +37,8 @@ bool doctor_exists(const struct doctor *d, const char *path);
 bool doctor_holds(const struct doctor *d, int cap);
 
 /* Options and type of a mount point in root's /proc/self/mounts. 0, or -ENOENT. */
-int doctor_mount(const struct doctor *d, const char *point, const char *type, char ret_type[32], char ret_options[256]);
+int doctor_mount(const struct doctor *d, const char *point, const char *type, char ret_type[32],
+		 char ret_options[256]);
 
 /* CPUs of a list in sysfs: "online", "possible"; 0 when it cannot be read. */
 uint32_t doctor_cpus(const struct doctor *d, const char *which);
@@ -45,7 +46,8 @@ uint32_t doctor_cpus(const struct doctor *d, const char *which);
 bool doctor_kernel_names(const struct doctor *d);
 
 void finding_found(struct doctor_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void finding_judge(struct doctor_finding *f, enum doctor_state s, const char *means, ...) __attribute__((format(printf, 3, 4)));
+void finding_judge(struct doctor_finding *f, enum doctor_state s, const char *means, ...)
+	__attribute__((format(printf, 3, 4)));
 void finding_remedy(struct doctor_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* How somebody here gets a capability: it depends on the user and the container. */
 void finding_remedy_cap(struct doctor_finding *f, const struct doctor *d, int cap);

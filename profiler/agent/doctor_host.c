@@ -16,7 +16,8 @@ DOCTOR_CHECK(check_pid_ns)
 	finding_judge(f, DOCTOR_OK, "every process can be named");
 	if (!d->own_pid_ns)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "samples bear the host's pids, /proc lists others: frames have no names");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "samples bear the host's pids, /proc lists others: frames have no names");
 	finding_remedy(f, "docker run --pid=host, in Kubernetes hostPID: true; or run it on the host");
 }
 
@@ -26,7 +27,8 @@ DOCTOR_CHECK(check_proc)
 
 	if (doctor_mount(d, "/proc", "proc", type, options) < 0) {
 		finding_found(f, "not mounted");
-		finding_judge(f, DOCTOR_MISSING, "processes, their mappings and files are unknown without it");
+		finding_judge(f, DOCTOR_MISSING,
+			      "processes, their mappings and files are unknown without it");
 		finding_remedy(f, "mount -t proc proc /proc");
 		return;
 	}
@@ -37,7 +39,8 @@ DOCTOR_CHECK(check_proc)
 	finding_judge(f, DOCTOR_OK, "processes and their mappings can be listed");
 	if (!hide || !strcmp(hide, "hidepid=0") || !strcmp(hide, "hidepid=off") || doctor_holds(d, CAP_SYS_PTRACE))
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "other users' processes are hidden: their frames have no names");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "other users' processes are hidden: their frames have no names");
 	finding_remedy_cap(f, d, CAP_SYS_PTRACE);
 }
 
@@ -50,7 +53,8 @@ DOCTOR_CHECK(check_cgroup)
 	finding_judge(f, DOCTOR_OK, "samples bear their cgroup's name; --cgroup works");
 	if (there)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "samples have no cgroup names, and --cgroup does not work");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "samples have no cgroup names, and --cgroup does not work");
 	finding_remedy(f, "mount -t cgroup2 none /sys/fs/cgroup, in a container -v /sys/fs/cgroup:/sys/fs/cgroup:ro");
 }
 
@@ -60,7 +64,8 @@ DOCTOR_CHECK(check_container)
 
 	finding_found(f, !d->container ? "no" : docker ? "Docker" : podman ? "Podman" : "yes");
 	if (d->container)
-		finding_judge(f, DOCTOR_OK, "debug files are the container's; else as on the host, given its pids");
+		finding_judge(f, DOCTOR_OK,
+			      "debug files are the container's; else as on the host, given its pids");
 	else if (docker || podman)
 		finding_judge(f, DOCTOR_OK, "only %s says so: no overlay as root, no cgroup",
 			      docker ? "/.dockerenv" : "/run/.containerenv");
@@ -90,7 +95,8 @@ DOCTOR_CHECK(check_kallsyms)
 	finding_judge(f, DOCTOR_OK, "kernel functions have names");
 	if (doctor_kernel_names(d))
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "/proc/kallsyms gives no addresses: kernel functions show as numbers");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "/proc/kallsyms gives no addresses: kernel functions show as numbers");
 	if (restrict_value > 1)
 		finding_remedy(f, "sysctl kernel.kptr_restrict=1: 2 hides them from everybody");
 	else if (!doctor_exists(d, "/proc/kallsyms"))
@@ -107,7 +113,8 @@ DOCTOR_CHECK(check_debug_files)
 	finding_judge(f, DOCTOR_OK, "give names to stripped files");
 	if (there)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "of stripped libraries only exported functions have names, the rest shows as [lib.so+0x1234]");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "of stripped libraries only exported functions have names, the rest shows as [lib.so+0x1234]");
 	finding_remedy(f, "install debug packages of what you profile, e.g. apt-get install libc6-dbg");
 }
 
@@ -159,13 +166,15 @@ DOCTOR_CHECK(check_cpus)
 DOCTOR_CHECK(check_memory)
 {
 	char text[4096];
-	char bytes[32], *p = doctor_read(d, "/proc/meminfo", text, sizeof(text)) > 0 ? strstr(text, "MemAvailable:") : NULL;
+	bool told = doctor_read(d, "/proc/meminfo", text, sizeof(text)) > 0;
+	char bytes[32], *p = told ? strstr(text, "MemAvailable:") : NULL;
 	uint64_t kib = p ? strtoull(p + strlen("MemAvailable:"), NULL, 10) : 0;
 
 	finding_found(f, p ? "%s available" : "not told", format_bytes(kib * KIB, bytes, sizeof(bytes)));
 	finding_judge(f, DOCTOR_OK, "hotspan needs up to 64 MB");
 	if (!p || kib * KIB >= 64 * MIB)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "hotspan needs up to 64 MB: the host may begin to swap or to kill");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "hotspan needs up to 64 MB: the host may begin to swap or to kill");
 	finding_remedy(f, "free some, or sample fewer processes (-p, --comm, --cgroup)");
 }

@@ -24,7 +24,8 @@ DOCTOR_CHECK(check_release)
 	finding_judge(f, DOCTOR_OK, "5.10 and newer will do");
 	if ((d->kernel && d->kernel < KERNEL(5, 10)) || strcmp(u.machine, "x86_64")) {
 		/* Not missing: distributions carry features back, and what is tried below decides. */
-		finding_judge(f, DOCTOR_LIMITED, "hotspan is made for 5.10 and newer on x86-64; not tested here");
+		finding_judge(f, DOCTOR_LIMITED,
+			      "hotspan is made for 5.10 and newer on x86-64; not tested here");
 		finding_remedy(f, "%s", newer);
 	}
 }
@@ -36,7 +37,8 @@ DOCTOR_CHECK(check_btf)
 		finding_judge(f, DOCTOR_OK, "programs fit themselves to this kernel");
 		return;
 	}
-	finding_judge(f, DOCTOR_MISSING, "programs cannot fit themselves to this kernel without /sys/kernel/btf/vmlinux");
+	finding_judge(f, DOCTOR_MISSING,
+		      "programs cannot fit themselves to this kernel without /sys/kernel/btf/vmlinux");
 	finding_remedy(f, d->btf_error == -ENOENT ? "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys" :
 						    "make /sys/kernel/btf/vmlinux readable");
 }
@@ -48,10 +50,12 @@ DOCTOR_CHECK(check_lockdown)
 
 	if (doctor_read(d, "/sys/kernel/security/lockdown", text, sizeof(text)) < 0) {
 		finding_found(f, "not told");
-		finding_judge(f, DOCTOR_OK, "no /sys/kernel/security/lockdown, so most likely none");
+		finding_judge(f, DOCTOR_OK,
+			      "no /sys/kernel/security/lockdown, so most likely none");
 	} else if (strstr(text, "[confidentiality]")) {
 		finding_found(f, "confidentiality");
-		finding_judge(f, DOCTOR_MISSING, "it forbids BPF programs to read the kernel's memory");
+		finding_judge(f, DOCTOR_MISSING,
+			      "it forbids BPF programs to read the kernel's memory");
 		finding_remedy(f, "boot with lockdown=integrity or without lockdown=");
 	} else {
 		finding_found(f, strstr(text, "[integrity]") ? "integrity" : "none");
@@ -77,10 +81,12 @@ DOCTOR_CHECK(check_paranoid)
 	if (doctor_holds(d, CAP_PERFMON) && !(patched && d->probe->event < 0))
 		return;
 	if (doctor_holds(d, CAP_PERFMON)) {
-		finding_judge(f, DOCTOR_LIMITED, "above 2 this distribution's kernel asks for CAP_SYS_ADMIN instead of CAP_PERFMON");
+		finding_judge(f, DOCTOR_LIMITED,
+			      "above 2 this distribution's kernel asks for CAP_SYS_ADMIN instead of CAP_PERFMON");
 		finding_remedy(f, "sysctl kernel.perf_event_paranoid=2, or CAP_SYS_ADMIN");
 	} else if (d->paranoid > 0) {
-		finding_judge(f, DOCTOR_LIMITED, "who lacks CAP_PERFMON opens no event of a whole CPU");
+		finding_judge(f, DOCTOR_LIMITED,
+			      "who lacks CAP_PERFMON opens no event of a whole CPU");
 		finding_remedy(f, "get CAP_PERFMON: a lower value alone does not help");
 	} else {
 		finding_judge(f, DOCTOR_OK, "anybody may open events of whole CPUs");
@@ -107,7 +113,8 @@ DOCTOR_CHECK(check_build_ids)
 	finding_judge(f, DOCTOR_OK, "files are known for sure, also when replaced meanwhile");
 	if (there)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "files are told apart by inode: those of short-lived containers may have no names");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "files are told apart by inode: those of short-lived containers may have no names");
 	finding_remedy(f, "%s: Linux 5.12 has it", newer);
 }
 
@@ -126,7 +133,8 @@ DOCTOR_CHECK(check_followers)
 	finding_judge(f, DOCTOR_OK, "-p and -- COMMAND follow children");
 	if (there)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "-p and -- COMMAND do not work%s%s", untried ? "" : ": ", d->probe->followers_err);
+	finding_judge(f, DOCTOR_LIMITED,
+		      "-p and -- COMMAND do not work%s%s", untried ? "" : ": ", d->probe->followers_err);
 	finding_remedy(f, "record the whole host, or choose with --comm or --cgroup");
 }
 
@@ -138,7 +146,8 @@ DOCTOR_CHECK(check_task_storage)
 
 DOCTOR_CHECK(check_iterators)
 {
-	feature(d, f, d->btf.task_iter && d->btf.vma_iter, KERNEL(5, 12), "the kernel lists processes itself; record does not use it",
+	feature(d, f, d->btf.task_iter && d->btf.vma_iter, KERNEL(5, 12),
+		"the kernel lists processes itself; record does not use it",
 		"record is complete without them: it reads /proc");
 }
 
@@ -150,6 +159,7 @@ DOCTOR_CHECK(check_procmap)
 	finding_judge(f, DOCTOR_OK, "mappings of running processes are read fast at the start");
 	if (there)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "a start reads /proc/PID/maps as text: slower with many processes");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "a start reads /proc/PID/maps as text: slower with many processes");
 	finding_remedy(f, "%s: Linux 6.11 has it", newer);
 }

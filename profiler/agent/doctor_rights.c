@@ -14,7 +14,8 @@ DOCTOR_CHECK(check_user_ns)
 	finding_judge(f, DOCTOR_OK, "capabilities count");
 	if (!d->own_user_ns)
 		return;
-	finding_judge(f, DOCTOR_MISSING, "capabilities held here count inside only: BPF and events of CPUs ask the host's");
+	finding_judge(f, DOCTOR_MISSING,
+		      "capabilities held here count inside only: BPF and events of CPUs ask the host's");
 	finding_remedy_cap(f, d, CAP_BPF);
 }
 
@@ -99,10 +100,12 @@ DOCTOR_CHECK(check_memlock)
 	finding_judge(f, DOCTOR_OK, "bounds BPF memory only before Linux 5.11");
 	if (!d->kernel || d->kernel >= KERNEL(5, 11))
 		return;
-	finding_judge(f, DOCTOR_OK, "before Linux 5.11 it bounds BPF memory; enough, or to be raised");
+	finding_judge(f, DOCTOR_OK,
+		      "before Linux 5.11 it bounds BPF memory; enough, or to be raised");
 	if (soft >= 64 * MIB || doctor_holds(d, CAP_SYS_RESOURCE))
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "before Linux 5.11 it bounds BPF memory, and it cannot be raised here");
+	finding_judge(f, DOCTOR_LIMITED,
+		      "before Linux 5.11 it bounds BPF memory, and it cannot be raised here");
 	finding_remedy(f, "ulimit -l unlimited as root, LimitMEMLOCK=infinity in the service, or CAP_SYS_RESOURCE");
 }
 
@@ -112,9 +115,11 @@ DOCTOR_CHECK(check_nofile)
 	rlim_t soft = d->probe->nofile.rlim_cur, need = 3ull * doctor_cpus(d, "online") + 128;
 
 	finding_found(f, "%llu", (unsigned long long)soft);
-	finding_judge(f, DOCTOR_OK, "%llu will do: three per CPU, and files being named", (unsigned long long)need);
+	finding_judge(f, DOCTOR_OK,
+		      "%llu will do: three per CPU, and files being named", (unsigned long long)need);
 	if (soft >= need)
 		return;
-	finding_judge(f, DOCTOR_LIMITED, "%llu are needed: three per CPU, and files being named", (unsigned long long)need);
+	finding_judge(f, DOCTOR_LIMITED,
+		      "%llu are needed: three per CPU, and files being named", (unsigned long long)need);
 	finding_remedy(f, "ulimit -n %llu, or LimitNOFILE= in the service", (unsigned long long)need);
 }

@@ -34,7 +34,8 @@ struct attempt {
 };
 
 /* err: what the failing part says itself, unless it only lacks privileges; "" when it has no words. */
-static void judge(const struct doctor *d, struct doctor_finding *f, int r, const struct attempt *a, const char *err)
+static void judge(const struct doctor *d, struct doctor_finding *f, int r, const struct attempt *a,
+		  const char *err)
 {
 	bool rights = r == -EPERM || r == -EACCES;
 
@@ -67,7 +68,8 @@ DOCTOR_CHECK(check_ring)
 
 DOCTOR_CHECK(check_event)
 {
-	static const struct attempt a = { NEEDS_PERFMON, "perf_event_open() gives a clock on a CPU", "no CPU has a clock" };
+	static const struct attempt a = { NEEDS_PERFMON, "perf_event_open() gives a clock on a CPU",
+					  "no CPU has a clock" };
 
 	judge(d, f, d->probe->event, &a, "");
 	if (d->probe->event == -EACCES && doctor_holds(d, CAP_PERFMON) && d->paranoid > 2)

@@ -71,8 +71,8 @@ static void put_status(const struct host *h, unsigned long long caps, int seccom
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "Name:\tx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nSeccomp:\t%d\nSeccomp_filters:\t0\n", caps, caps,
-		 seccomp);
+	snprintf(text, sizeof(text), "Name:\tx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nSeccomp:\t%d\nSeccomp_filters:\t0\n",
+		 caps, caps, seccomp);
 	put_text(h, "/proc/self/status", text);
 }
 
@@ -108,13 +108,15 @@ static void good_host(struct host *h)
 	put_btf(h, true, true, true);
 	put_link(h, "/proc/self/ns/pid", "pid:[4026531836]");
 	put_link(h, "/proc/self/ns/user", "user:[4026531837]");
-	put_text(h, "/proc/self/mounts", "/dev/sda1 / ext4 rw 0 0\nproc /proc proc rw,nosuid 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0\n");
+	put_text(h,
+		 "/proc/self/mounts", "/dev/sda1 / ext4 rw 0 0\nproc /proc proc rw,nosuid 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0\n");
 	put_text(h, "/proc/self/cgroup", "0::/user.slice\n");
 	put_text(h, "/proc/sys/kernel/osrelease", "6.12.1-amd64\n");
 	put_text(h, "/proc/sys/kernel/perf_event_paranoid", "2\n");
 	put_text(h, "/proc/sys/kernel/unprivileged_bpf_disabled", "2\n");
 	put_text(h, "/proc/sys/kernel/kptr_restrict", "1\n");
-	put_text(h, "/proc/kallsyms", "0000000000000000 A fixed_percpu_data\nffffffff81000000 T _text\n");
+	put_text(h,
+		 "/proc/kallsyms", "0000000000000000 A fixed_percpu_data\nffffffff81000000 T _text\n");
 	put_text(h, "/proc/cpuinfo", "processor: 0\nflags\t\t: fpu vme\n");
 	put_text(h, "/proc/meminfo", "MemTotal: 9000000 kB\nMemAvailable:    8000000 kB\n");
 	put_text(h, "/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
@@ -320,10 +322,12 @@ static void the_remedy_fits_who_asks(void **state)
 	h.probe.event = h.probe.records = -EACCES;
 	expect(&h, "cap_bpf", DOCTOR_MISSING, "leave root CAP_BPF CAP_PERFMON");
 	h.probe.euid = 1000;
-	expect(&h, "cap_bpf", DOCTOR_MISSING, "use sudo, in systemd AmbientCapabilities=CAP_BPF CAP_PERFMON");
+	expect(&h,
+	       "cap_bpf", DOCTOR_MISSING, "use sudo, in systemd AmbientCapabilities=CAP_BPF CAP_PERFMON");
 	expect(&h, "event", DOCTOR_MISSING, "CAP_PERFMON");
 	assert_non_null(strstr(h.report.verdict, "because of CAP_BPF, CAP_PERFMON (not held): use sudo"));
-	put_text(&h, "/proc/self/mounts", "overlay / overlay rw 0 0\nproc /proc proc rw 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0\n");
+	put_text(&h,
+		 "/proc/self/mounts", "overlay / overlay rw 0 0\nproc /proc proc rw 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0\n");
 	expect(&h, "cap_bpf", DOCTOR_MISSING, "--cap-add=BPF --cap-add=PERFMON");
 	put_link(&h, "/proc/self/ns/user", "user:[4026532999]");
 	expect(&h, "cap_bpf", DOCTOR_MISSING, "outside this user namespace");
@@ -445,7 +449,8 @@ static void hidden_kernel_addresses_cost_kernel_names(void **state)
 	good_host(&h);
 	put_status(&h, ALL_CAPS & ~BIT(CAP_SYSLOG), 0);
 	expect(&h, "cap_syslog", DOCTOR_OK, "without it");
-	put_text(&h, "/proc/kallsyms", "0000000000000000 A fixed_percpu_data\n0000000000000000 T _text\n");
+	put_text(&h,
+		 "/proc/kallsyms", "0000000000000000 A fixed_percpu_data\n0000000000000000 T _text\n");
 	expect(&h, "cap_syslog", DOCTOR_LIMITED, "CAP_SYSLOG");
 	expect(&h, "kallsyms", DOCTOR_LIMITED, "CAP_SYSLOG");
 	put_text(&h, "/proc/sys/kernel/kptr_restrict", "2\n");
