@@ -6,6 +6,7 @@
 const struct command commands[] = {
 	{ &record_cli, cmd_record },
 	{ &agent_cli, cmd_agent },
+	{ &doctor_cli, cmd_doctor },
 	{ &config_cli, cmd_config },
 	{ &completion_cli, cmd_completion },
 	{ &manual_cli, cmd_manual },

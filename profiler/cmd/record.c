@@ -257,6 +257,7 @@ int cmd_record(int argc, char **argv)
 		r = finish(&rec);
 	if (r >= 0)
 		return r;
-	log_error("%s", rec.err[0] ? rec.err : strerror(-r));
+	log_error("%s%s", rec.err[0] ? rec.err : strerror(-r),
+		  exit_status(r) == EXIT_CANNOT ? " (hotspan doctor says what this host allows)" : "");
 	return exit_status(r);
 }

@@ -151,10 +151,10 @@ static int make_parts(struct collector *c)
 
 static int explain(int r, char *err, size_t err_len)
 {
-	const char *paranoid = "the sampling events need root or CAP_PERFMON: run it with sudo, or set kernel.perf_event_paranoid to -1 (sysctl)";
-
 	if (r == -EPERM || r == -EACCES) {
-		snprintf(err, err_len, "%s", paranoid);
+		/* The program is loaded, so CAP_PERFMON is held: Debian's and Ubuntu's kernels ask for more above 2. */
+		snprintf(err, err_len, "%s",
+			 "opening the sampling events was refused: run it as root (sudo), or set kernel.perf_event_paranoid to 2");
 		return -EPERM;
 	}
 	snprintf(err, err_len, "cannot open perf events: %s", strerror(-r));

@@ -76,6 +76,10 @@ static int explain(int r, char *err, size_t err_len)
 		snprintf(err, err_len, "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it with sudo");
 		return -EPERM;
 	}
+	if (r == -EMFILE || r == -ENFILE) {
+		snprintf(err, err_len, "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)", strerror(-r));
+		return r;
+	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
 		snprintf(err, err_len, "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y");
 		return -ENOTSUP;
@@ -195,13 +199,13 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY);
 }
 
-static int open_event(const struct sampler *s, int cpu)
+static int open_event(uint64_t period_ns, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = s->period_ns,
+		.sample_period = period_ns,
 		.disabled = 1,
 	};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
@@ -209,10 +213,20 @@ static int open_event(const struct sampler *s, int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
+int sampler_probe_event(int cpu)
+{
+	int fd = open_event(10 * NSEC_PER_MSEC, cpu);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 /* A running event on this CPU; the link owns it. */
 static int start_event(struct sampler *s, int cpu, struct bpf_link **ret)
 {
-	int fd = open_event(s, cpu), r;
+	int fd = open_event(s->period_ns, cpu), r;
 	struct bpf_link *link;
 
 	if (fd < 0)
