@@ -83,6 +83,8 @@ static void describe(const struct delivery *d, const struct retry_result *result
 {
 	const char *said = result->http_status ? d->answer : d->error[0] ? d->error : curl_easy_strerror(result->curl_code);
 
+	if (d->starts > 1)
+		said = "the connection was closed without an answer";
 	if (result->http_status)
 		snprintf(out, len, "HTTP %ld%s%.*s", result->http_status, *said ? ": " : "", (int)strcspn(said, "\r\n"), said);
 	else
@@ -164,6 +166,14 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	}
 }
 
+static bool sent_whole(const struct delivery *d)
+{
+	curl_off_t now = 0;
+
+	curl_easy_getinfo(d->easy, CURLINFO_SIZE_UPLOAD_T, &now);
+	return d->parcel->bytes.len && ((uint64_t)now >= d->parcel->bytes.len || d->sent >= d->parcel->bytes.len);
+}
+
 static void collect_finished(struct net *n)
 {
 	int left;
@@ -171,16 +181,18 @@ static void collect_finished(struct net *n)
 
 	while ((msg = curl_multi_info_read(n->multi, &left))) {
 		struct retry_result result = { .curl_code = (int)msg->data.result };
-		curl_off_t sent = 0, after = 0;
+		curl_off_t after = 0;
 		struct delivery *d;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&d);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &result.http_status);
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_SIZE_UPLOAD_T, &sent);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RETRY_AFTER, &after);
-		result.sent_whole = d->parcel->bytes.len && (uint64_t)sent >= d->parcel->bytes.len;
+		result.sent_whole = sent_whole(d);
+		/* TLS 1.3: what the server thinks of our certificate comes after we began to talk. */
+		if (strstr(d->error, " alert "))
+			result.curl_code = CURLE_SSL_CONNECT_ERROR;
 		curl_multi_remove_handle(n->multi, msg->easy_handle);
 		settle(n, d, &result, (uint64_t)after * NSEC_PER_SEC);
 	}

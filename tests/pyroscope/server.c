@@ -166,6 +166,8 @@ static void tally_headers(struct store *st, struct MHD_Connection *c)
 	tally_add(&st->user_agents, agent ? agent : "", 1);
 	tally_add(&st->authorizations, authorization ? authorization : "", 1);
 	tally_add(&st->tenants, tenant ? tenant : "", 1);
+	if (header(c, "Expect"))
+		tally_add(&st->warnings, "Expect header", 1);
 }
 
 /* What came of a push before anything is said about it. */
