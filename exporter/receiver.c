@@ -117,6 +117,8 @@ int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
 	rc->hold_ns = 0; /* perhaps this is what sets it right */
+	for (struct delivery *d = rc->head; d; d = d->next)
+		d->next_ns = 0;
 	return 0;
 }
 
