@@ -667,6 +667,10 @@ static void a_missing_client_certificate_loses_nothing(void **state)
 
 static int first(void **state)
 {
+	static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++)
+		unsetenv(proxies[i]);
 	return mkdtemp(dir) ? 0 : -1;
 }
 
