@@ -232,6 +232,18 @@ def test_two_types_inlined_frames_and_recursion():
         assert [t["names"] for t in s["types"].values()] == [{"leaf": [1, 1], "main": [0, 1]}, {"leaf": [10, 10], "main": [0, 10]}]
 
 
+def test_what_our_encoder_writes_is_taken():
+    for args in (("300", "20"), ("200", "8", "hostile"), ("0", "1")):
+        profile = subprocess.run([BUILD / "tests" / "unit" / "pprof_dump", "--fixture", "gzip", *args], capture_output=True, check=True).stdout
+        with Fake("--any-time") as f:
+            status, _, body = f.push(series(profile))
+            assert status == 200, f"{args}: {body}"
+            known = {"numeric label"} | ({"function without a name"} if "hostile" in args else set())
+            assert set(f.state()["warnings"]) <= known, f.state()["warnings"]
+            types = [t for s in f.state()["series"] for t in s["types"].values()]
+            assert all(t["total"] == t["sent"] > 0 for t in types) and bool(types) == (args[0] != "0")
+
+
 def test_one_bad_series_does_not_keep_the_others_out():
     other = [("__name__", "process_cpu"), ("service_name", "other")]
     with Fake() as f:
