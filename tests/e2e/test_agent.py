@@ -182,7 +182,6 @@ def test_faults_have_their_class_their_line_and_an_end():
         fault(agent, fake, "status=429 retry_after=2 count=3", "HTTP 429", "next try in", cause="throttled")
         fault(agent, fake, "status=503", "HTTP 503", "next try in", cause="server")
         fault(agent, fake, "status=400 message=not today", "HTTP 400", "not today", "dropped", cause="refused")
-        fault(agent, fake, "cut=body", "next try in", cause="connect")
         fault(agent, fake, "cut=stored", "never answered", "not sent again", cause="silence")
         assert delivered(agent, "unanswered") >= 1
         fault(agent, fake, "status=307 location=http://127.0.0.1:9/", "HTTP 307", cause="moved")
