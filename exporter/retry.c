@@ -20,6 +20,8 @@ static struct retry_verdict judge_status(long status)
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_THROTTLED, true };
 	if (status == 500) /* Pyroscope says so of profiles it cannot decode too: that one's trouble */
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, false };
+	if (status == 409) /* Connect's "aborted": this one lost a race */
+		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, false };
 	if (status == 408 || (status > 501 && status < 600))
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, true };
 	return (struct retry_verdict){ PARCEL_DROP, RETRY_REFUSED, false };

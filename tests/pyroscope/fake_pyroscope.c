@@ -94,7 +94,22 @@ static int parse(int argc, char **argv, struct options *o)
 	return r < 0 || optind < argc || !o->cert.len != !o->key.len ? -EINVAL : 0;
 }
 
-/* MHD only asks for a client's certificate; a client without one must not get through the handshake. */
+/* MHD only asks for a client's certificate: refuse one that is missing or wrong, with the alert real servers send. */
+static int verify_client(gnutls_session_t session)
+{
+	unsigned n = 0, status = 0;
+
+	if (!gnutls_certificate_get_peers(session, &n) || !n) {
+		gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_CERTIFICATE_REQUIRED);
+		return -1;
+	}
+	if (gnutls_certificate_verify_peers2(session, &status) < 0 || status) {
+		gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA);
+		return -1;
+	}
+	return 0;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *c, void **socket_ctx, enum MHD_ConnectionNotificationCode toe)
 {
 	const struct server *s = cls;
@@ -103,8 +118,7 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **socket_ctx
 	if (toe != MHD_CONNECTION_NOTIFY_STARTED || !s->client_certificate)
 		return;
 	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
-	gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
+	gnutls_session_set_verify_function(info->tls_session, verify_client);
 }
 
 static struct MHD_Daemon *listen_on(const struct options *o)

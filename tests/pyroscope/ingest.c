@@ -113,9 +113,9 @@ static uint64_t promote(const pprof_msg *p, const pprof_sample *s, struct strmap
 }
 
 /* Names of a sample's frames, leaf first; the caller frees the array. */
-static const char **names_of(struct store *st, const struct tables *t, const pprof_sample *s, size_t *ret_n)
+static const char **names_of(struct store *st, struct series *series, const struct tables *t, const pprof_sample *s, size_t *ret_n)
 {
-	size_t first = s->n_location_id > PPROF_MAX_DEPTH ? s->n_location_id - PPROF_MAX_DEPTH : 0, n = 0;
+	size_t first = s->n_location_id > PPROF_MAX_DEPTH ? s->n_location_id - PPROF_MAX_DEPTH : 0;
 	vec(const char *) names = { 0 };
 
 	if (first)
@@ -125,15 +125,17 @@ static const char **names_of(struct store *st, const struct tables *t, const ppr
 
 		if (!l || !l->n_line) {
 			tally_add(&st->warnings, l ? "location without a line" : "location that does not exist", 1);
+			series->nameless++;
 			continue;
 		}
 		if (vec_reserve(&names, l->n_line) < 0)
 			abort();
-		for (size_t j = 0; j < l->n_line; j++)
-			names.v[names.n++] = function_name(st, t, l->line[j]->function_id);
+		for (size_t j = 0; j < l->n_line; j++) {
+			names.v[names.n] = function_name(st, t, l->line[j]->function_id);
+			series->nameless += !*names.v[names.n++];
+		}
 	}
-	n = names.n;
-	*ret_n = n;
+	*ret_n = names.n;
 	return names.v;
 }
 
@@ -174,7 +176,7 @@ static void add_sample(struct store *st, const struct ingest_profile *in, const 
 {
 	struct series *s = store_series(st, labels);
 	size_t n_names, n_types = t->p->n_sample_type < STORE_MAX_TYPES ? t->p->n_sample_type : STORE_MAX_TYPES;
-	_cleanup_(freep) const char **names = names_of(st, t, sample, &n_names);
+	_cleanup_(freep) const char **names = names_of(st, s, t, sample, &n_names);
 	int types[STORE_MAX_TYPES];
 
 	touch(seen, s, in);

@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "pyroscope/push.h"
 #include "pyroscope/push_check.h"
+#include "pyroscope/reply.h"
 
 enum { MAX_BODY = 256 << 20, MAX_SERVICES = 64, MAX_TENANT = 150 };
 
@@ -22,40 +21,16 @@ struct request {
 	size_t body_bytes;
 };
 
-static enum MHD_Result reply(struct MHD_Connection *c, int status, const char *type, const struct buf *body)
-{
-	struct MHD_Response *r = MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result result;
-
-	MHD_add_response_header(r, "Content-Type", type);
-	result = MHD_queue_response(c, (unsigned)status, r);
-	MHD_destroy_response(r);
-	return result;
-}
-
-static enum MHD_Result reply_text(struct MHD_Connection *c, int status, const char *text)
-{
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-
-	buf_puts(&b, text);
-	return reply(c, status, "text/plain; charset=utf-8", &b);
-}
-
 static const char *header(struct MHD_Connection *c, const char *name)
 {
 	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
-}
-
-static int socket_of(struct MHD_Connection *c)
-{
-	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
 /* So long at most, or until the client hangs up or we stop. */
 static void wait_ms(struct server *s, struct MHD_Connection *c, uint64_t ms)
 {
 	uint64_t until = time_boot_ns() + ms * NSEC_PER_MSEC;
-	struct pollfd p = { .fd = socket_of(c), .events = POLLRDHUP };
+	struct pollfd p = { .fd = reply_socket(c), .events = POLLRDHUP };
 
 	while (!atomic_load(&s->stopping) && time_boot_ns() < until) {
 		uint64_t left = (until - time_boot_ns()) / NSEC_PER_MSEC + 1;
@@ -63,76 +38,6 @@ static void wait_ms(struct server *s, struct MHD_Connection *c, uint64_t ms)
 		if (poll(&p, 1, left < 50 ? (int)left : 50) > 0)
 			return;
 	}
-}
-
-/* Ends the connection after these bytes, whatever state the answer is in. */
-static enum MHD_Result say_and_close(struct MHD_Connection *c, const char *text)
-{
-	if (send(socket_of(c), text, strlen(text), MSG_NOSIGNAL) < 0)
-		return MHD_NO;
-	shutdown(socket_of(c), SHUT_WR);
-	return MHD_NO;
-}
-
-static ssize_t half_an_answer(void *cls, uint64_t pos, char *out, size_t max)
-{
-	if (pos)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	memset(out, ' ', max < 10 ? max : 10);
-	return (ssize_t)(max < 10 ? max : 10);
-}
-
-static enum MHD_Result reply_half(struct MHD_Connection *c)
-{
-	struct MHD_Response *r = MHD_create_response_from_callback(100, 64, half_an_answer, NULL, NULL);
-	enum MHD_Result result;
-
-	MHD_add_response_header(r, "Content-Type", "application/proto");
-	result = MHD_queue_response(c, 200, r);
-	MHD_destroy_response(r);
-	return result;
-}
-
-/* An empty message. To a gzip request a real server answers in gzip, asked for or not. */
-static enum MHD_Result reply_stored(struct MHD_Connection *c, bool gzip)
-{
-	static const uint8_t empty[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-	struct MHD_Response *r = MHD_create_response_from_buffer(gzip ? sizeof(empty) : 0, (void *)empty, MHD_RESPMEM_PERSISTENT);
-	enum MHD_Result result;
-
-	MHD_add_response_header(r, "Content-Type", "application/proto");
-	if (gzip)
-		MHD_add_response_header(r, "Content-Encoding", "gzip");
-	result = MHD_queue_response(c, 200, r);
-	MHD_destroy_response(r);
-	return result;
-}
-
-static enum MHD_Result reply_refusal(struct MHD_Connection *c, const struct refusal *why, const struct fault *f)
-{
-	_cleanup_(buf_fini) struct buf body = BUF_INIT;
-	struct MHD_Response *r;
-	enum MHD_Result result;
-	char seconds[16];
-
-	connect_body(why, &body);
-	if (why->status == 405 || why->status == 415)
-		buf_reset(&body);
-	r = MHD_create_response_from_buffer(body.len, body.data, MHD_RESPMEM_MUST_COPY);
-	if (why->status == 405)
-		MHD_add_response_header(r, "Allow", "POST");
-	else if (why->status == 415)
-		MHD_add_response_header(r, "Accept-Post", "application/json, application/proto");
-	else
-		MHD_add_response_header(r, "Content-Type", "application/json");
-	snprintf(seconds, sizeof(seconds), "%u", f->retry_after);
-	if (f->retry_after)
-		MHD_add_response_header(r, "Retry-After", seconds);
-	if (why->status >= 300 && why->status < 400)
-		MHD_add_response_header(r, "Location", *f->location ? f->location : "/elsewhere");
-	result = MHD_queue_response(c, (unsigned)why->status, r);
-	MHD_destroy_response(r);
-	return result;
 }
 
 static bool tenant_is_valid(const char *t)
@@ -166,6 +71,8 @@ static void tally_headers(struct store *st, struct MHD_Connection *c)
 	tally_add(&st->user_agents, agent ? agent : "", 1);
 	tally_add(&st->authorizations, authorization ? authorization : "", 1);
 	tally_add(&st->tenants, tenant ? tenant : "", 1);
+	if (header(c, "Expect"))
+		tally_add(&st->warnings, "Expect header", 1);
 }
 
 /* What came of a push before anything is said about it. */
@@ -238,9 +145,9 @@ static enum MHD_Result answer_push(struct server *s, struct MHD_Connection *c, c
 	if (o.fault.stall || o.fault.cut == CUT_STORED)
 		return MHD_NO;
 	if (o.fault.cut == CUT_HEAD)
-		return say_and_close(c, "HTTP/1.1 2");
+		return reply_raw(c, "HTTP/1.1 2");
 	if (o.fault.garbage)
-		return say_and_close(c, "\x16\x03\x01 this is no HTTP\r\n\r\n");
+		return reply_raw(c, "\x16\x03\x01 this is no HTTP\r\n\r\n");
 	if (o.fault.cut == CUT_ANSWER)
 		return reply_half(c);
 	return o.why.code == CONNECT_OK ? reply_stored(c, o.gzip) : reply_refusal(c, &o.why, &o.fault);
@@ -253,7 +160,7 @@ static enum MHD_Result answer_state(struct server *s, struct MHD_Connection *c)
 	pthread_mutex_lock(&s->lock);
 	store_json(&s->store, &b);
 	pthread_mutex_unlock(&s->lock);
-	return reply(c, 200, "application/json", &b);
+	return reply_bytes(c, 200, "application/json", &b);
 }
 
 static enum MHD_Result answer_profile(struct server *s, struct MHD_Connection *c)
@@ -270,7 +177,7 @@ static enum MHD_Result answer_profile(struct server *s, struct MHD_Connection *c
 	if (there)
 		buf_append(&b, s->store.series.v[i]->raw.data, s->store.series.v[i]->raw.len);
 	pthread_mutex_unlock(&s->lock);
-	return there ? reply(c, 200, "application/octet-stream", &b) : reply_text(c, 404, "there is no such series\n");
+	return there ? reply_bytes(c, 200, "application/octet-stream", &b) : reply_text(c, 404, "there is no such series\n");
 }
 
 static enum MHD_Result answer_faults(struct server *s, struct MHD_Connection *c, struct request *rq)

@@ -36,7 +36,7 @@ struct series_name {
 };
 
 struct series_type {
-	char *name;
+	char *name;    /* NAME:TYPE:UNIT:PERIOD TYPE:PERIOD UNIT */
 	int64_t total; /* what a flame graph shows */
 	int64_t sent;  /* stacks without any name included */
 };
@@ -49,6 +49,7 @@ struct series {
 	struct htable by_name;
 	uint64_t stamp;
 	uint64_t pushes, samples;
+	uint64_t nameless; /* frames without a line, a function or its name */
 	int64_t min_time_nanos, max_time_nanos, duration_nanos;
 	vec(char *) ids;
 	struct buf raw; /* the last profile, as it came */

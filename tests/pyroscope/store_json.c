@@ -30,7 +30,7 @@ static int by_total(const void *a, const void *b, void *ctx)
 	return x->total[t] != y->total[t] ? (x->total[t] < y->total[t] ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-/* "name":[self,total], the largest totals first. */
+/* Of one type the names, the largest totals first. */
 static void put_names(struct buf *out, const struct series *s, size_t type)
 {
 	struct series_name **rows = calloc(s->names.n + 1, sizeof(struct series_name *));
@@ -42,15 +42,44 @@ static void put_names(struct buf *out, const struct series *s, size_t type)
 		if (row->total[type])
 			rows[n++] = row;
 	qsort_r(rows, n, sizeof(*rows), by_total, &type);
-	buf_puts(out, "\"names\":{");
 	for (uint32_t i = 0; i < n && i < STORE_TOP; i++) {
-		if (i)
-			buf_putc(out, ',');
+		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
 		put_string(out, rows[i]->name);
-		buf_printf(out, ":[%lld,%lld]", (long long)rows[i]->self[type], (long long)rows[i]->total[type]);
+		buf_printf(out, ",\"self\":%lld,\"total\":%lld}", (long long)rows[i]->self[type], (long long)rows[i]->total[type]);
+	}
+	free(rows);
+}
+
+/* "TYPE:UNIT":total, what most tests ask for. */
+static void put_totals(struct buf *out, const struct series *s)
+{
+	buf_puts(out, ",\"totals\":{");
+	for (size_t t = 0; t < s->n_types; t++) {
+		const char *type = strchr(s->types[t].name, ':') + 1;
+		size_t len = strcspn(type, ":");
+
+		len += 1 + strcspn(type + len + 1, ":");
+		if (t)
+			buf_putc(out, ',');
+		buf_json_string(out, type, len);
+		buf_printf(out, ":%lld", (long long)s->types[t].total);
 	}
 	buf_putc(out, '}');
-	free(rows);
+}
+
+/* All there is of each type, by its full name. */
+static void put_types(struct buf *out, const struct series *s)
+{
+	buf_puts(out, ",\"types\":{");
+	for (size_t t = 0; t < s->n_types; t++) {
+		if (t)
+			buf_putc(out, ',');
+		put_string(out, s->types[t].name);
+		buf_printf(out, ":{\"total\":%lld,\"sent\":%lld,\"names\":[", (long long)s->types[t].total, (long long)s->types[t].sent);
+		put_names(out, s, t);
+		buf_puts(out, "]}");
+	}
+	buf_putc(out, '}');
 }
 
 static void put_series(struct buf *out, const struct series *s)
@@ -64,26 +93,23 @@ static void put_series(struct buf *out, const struct series *s)
 		buf_putc(out, ':');
 		put_string(out, l->value);
 	}
-	buf_printf(out, "},\"pushes\":%llu,\"samples\":%llu,\"min_time_nanos\":%lld,\"max_time_nanos\":%lld,\"duration_nanos\":%lld,"
+	buf_printf(out, "},\"pushes\":%llu,\"samples\":%llu,\"nameless\":%llu,\"min_time_nanos\":%lld,\"max_time_nanos\":%lld,\"duration_nanos\":%lld,"
 			"\"ids\":[",
-		   (unsigned long long)s->pushes, (unsigned long long)s->samples, (long long)s->min_time_nanos,
-		   (long long)s->max_time_nanos, (long long)s->duration_nanos);
+		   (unsigned long long)s->pushes, (unsigned long long)s->samples, (unsigned long long)s->nameless,
+		   (long long)s->min_time_nanos, (long long)s->max_time_nanos, (long long)s->duration_nanos);
 	vec_foreach(id, &s->ids)
 	{
 		if (id > s->ids.v)
 			buf_putc(out, ',');
 		put_string(out, *id);
 	}
-	buf_puts(out, "],\"types\":{");
-	for (size_t t = 0; t < s->n_types; t++) {
-		if (t)
-			buf_putc(out, ',');
-		put_string(out, s->types[t].name);
-		buf_printf(out, ":{\"total\":%lld,\"sent\":%lld,", (long long)s->types[t].total, (long long)s->types[t].sent);
-		put_names(out, s, t);
-		buf_putc(out, '}');
-	}
-	buf_puts(out, "}}");
+	buf_putc(out, ']');
+	put_totals(out, s);
+	put_types(out, s);
+	buf_puts(out, ",\"names\":["); /* of the last type: pprof's default */
+	if (s->n_types)
+		put_names(out, s, s->n_types - 1);
+	buf_puts(out, "]}");
 }
 
 static void put_row(struct buf *out, const struct push_row *r)
@@ -103,7 +129,7 @@ static void put_row(struct buf *out, const struct push_row *r)
 void store_json(const struct store *st, struct buf *out)
 {
 	buf_printf(out, "{\"pushes\":%llu", (unsigned long long)st->pushes);
-	put_tallies(out, "statuses", &st->statuses);
+	put_tallies(out, "requests", &st->statuses);
 	put_tallies(out, "errors", &st->errors);
 	put_tallies(out, "warnings", &st->warnings);
 	put_tallies(out, "user_agents", &st->user_agents);

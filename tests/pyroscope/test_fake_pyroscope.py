@@ -76,6 +76,10 @@ def with_labels(*more):
     return series(labels=[("__name__", "process_cpu"), ("service_name", "demo"), *more])
 
 
+def names(row):
+    return {n["name"]: [n["self"], n["total"]] for n in row["names"]}
+
+
 def answers(fake, rows, kind):
     """rows: what, body, headers, status, code."""
     for what, body, headers, status, code in rows:
@@ -192,7 +196,9 @@ def test_the_vector():
         assert f.push(request)[0] == 200
         s, = f.state()["series"]
         assert s["types"] == {"process_cpu:cpu:nanoseconds:cpu:nanoseconds": {
-            "total": 30303030, "sent": 30303030, "names": {"leaf": [30303030, 30303030], "main": [0, 30303030]}}}
+            "total": 30303030, "sent": 30303030, "names": [{"name": "leaf", "self": 30303030, "total": 30303030},
+                                                           {"name": "main", "self": 0, "total": 30303030}]}}
+        assert s["totals"] == {"cpu:nanoseconds": 30303030} and s["names"][0]["name"] == "leaf" and s["nameless"] == 0
         assert s["ids"] == ["734fd599-6865-419e-9475-932762d8f469"] and s["min_time_nanos"] == 1700000000 * 10**9
         assert s["duration_nanos"] == 15 * 10**9 and f.profile() == VECTOR
         assert f.state()["warnings"] == {}
@@ -215,13 +221,14 @@ def test_what_a_server_changes_silently():
                             locations=[location(1, [1]), location(2, [2]), location(3, []), location(4, []), location(5, [], 0)])))
         s, = f.state()["series"]
         assert s["pushes"] == 2 and s["samples"] == 4
-        assert s["types"][kind] == {"total": 30, "sent": 40, "names": {"main": [10, 30], "leaf": [20, 20]}}, s["types"]
+        assert (s["types"][kind]["total"], s["types"][kind]["sent"], s["nameless"]) == (30, 40, 2)
+        assert names(s) == {"main": [10, 30], "leaf": [20, 20]}
         assert f.state()["warnings"] == {"sample without a value": 2, "location without a line": 2, "sample at no address": 1}
 
         f.reset()
         f.push(series(pprof([sample(locations=[2] * 700 + [1] * 1000)])))
         s, = f.state()["series"]
-        assert s["types"][kind]["names"] == {"main": [10, 10]} and f.state()["warnings"] == {"stack cut": 1}
+        assert names(s) == {"main": [10, 10]} and f.state()["warnings"] == {"stack cut": 1}
 
 
 def test_two_types_inlined_frames_and_recursion():
@@ -229,7 +236,20 @@ def test_two_types_inlined_frames_and_recursion():
         f.push(series(pprof([sample(locations=(2, 1, 2), values=(1, 10))], types=((1, 2), (3, 2)),
                             locations=[location(1, [1]), location(2, [2, 1])])))
         s, = f.state()["series"]
-        assert [t["names"] for t in s["types"].values()] == [{"leaf": [1, 1], "main": [0, 1]}, {"leaf": [10, 10], "main": [0, 10]}]
+        assert [names(t) for t in s["types"].values()] == [{"leaf": [1, 1], "main": [0, 1]}, {"leaf": [10, 10], "main": [0, 10]}]
+        assert names(s)["leaf"] == [10, 10] and s["totals"] == {"cpu:nanoseconds": 1, "main:nanoseconds": 10}
+
+
+def test_what_our_encoder_writes_is_taken():
+    for args in (("300", "20"), ("200", "8", "hostile"), ("0", "1")):
+        profile = subprocess.run([BUILD / "tests" / "unit" / "pprof_dump", "--fixture", "gzip", *args], capture_output=True, check=True).stdout
+        with Fake("--any-time") as f:
+            status, _, body = f.push(series(profile))
+            assert status == 200, f"{args}: {body}"
+            known = {"numeric label"} | ({"function without a name"} if "hostile" in args else set())
+            assert set(f.state()["warnings"]) <= known, f.state()["warnings"]
+            types = [t for s in f.state()["series"] for t in s["types"].values()]
+            assert all(t["total"] == t["sent"] > 0 for t in types) and bool(types) == (args[0] != "0")
 
 
 def test_one_bad_series_does_not_keep_the_others_out():
@@ -275,7 +295,7 @@ def test_faults_that_are_answers():
         assert f.request("POST", "/fake/faults", "statuss=1")[0] == 400
         f.faults()
         assert f.push(series())[0] == 200
-        assert [r["status"] for r in f.state()["log"]][:4] == [429, 429, 503, 200] and f.state()["statuses"]["429"] == 3
+        assert [r["status"] for r in f.state()["log"]][:4] == [429, 429, 503, 200] and f.state()["requests"]["429"] == 3
 
 
 def broken(f, *fault, timeout=5, body=None):
