@@ -197,10 +197,10 @@ static void try_again_later(struct net *n, struct receiver *rc, struct delivery 
 	d->next_ns = now + retry_delay_ns(d->tries, next_random(rc));
 }
 
-/* Only answers count: a receiver that cannot be reached loses nothing but time, up to the queue's bound. */
+/* What may be the parcel's own fault counts; a receiver that cannot be reached costs time only, up to the queue's bound. */
 static bool counts_as_try(enum retry_cause cause)
 {
-	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED;
+	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED || cause == RETRY_SILENCE;
 }
 
 static void settle(struct net *n, struct delivery *d, const struct retry_result *result, uint64_t retry_after_ns)
