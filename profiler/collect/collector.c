@@ -33,6 +33,7 @@ struct settled {
 	uint64_t since_idle_ns;            /* of all CPUs, then */
 	uint64_t since_idle, since_late;   /* ticks of the counters, then */
 	uint64_t before;                   /* late ticks that idling explained until then */
+	uint64_t late_told;                /* what was called lost once stays lost: counters only grow */
 };
 
 struct collector {
@@ -348,15 +349,17 @@ static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 
 void collector_stats(struct collector *c, struct collector_stats *ret)
 {
-	uint64_t kernel[EV_COUNT_MAX], idle;
+	uint64_t kernel[EV_COUNT_MAX], late;
 
 	*ret = c->stats;
 	read_counters(c, kernel);
-	idle = c->settled.before + explained(c, kernel);
+	late = kernel[EV_DROP_TIMER_LATE] - c->settled.before - explained(c, kernel);
+	if (late > c->settled.late_told)
+		c->settled.late_told = late;
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
-	ret->counters[EV_DROP_TIMER_LATE] -= idle;
-	ret->counters[EV_COUNT_IDLE] += idle;
+	ret->counters[EV_DROP_TIMER_LATE] = c->settled.late_told;
+	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - c->settled.late_told;
 	for (int i = 0; i < EV_DROP_MAX; i++)
 		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
