@@ -162,18 +162,6 @@ static int read_function(struct decoder *d, const Perftools__Profiles__Function 
 	return 0;
 }
 
-/* The kind is not in the format: a mapping's name tells. */
-static uint8_t guess_kind(const char *file)
-{
-	if (!strncmp(file, "[kernel", 7))
-		return FRAME_KERNEL;
-	if (!strcmp(file, "[anon]") || !strncmp(file, "//anon", 6) || strstr(file, "/perf-"))
-		return FRAME_JIT;
-	if (!strncmp(file, "[vdso]", 6) || !strncmp(file, "[vsyscall]", 10) || file[0] != '[')
-		return FRAME_NATIVE;
-	return FRAME_KERNEL; /* "[nf_tables]": a module */
-}
-
 static int read_lines(struct decoder *d, const Perftools__Profiles__Location *l, struct profile_line *lines)
 {
 	for (size_t i = 0; i < l->n_line; i++) {
@@ -199,7 +187,7 @@ static int read_location(struct decoder *d, const Perftools__Profiles__Location 
 		return r;
 	out.mapping = l->mapping_id ? find_id(&d->mappings, l->mapping_id) : PROFILE_NO_MAPPING;
 	if (out.mapping != PROFILE_NO_MAPPING)
-		out.kind = guess_kind(profile_str(d->p, d->p->mappings.v[out.mapping].file));
+		out.kind = profile_guess_kind(profile_str(d->p, d->p->mappings.v[out.mapping].file));
 	else
 		out.kind = l->n_line ? FRAME_NATIVE : FRAME_UNKNOWN;
 	profile_add_location(d->p, &out, lines, (uint32_t)l->n_line);

@@ -76,7 +76,7 @@ int folded_encode(const struct profile *p, struct buf *out)
 		while (r >= 0 && counts.n <= id)
 			r = vec_push(&counts) ? 0 : -ENOMEM;
 		if (r >= 0)
-			counts.v[id] += p->values.v[(size_t)i * p->types.n];
+			counts.v[id] = profile_sum(counts.v[id], p->values.v[(size_t)i * p->types.n]);
 		if (buf_error(&line) || strpool_error(&stacks))
 			r = -ENOMEM;
 	}
