@@ -21,3 +21,6 @@ struct command {
 
 extern const struct cli record_cli;
 int cmd_record(int argc, char **argv);
+
+extern const struct cli report_cli;
+int cmd_report(int argc, char **argv);

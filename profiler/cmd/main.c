@@ -10,6 +10,7 @@
 
 static const struct command commands[] = {
 	{ &record_cli, cmd_record },
+	{ &report_cli, cmd_report },
 };
 
 static void usage(FILE *out)
