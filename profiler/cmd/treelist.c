@@ -212,7 +212,8 @@ int treelist_text(const struct treelist *l, struct buf *out)
 	buf_printf(out, "  %s\n", l->head);
 	r = walk_all(&w, false);
 	if (w.n_hidden)
-		buf_printf(out, "\n%u nodes below %g %% are left out: --min-percent shows more\n", w.n_hidden, l->min_percent);
+		buf_printf(out, "\n%u node%s below %g %% %s left out: --min-percent shows more\n", w.n_hidden,
+			   w.n_hidden > 1 ? "s" : "", l->min_percent, w.n_hidden > 1 ? "are" : "is");
 	return r < 0 ? r : buf_error(out);
 }
 
