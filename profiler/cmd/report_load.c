@@ -11,12 +11,16 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strpool.h"
+#include "cmd/columns.h"
 #include "cmd/report_opts.h"
 #include "pprof/decode.h"
 #include "pprof/filter.h"
 #include "pprof/merge.h"
 #include "pprof/profile.h"
 #include "pprof/reader.h"
+
+/* Of what a file holds, in a message. */
+enum { NAME_WIDTH = 30, MAX_KEYS = 20 };
 
 struct loader {
 	const struct report_opts *o;
@@ -80,8 +84,13 @@ static void list_types(const struct profile *p, char *out, size_t len)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 
-	vec_foreach(t, &p->types)
-		buf_printf(&b, "%s%s (%s)", b.len ? ", " : "", profile_str(p, t->type), profile_str(p, t->unit));
+	vec_foreach(t, &p->types) {
+		buf_puts(&b, b.len ? ", " : "");
+		columns_put_last(&b, profile_str(p, t->type), NAME_WIDTH);
+		buf_puts(&b, " (");
+		columns_put_last(&b, profile_str(p, t->unit), NAME_WIDTH);
+		buf_putc(&b, ')');
+	}
 	snprintf(out, len, "%.*s", (int)b.len, b.len ? (char *)b.data : "none");
 }
 
@@ -154,8 +163,10 @@ static int load_one(struct loader *l, char *const *files)
 
 static void list_keys(struct loader *l, struct buf *b)
 {
-	for (uint32_t i = 1; i < l->keys.entries.n && i < 20; i++)
-		buf_printf(b, "%s %s", i > 1 ? "," : "", strpool_str(&l->keys, i));
+	for (uint32_t i = 1; i < l->keys.entries.n && i <= MAX_KEYS; i++) {
+		buf_puts(b, i > 1 ? ", " : " ");
+		columns_put_last(b, strpool_str(&l->keys, i), NAME_WIDTH);
+	}
 	buf_putc(b, '\0');
 }
 
@@ -168,11 +179,13 @@ static int check_left(struct loader *l, const char *files)
 	if (l->n_kept || !l->n_read)
 		return 0;
 	list_keys(l, &keys);
+	if (buf_error(&keys))
+		return -ENOMEM;
 	if (!l->n_labelled && !keys.data[0])
 		snprintf(l->err, l->err_len, "%s: its samples have no labels: leave out --label", files);
 	else if (!l->n_labelled)
 		snprintf(l->err, l->err_len, "%s: no sample has the label %s=%s%s; keys are%s", files, o->labels[0].key,
-			 o->labels[0].value, o->n_labels > 1 ? " and the others" : "", keys.data);
+			 o->labels[0].value, o->n_labels > 1 ? " and the others" : "", (char *)keys.data);
 	else
 		snprintf(l->err, l->err_len, "%s: %s%s%s leaves no stack: hotspan report without it lists the functions", files,
 			 o->focus ? "--focus" : "", o->focus && o->ignore ? " with " : "", o->ignore ? "--ignore" : "");

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cmd/amount.h"
+#include "cmd/columns.h"
 #include "cmd/difflist.h"
 #include "cmd/nearest.h"
 #include "cmd/report_load.h"
@@ -21,6 +22,8 @@
 #include "pprof/profile.h"
 #include "pprof/slice.h"
 #include "pprof/top.h"
+
+enum { TYPE_WIDTH = 30 };
 
 struct view {
 	const struct report_input *in;
@@ -86,8 +89,11 @@ static void put_types(struct view *v)
 	if (p->types.n < 2 || (p->types.n == 2 && shown == 1))
 		return;
 	buf_puts(v->out, "types      ");
-	for (uint32_t i = 0; i < p->types.n; i++)
-		buf_printf(v->out, "%s%s%s", i ? ", " : "", profile_str(p, p->types.v[i].type), i == shown ? " (shown)" : "");
+	for (uint32_t i = 0; i < p->types.n; i++) {
+		buf_puts(v->out, i ? ", " : "");
+		columns_put_last(v->out, profile_str(p, p->types.v[i].type), TYPE_WIDTH);
+		buf_puts(v->out, i == shown ? " (shown)" : "");
+	}
 	buf_puts(v->out, ": --type NAME shows another\n");
 }
 

@@ -24,6 +24,7 @@ static const char *const kinds[] = { [FRAME_UNKNOWN] = "unknown", [FRAME_KERNEL]
 struct level {
 	uint32_t next, end; /* in order */
 	uint32_t shown;     /* the parent's number in the JSON; + 1 */
+	uint32_t depth;     /* of these children */
 	uint32_t indent;    /* length of the prefix its lines begin with */
 	bool branches;
 };
@@ -126,12 +127,12 @@ static void put_text(struct walk *w, uint32_t id, const struct level *l, const c
 	put_name(w, id, rest > MIN_NAME ? rest : MIN_NAME);
 }
 
-static void put_json(struct walk *w, uint32_t id, const struct level *l, uint32_t depth)
+static void put_json(struct walk *w, uint32_t id, const struct level *l)
 {
 	const struct calltree_node *n = node(w, id);
 	const char *image = id ? strpool_str(&w->l->tree->strings, frame(w, id)->image) : "";
 
-	buf_printf(w->out, "%s{\"parent\":%lld,\"depth\":%u,\"name\":", w->shown ? "," : "", (long long)l->shown - 1, depth);
+	buf_printf(w->out, "%s{\"parent\":%lld,\"depth\":%u,\"name\":", w->shown ? "," : "", (long long)l->shown - 1, l->depth);
 	buf_json_string(w->out, name(w, id), strlen(name(w, id)));
 	buf_puts(w->out, ",\"image\":");
 	buf_json_string(w->out, image, strlen(image));
@@ -144,11 +145,12 @@ static void put_json(struct walk *w, uint32_t id, const struct level *l, uint32_
 static int show(struct walk *w, uint32_t id, const struct level *l, bool json)
 {
 	bool last = l->next == l->end;
-	struct level children = { .next = w->first[id], .end = w->first[id + 1], .indent = l->indent };
+	struct level children = { .next = w->first[id], .end = w->first[id + 1], .depth = l->depth + 1,
+				  .indent = l->indent };
 	struct level *slot;
 
 	if (json)
-		put_json(w, id, l, w->levels.n ? w->levels.n - 1 : 0);
+		put_json(w, id, l);
 	else
 		put_text(w, id, l, l->branches ? last ? "`- " : "|- " : "");
 	children.shown = ++w->shown;
