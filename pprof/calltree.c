@@ -188,9 +188,10 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 		*row = (struct calltree_row){ .node = node, .process = process };
 		id = b->t->rows.n - 1;
 	}
-	b->t->rows.v[id].value += value;
-	b->t->rows.v[id].samples += samples;
-	b->t->nodes.v[node].self += value;
+	row = &b->t->rows.v[id];
+	row->value = profile_sum(row->value, value);
+	row->samples = profile_sum(row->samples, samples);
+	b->t->nodes.v[node].self = profile_sum(b->t->nodes.v[node].self, value);
 	return 0;
 }
 
@@ -213,9 +214,11 @@ static int add_samples(struct builder *b)
 static void sum_totals(struct calltree *t)
 {
 	for (uint32_t i = t->nodes.n; i-- > 0;) {
-		t->nodes.v[i].total += t->nodes.v[i].self;
+		struct calltree_node *n = &t->nodes.v[i];
+
+		n->total = profile_sum(n->total, n->self);
 		if (i)
-			t->nodes.v[t->nodes.v[i].parent].total += t->nodes.v[i].total;
+			t->nodes.v[n->parent].total = profile_sum(t->nodes.v[n->parent].total, n->total);
 	}
 }
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "pprof/gunzip.h"
 #include "pprof/profile.h"
 #include "pprof/profile.pb-c.h"
 
@@ -162,18 +162,6 @@ static int read_function(struct decoder *d, const Perftools__Profiles__Function 
 	return 0;
 }
 
-/* The kind is not in the format: a mapping's name tells. */
-static uint8_t guess_kind(const char *file)
-{
-	if (!strncmp(file, "[kernel", 7))
-		return FRAME_KERNEL;
-	if (!strcmp(file, "[anon]") || !strncmp(file, "//anon", 6) || strstr(file, "/perf-"))
-		return FRAME_JIT;
-	if (!strncmp(file, "[vdso]", 6) || !strncmp(file, "[vsyscall]", 10) || file[0] != '[')
-		return FRAME_NATIVE;
-	return FRAME_KERNEL; /* "[nf_tables]": a module */
-}
-
 static int read_lines(struct decoder *d, const Perftools__Profiles__Location *l, struct profile_line *lines)
 {
 	for (size_t i = 0; i < l->n_line; i++) {
@@ -199,7 +187,7 @@ static int read_location(struct decoder *d, const Perftools__Profiles__Location 
 		return r;
 	out.mapping = l->mapping_id ? find_id(&d->mappings, l->mapping_id) : PROFILE_NO_MAPPING;
 	if (out.mapping != PROFILE_NO_MAPPING)
-		out.kind = guess_kind(profile_str(d->p, d->p->mappings.v[out.mapping].file));
+		out.kind = profile_guess_kind(profile_str(d->p, d->p->mappings.v[out.mapping].file));
 	else
 		out.kind = l->n_line ? FRAME_NATIVE : FRAME_UNKNOWN;
 	profile_add_location(d->p, &out, lines, (uint32_t)l->n_line);
@@ -269,43 +257,6 @@ static int read_tables(struct decoder *d)
 	return r < 0 ? r : profile_error(d->p);
 }
 
-static void inflate_endp(z_stream *z)
-{
-	inflateEnd(z);
-}
-
-static int gunzip(const void *data, size_t len, struct buf *out, char *err, size_t err_len)
-{
-	_cleanup_(inflate_endp) z_stream z = { .next_in = (Bytef *)data, .avail_in = (uInt)len };
-	int r = inflateInit2(&z, 15 + 16);
-
-	if (r != Z_OK)
-		return -ENOMEM;
-	while (r != Z_STREAM_END) {
-		uint8_t *to = buf_reserve(out, 64 * 1024);
-
-		if (!to)
-			return -ENOMEM;
-		z.next_out = to;
-		z.avail_out = (uInt)(out->cap - out->len > PPROF_MAX_BYTES ? PPROF_MAX_BYTES : out->cap - out->len);
-		r = inflate(&z, Z_NO_FLUSH);
-		out->len = (size_t)(z.next_out - out->data);
-		if (r == Z_BUF_ERROR || (r == Z_OK && !z.avail_in && z.avail_out)) {
-			snprintf(err, err_len, "the compressed data ends in the middle: the file is truncated");
-			return -EBADMSG;
-		}
-		if (r != Z_OK && r != Z_STREAM_END) {
-			snprintf(err, err_len, "the compressed data is damaged (%s)", z.msg ? z.msg : "unknown");
-			return -EBADMSG;
-		}
-		if (out->len > PPROF_MAX_BYTES) {
-			snprintf(err, err_len, "it inflates to more than %u MiB", PPROF_MAX_BYTES >> 20);
-			return -EFBIG;
-		}
-	}
-	return 0;
-}
-
 /*
  * protobuf-c makes a message of 50 to 100 bytes out of 2: its allocations get a bound of their own.
  */
@@ -366,7 +317,6 @@ static int decode_raw(const void *data, size_t len, struct profile **ret, char *
 int pprof_decode(const void *data, size_t len, struct profile **ret, char *err, size_t err_len)
 {
 	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
-	const uint8_t *bytes = data;
 	int r;
 
 	snprintf(err, err_len, "out of memory");
@@ -378,8 +328,8 @@ int pprof_decode(const void *data, size_t len, struct profile **ret, char *err, 
 		snprintf(err, err_len, "it is larger than %u MiB", PPROF_MAX_BYTES >> 20);
 		return -EFBIG;
 	}
-	if (bytes[0] != 0x1f || bytes[1] != 0x8b)
+	if (!is_gzip(data, len))
 		return decode_raw(data, len, ret, err, err_len);
-	r = gunzip(data, len, &raw, err, err_len);
+	r = gunzip(data, len, PPROF_MAX_BYTES, &raw, err, err_len);
 	return r < 0 ? r : decode_raw(raw.data, raw.len, ret, err, err_len);
 }

@@ -76,7 +76,7 @@ int folded_encode(const struct profile *p, struct buf *out)
 		while (r >= 0 && counts.n <= id)
 			r = vec_push(&counts) ? 0 : -ENOMEM;
 		if (r >= 0)
-			counts.v[id] += p->values.v[(size_t)i * p->types.n];
+			counts.v[id] = profile_sum(counts.v[id], p->values.v[(size_t)i * p->types.n]);
 		if (buf_error(&line) || strpool_error(&stacks))
 			r = -ENOMEM;
 	}
@@ -175,6 +175,35 @@ static const char *read_line(struct reader *rd, const char *s, size_t len)
 	return NULL;
 }
 
+static const char *line_end(const char *s, const char *end)
+{
+	const char *newline = memchr(s, '\n', (size_t)(end - s));
+
+	return newline ? newline : end;
+}
+
+/* Without what an editor on another system left at its end. */
+static size_t line_len(const char *s, const char *stop)
+{
+	return (size_t)(stop - s) - (stop > s && stop[-1] == '\r');
+}
+
+bool folded_looks_like(const char *text, size_t len)
+{
+	const char *s = text, *end = text + len;
+
+	while (s < end) {
+		const char *stop = line_end(s, end);
+		size_t n = line_len(s, stop);
+		int64_t count;
+
+		if (n && s[0] != '#')
+			return take_count(s, &n, &count) == 0;
+		s = stop + 1;
+	}
+	return false;
+}
+
 static void reader_fini(struct reader *rd)
 {
 	profile_free(rd->p);
@@ -193,10 +222,11 @@ int folded_decode(const char *text, size_t len, struct profile **ret, char *err,
 		return -ENOMEM;
 	profile_add_type(rd.p, "samples", "count");
 	for (; s < end && !profile_error(rd.p) && !strpool_error(&rd.texts); line++) {
-		const char *newline = memchr(s, '\n', (size_t)(end - s)), *stop = newline ? newline : end, *why = NULL;
+		const char *stop = line_end(s, end), *why = NULL;
+		size_t n = line_len(s, stop);
 
-		if (stop > s && s[0] != '#')
-			why = read_line(&rd, s, (size_t)(stop - s));
+		if (n && s[0] != '#')
+			why = read_line(&rd, s, n);
 		if (why) {
 			snprintf(err, err_len, "line %llu: %s", (unsigned long long)line, why);
 			return -EBADMSG;

@@ -7,6 +7,7 @@
  * kernel frames end in _[k], JIT frames in _[j], inlined ones in _[i]. The number is the first value
  * (samples). Equal lines are merged; order is by first appearance.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf;
@@ -20,3 +21,6 @@ int folded_encode(const struct profile *p, struct buf *out);
  * of one name are one function. -EBADMSG with a one-line reason that names the line; -ENOMEM.
  */
 int folded_decode(const char *text, size_t len, struct profile **ret, char *err, size_t err_len);
+
+/* Whether the first line that is neither blank nor a comment ends in a space and a number. */
+bool folded_looks_like(const char *text, size_t len);

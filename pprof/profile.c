@@ -193,6 +193,21 @@ const char *profile_base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+uint8_t profile_guess_kind(const char *image)
+{
+	const char *ko = strstr(image, ".ko");
+
+	if (!strncmp(image, "[kernel", 7) || !strncmp(image, "[guest.kernel", 13))
+		return FRAME_KERNEL;
+	if (!strcmp(image, "[anon]") || !strncmp(image, "//anon", 6) || strstr(image, "/perf-"))
+		return FRAME_JIT;
+	if (!strncmp(image, "[vdso]", 6) || !strncmp(image, "[vsyscall]", 10))
+		return FRAME_NATIVE;
+	if (!strncmp(profile_base_name(image), "vmlinux", 7) || (ko && (!ko[3] || ko[3] == '.')))
+		return FRAME_KERNEL;
+	return image[0] == '[' ? FRAME_KERNEL : FRAME_NATIVE; /* "[nf_tables]": a module */
+}
+
 static const char *image_name(const struct profile *p, const struct profile_location *l)
 {
 	const char *file = l->mapping < p->mappings.n ? profile_str(p, p->mappings.v[l->mapping].file) : "";

@@ -129,6 +129,19 @@ uint32_t profile_add_frames(struct profile *p, const uint32_t *locations, uint32
 /* values: types.n of them. */
 void profile_add_sample(struct profile *p, const struct profile_sample *s, const int64_t *values);
 
+/* a + b and |v|, held at the ends of the range: values of a hostile file do not overflow. */
+static inline int64_t profile_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? (a < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
+static inline int64_t profile_size(int64_t v)
+{
+	return v == INT64_MIN ? INT64_MAX : v < 0 ? -v : v;
+}
+
 /* Index into types[] that a viewer shows first: default_type, else the last one. */
 uint32_t profile_default_type(const struct profile *p);
 
@@ -136,6 +149,9 @@ static inline const char *profile_str(const struct profile *p, uint32_t id)
 {
 	return strpool_str(&p->strings, id);
 }
+
+/* The kind of code in an image, as far as its name tells: formats do not carry it. */
+uint8_t profile_guess_kind(const char *image);
 
 /* Last part of a path; "[vdso]" and the like stay whole. */
 const char *profile_base_name(const char *path);

@@ -134,7 +134,7 @@ static void process_json(struct scope *s, uint32_t process, uint32_t type)
 			continue;
 		buf_printf(s->out, "%s%lld", comma, (long long)v);
 		comma = ",";
-		sum += v;
+		sum = profile_sum(sum, v);
 	}
 	buf_printf(s->out, "],\"endValue\":%lld}", (long long)sum);
 }

@@ -8,170 +8,184 @@
 #include "base/cleanup.h"
 #include "pprof/profile.h"
 
-struct key {
-	uint32_t name, image; /* in names */
-};
-
 struct entry {
-	struct key key;
+	uint32_t name, image; /* in the top's strings */
 	int64_t self, total;
 	uint32_t last_sample; /* + 1: counted already for this sample's total */
 };
 
-struct table {
+struct builder {
 	const struct profile *p;
-	struct strpool names;
+	struct top *t;
 	struct buf text;
-	vec(struct entry) v;
+	vec(struct entry) entries;
 	struct htable index;
-	vec(uint32_t) first_of; /* by location: entry of its innermost line, then of the others behind */
-	vec(uint32_t) line_entry; /* by (location's first slot + line) */
+	vec(uint32_t) first_of;   /* by location: where its lines start in line_entry */
+	vec(uint32_t) line_entry; /* by line: entry, innermost first */
+};
+
+struct entry_query {
+	const struct builder *b;
+	uint32_t name, image;
 };
 
 static bool same_entry(const void *ctx, uint32_t id)
 {
-	const struct {
-		const struct table *t;
-		struct key k;
-	} *q = ctx;
+	const struct entry_query *q = ctx;
 
-	return q->t->v.v[id].key.name == q->k.name && q->t->v.v[id].key.image == q->k.image;
+	return q->b->entries.v[id].name == q->name && q->b->entries.v[id].image == q->image;
 }
 
-static uint32_t intern(struct table *t, struct key k)
+static int intern(struct builder *b, uint32_t name, uint32_t image, uint32_t *ret)
 {
-	struct {
-		const struct table *t;
-		struct key k;
-	} q = { t, k };
-	uint64_t hash = hash_u64(k.name | (uint64_t)k.image << 32);
-	uint32_t id = htable_find(&t->index, hash, same_entry, &q);
+	struct entry_query q = { b, name, image };
+	uint64_t hash = hash_u64(name | (uint64_t)image << 32);
 	struct entry *e;
 
-	if (id != HTABLE_NONE)
-		return id;
-	e = vec_push(&t->v);
-	if (!e || htable_insert(&t->index, hash, t->v.n - 1) < 0) {
-		t->names.error = -ENOMEM;
+	*ret = htable_find(&b->index, hash, same_entry, &q);
+	if (*ret != HTABLE_NONE)
 		return 0;
-	}
-	e->key = k;
-	return t->v.n - 1;
+	e = vec_push(&b->entries);
+	if (!e)
+		return -ENOMEM;
+	e->name = name;
+	e->image = image;
+	*ret = b->entries.n - 1;
+	return htable_insert(&b->index, hash, *ret);
 }
 
-static uint32_t image_name(struct table *t, const struct profile_location *l)
+static uint32_t image_name(struct builder *b, const struct profile_location *l)
 {
-	return strpool_add(&t->names, l->mapping == PROFILE_NO_MAPPING || l->mapping >= t->p->mappings.n ?
-					      "unknown" :
-					      profile_base_name(profile_str(t->p, t->p->mappings.v[l->mapping].file)));
+	const char *file = l->mapping < b->p->mappings.n ? profile_str(b->p, b->p->mappings.v[l->mapping].file) : "";
+
+	return strpool_add(&b->t->strings, file[0] ? profile_base_name(file) : "unknown");
 }
 
 /* One entry per line of each location; a location without lines has one, named by its address. */
-static int name_locations(struct table *t)
+static int name_locations(struct builder *b)
 {
-	for (uint32_t i = 0; i < t->p->locations.n; i++) {
-		const struct profile_location *l = &t->p->locations.v[i];
-		uint32_t *first = vec_push(&t->first_of), image = image_name(t, l);
+	for (uint32_t i = 0; i < b->p->locations.n; i++) {
+		const struct profile_location *l = &b->p->locations.v[i];
+		uint32_t *first = vec_push(&b->first_of), image = image_name(b, l);
 
 		if (!first)
 			return -ENOMEM;
-		*first = t->line_entry.n;
+		*first = b->line_entry.n;
 		for (uint32_t k = 0; k < (l->n_lines ? l->n_lines : 1); k++) {
-			uint32_t *slot = vec_push(&t->line_entry);
+			uint32_t *slot = vec_push(&b->line_entry), name;
 
-			if (!slot)
+			buf_reset(&b->text);
+			profile_location_name(b->p, i, k, &b->text);
+			name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
+			if (!slot || intern(b, name, image, slot) < 0)
 				return -ENOMEM;
-			buf_reset(&t->text);
-			profile_location_name(t->p, i, k, &t->text);
-			*slot = intern(t, (struct key){
-				strpool_add_len(&t->names, (char *)t->text.data, t->text.len), image });
 		}
 	}
-	return strpool_error(&t->names);
+	return buf_error(&b->text) ? -ENOMEM : strpool_error(&b->t->strings);
 }
 
-static int64_t count_samples(struct table *t)
+static void count_location(struct builder *b, uint32_t location, uint32_t sample, bool leaf, int64_t value)
 {
-	uint32_t type = profile_default_type(t->p);
-	int64_t sum = 0;
+	uint32_t lines = b->p->locations.v[location].n_lines;
 
-	for (uint32_t i = 0; i < t->p->samples.n; i++) {
-		const struct profile_sample *s = &t->p->samples.v[i];
-		int64_t value = t->p->values.v[(size_t)i * t->p->types.n + type];
+	for (uint32_t n = 0; n < (lines ? lines : 1); n++) {
+		struct entry *e = &b->entries.v[b->line_entry.v[b->first_of.v[location] + n]];
 
-		sum += value;
-		for (uint32_t k = 0; k < s->n_frames; k++) {
-			uint32_t loc = t->p->frames.v[s->first_frame + k], lines = t->p->locations.v[loc].n_lines;
-
-			for (uint32_t n = 0; n < (lines ? lines : 1); n++) {
-				struct entry *e = &t->v.v[t->line_entry.v[t->first_of.v[loc] + n]];
-
-				e->self += k == 0 && n == 0 ? value : 0;
-				e->total += e->last_sample == i + 1 ? 0 : value;
-				e->last_sample = i + 1;
-			}
-		}
+		if (leaf && n == 0)
+			e->self = profile_sum(e->self, value);
+		if (e->last_sample != sample + 1)
+			e->total = profile_sum(e->total, value);
+		e->last_sample = sample + 1;
 	}
-	return sum;
 }
 
-static int by_self(const void *a, const void *b, void *ctx)
+static void count_samples(struct builder *b)
 {
-	const struct table *t = ctx;
-	const struct entry *x = a, *y = b;
+	uint32_t type = profile_default_type(b->p);
 
-	if (x->self != y->self)
-		return x->self > y->self ? -1 : 1;
-	if (x->total != y->total)
-		return x->total > y->total ? -1 : 1;
-	return strcmp(strpool_str(&t->names, x->key.name), strpool_str(&t->names, y->key.name));
-}
+	for (uint32_t i = 0; i < b->p->samples.n && b->p->types.n; i++) {
+		const struct profile_sample *s = &b->p->samples.v[i];
+		int64_t value = b->p->values.v[(size_t)i * b->p->types.n + type];
 
-static uint32_t copy_rows(const struct table *t, int64_t sum, struct top_row *ret, uint32_t max)
-{
-	uint32_t n = 0;
-
-	for (; n < t->v.n && n < max; n++) {
-		const struct entry *e = &t->v.v[n];
-
-		ret[n] = (struct top_row){ .name = strdup(strpool_str(&t->names, e->key.name)),
-					   .image = strdup(strpool_str(&t->names, e->key.image)),
-					   .self = e->self, .total = e->total,
-					   .self_percent = sum ? 100.0 * (double)e->self / (double)sum : 0,
-					   .total_percent = sum ? 100.0 * (double)e->total / (double)sum : 0 };
-		if (!ret[n].name || !ret[n].image) {
-			top_free(ret, n + 1);
-			return 0;
-		}
+		b->t->whole = profile_sum(b->t->whole, profile_size(value));
+		for (uint32_t k = 0; k < s->n_frames; k++)
+			count_location(b, b->p->frames.v[s->first_frame + k], i, k == 0, value);
 	}
-	return n;
 }
 
-uint32_t top_by_self(const struct profile *p, struct top_row *ret, uint32_t max)
+double top_percent(int64_t part, int64_t whole)
 {
-	struct table t = { .p = p };
-	uint32_t n = 0;
-
-	if (p->types.n && name_locations(&t) >= 0) {
-		int64_t sum = count_samples(&t);
-
-		if (t.v.n)
-			qsort_r(t.v.v, t.v.n, sizeof(*t.v.v), by_self, &t);
-		n = copy_rows(&t, sum, ret, max);
-	}
-	strpool_fini(&t.names);
-	buf_fini(&t.text);
-	vec_fini(&t.v);
-	htable_fini(&t.index);
-	vec_fini(&t.first_of);
-	vec_fini(&t.line_entry);
-	return n;
+	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-void top_free(struct top_row *rows, uint32_t n)
+static int make_rows(struct builder *b)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		free(rows[i].name);
-		free(rows[i].image);
+	struct top *t = b->t;
+
+	if (vec_reserve(&t->rows, b->entries.n) < 0)
+		return -ENOMEM;
+	vec_foreach(e, &b->entries)
+		t->rows.v[t->rows.n++] = (struct top_row){ .name = strpool_str(&t->strings, e->name),
+							   .image = strpool_str(&t->strings, e->image),
+							   .self = e->self, .total = e->total,
+							   .self_percent = top_percent(e->self, t->whole),
+							   .total_percent = top_percent(e->total, t->whole) };
+	top_sort(t, TOP_BY_SELF);
+	return 0;
+}
+
+static void builder_fini(struct builder *b)
+{
+	buf_fini(&b->text);
+	vec_fini(&b->entries);
+	htable_fini(&b->index);
+	vec_fini(&b->first_of);
+	vec_fini(&b->line_entry);
+}
+
+int top_build(const struct profile *p, struct top *ret)
+{
+	_cleanup_(builder_fini) struct builder b = { .p = p, .t = ret };
+	int r = profile_error(p);
+
+	*ret = (struct top){ 0 };
+	if (r >= 0)
+		r = name_locations(&b);
+	if (r >= 0) {
+		count_samples(&b);
+		r = make_rows(&b);
 	}
+	if (r < 0)
+		top_fini(ret);
+	return r;
+}
+
+static int larger(int64_t a, int64_t b)
+{
+	return (profile_size(a) < profile_size(b)) - (profile_size(a) > profile_size(b));
+}
+
+static int compare(const void *a, const void *b, void *ctx)
+{
+	const struct top_row *x = a, *y = b;
+	bool by_self = *(enum top_order *)ctx == TOP_BY_SELF;
+	int r = by_self ? larger(x->self, y->self) : larger(x->total, y->total);
+
+	if (!r)
+		r = by_self ? larger(x->total, y->total) : larger(x->self, y->self);
+	if (!r)
+		r = strcmp(x->name, y->name);
+	return r ? r : strcmp(x->image, y->image);
+}
+
+void top_sort(struct top *t, enum top_order order)
+{
+	if (t->rows.n)
+		qsort_r(t->rows.v, t->rows.n, sizeof(*t->rows.v), compare, &order);
+}
+
+void top_fini(struct top *t)
+{
+	strpool_fini(&t->strings);
+	vec_fini(&t->rows);
 }

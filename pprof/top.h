@@ -1,21 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * top - the functions that led, by the profile's default value.
+ * top - every function of a profile with its share of the default value.
  *
  * A function is (name, image). Self counts samples whose leaf it is (the innermost inlined one),
  * total counts each sample once however often the function stands in its stack.
+ * Memory: owns all of it; the rows' strings are borrowed from it.
  */
 #include <stdint.h>
+
+#include "base/strpool.h"
+#include "base/vec.h"
 
 struct profile;
 
 struct top_row {
-	char *name, *image; /* owned by the row: top_free() */
+	const char *name, *image;
 	int64_t self, total;
 	double self_percent, total_percent; /* of the whole profile */
 };
 
-/* The max largest by self, then by total, then by name. Returns how many; 0 when out of memory. */
-uint32_t top_by_self(const struct profile *p, struct top_row *ret, uint32_t max);
-void top_free(struct top_row *rows, uint32_t n);
+struct top {
+	struct strpool strings;
+	vec(struct top_row) rows;
+	int64_t whole; /* what is 100 %: all samples' values, negative ones by their size */
+};
+
+enum top_order { TOP_BY_SELF, TOP_BY_TOTAL };
+
+/* Rows by self. 0 or -ENOMEM; the caller owns *ret on success. */
+int top_build(const struct profile *p, struct top *ret);
+/* The largest first, by size; then by the other value, then by name. */
+void top_sort(struct top *t, enum top_order order);
+void top_fini(struct top *t);
+
+/* 0 when the whole is 0. */
+double top_percent(int64_t part, int64_t whole);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/strpool.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 struct key {
@@ -60,6 +59,14 @@ uint32_t strpool_add_len(struct strpool *p, const char *s, size_t len)
 uint32_t strpool_add(struct strpool *p, const char *s)
 {
 	return strpool_add_len(p, s, strlen(s));
+}
+
+uint32_t strpool_intern(struct strpool *p, const void *key, size_t len, bool *ret_new)
+{
+	uint32_t next = p->entries.n ? p->entries.n : 1, id = strpool_add_len(p, key, len);
+
+	*ret_new = id >= next;
+	return id;
 }
 
 void strpool_reset(struct strpool *p)

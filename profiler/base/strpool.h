@@ -7,6 +7,7 @@
  * by a NUL. strpool_str() pointers stay valid until reset or fini. Out of memory is sticky: ids
  * become 0 and strpool_error() tells.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,12 @@ struct strpool {
 
 uint32_t strpool_add(struct strpool *p, const char *s);
 uint32_t strpool_add_len(struct strpool *p, const char *s, size_t len);
+
+/*
+ * The same for any bytes that are a key, at least one; tells whether they were new. Ids are handed
+ * out from 1 in order: record id - 1 of a table beside the pool belongs to it, without another index.
+ */
+uint32_t strpool_intern(struct strpool *p, const void *key, size_t len, bool *ret_new);
 
 /* "" for an id that does not exist. */
 static inline const char *strpool_str(const struct strpool *p, uint32_t id)

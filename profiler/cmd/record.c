@@ -14,12 +14,11 @@
 #include "agent/session.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "cmd/command.h"
+#include "cmd/output.h"
 #include "cmd/record_opts.h"
 #include "cmd/target.h"
 #include "cmd/verdict.h"
-#include "exporter/file_sink.h"
 #include "pprof/format.h"
 #include "pprof/profile.h"
 #include "proc/cgroup.h"
@@ -153,51 +152,12 @@ static int run(struct recording *rec)
 	return r;
 }
 
-/* Files belong to the user who called sudo, like the command. */
-static void set_owner(struct file_sink *sink)
-{
-	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
-	uint64_t u, g;
-
-	sink->uid = (uid_t)-1;
-	if (geteuid() != 0 || !uid || !gid || parse_u64(uid, 0, UINT32_MAX - 1, &u) < 0 ||
-	    parse_u64(gid, 0, UINT32_MAX - 1, &g) < 0)
-		return;
-	sink->uid = (uid_t)u;
-	sink->gid = (gid_t)g;
-}
-
-static const struct format *chosen_format(const struct record_opts *o)
-{
-	if (o->format)
-		return format_by_name(o->format);
-	return strcmp(o->output, "-") ? format_by_path(o->output) : format_by_name("folded");
-}
-
-static int write_profile(struct recording *rec, struct profile *p, uint64_t *ret_bytes)
-{
-	const struct format *f = chosen_format(&rec->opts);
-	_cleanup_(buf_fini) struct buf bytes = BUF_INIT;
-	struct file_sink sink = { .path = rec->opts.output };
-	struct parcel parcel;
-	int r = f->encode(p, &bytes);
-
-	if (r < 0) {
-		snprintf(rec->err, sizeof(rec->err), "cannot encode the profile as %s: %s", f->name, strerror(-r));
-		return r;
-	}
-	set_owner(&sink);
-	parcel = (struct parcel){ .bytes = bytes, .content_type = f->content_type }; /* borrows: no parcel_unref() */
-	*ret_bytes = bytes.len;
-	return file_sink_send(&sink, &parcel, rec->err, sizeof(rec->err)) == PARCEL_OK ? 0 : -EIO;
-}
-
 static void report(const struct recording *rec, const struct profile *p, uint64_t bytes, int command_status)
 {
 	_cleanup_(buf_fini) struct buf json = BUF_INIT;
 	struct verdict v = { .stats = &rec->stats, .profile = p, .frequency_hz = rec->opts.frequency_hz,
-			     .output = rec->opts.output, .output_bytes = bytes,
-			     .how_to_open = chosen_format(&rec->opts)->how_to_open, .command_status = command_status };
+			     .output = rec->opts.output.path, .output_bytes = bytes,
+			     .how_to_open = output_format(&rec->opts.output)->how_to_open, .command_status = command_status };
 
 	if (!rec->opts.json) {
 		verdict_print(&v, stderr);
@@ -225,7 +185,7 @@ static int finish(struct recording *rec)
 	}
 	session_stats(rec->session, &rec->stats);
 	verdict_comment(rec->profile, &rec->stats, rec->opts.frequency_hz);
-	r = write_profile(rec, rec->profile, &bytes);
+	r = output_write(&rec->opts.output, rec->profile, &bytes, rec->err, sizeof(rec->err));
 	if (r < 0)
 		return r;
 	status = wait_for_command(rec);

@@ -11,7 +11,6 @@
 #include "bpf/config.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
-#include "pprof/format.h"
 
 /* In the order of the rows below. */
 enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY,
@@ -136,10 +135,10 @@ static int set(void *ctx, size_t row, const char *value)
 	case ROW_BY:
 		return parse_by(value, &o->by);
 	case ROW_OUTPUT:
-		o->output = value;
+		o->output.path = value;
 		return 0;
 	case ROW_FORMAT:
-		o->format = value;
+		o->output.format = value;
 		return 0;
 	case ROW_JSON:
 		o->json = true;
@@ -151,29 +150,22 @@ static int set(void *ctx, size_t row, const char *value)
 
 static int check(const struct record_opts *o)
 {
-	const char *name = o->format ? o->format : o->output;
-
 	if (!o->kernel_stacks && !o->user_stacks)
 		return usage("--kernel and --user exclude each other: leave both out for both");
 	if (o->all && o->n_pids)
 		return usage("-a samples everything: leave out -p");
 	if (o->n_pids && o->command)
 		return usage("-p and a command exclude each other");
-	if (o->json && !strcmp(o->output, "-"))
+	if (o->json && !strcmp(o->output.path, "-"))
 		return usage("--json and -o - both want standard output: write the profile to a file");
-	if (!o->format && strcmp(o->output, "-") && !format_by_path(o->output))
-		return usage("no format is known by the name '%s': use .html .svg .pb.gz .pb .folded .speedscope.json, or --format",
-			     name);
-	if (o->format && !format_by_name(o->format))
-		return usage("there is no format '%s': html, svg, pprof, folded or speedscope", o->format);
-	return 0;
+	return output_check(&record_cli, &o->output);
 }
 
 int record_opts_parse(int argc, char **argv, struct record_opts *ret)
 {
 	int first, r;
 
-	*ret = (struct record_opts){ .frequency_hz = 99, .output = "hotspan.html", .kernel_stacks = true,
+	*ret = (struct record_opts){ .frequency_hz = 99, .output.path = "hotspan.html", .kernel_stacks = true,
 				     .user_stacks = true };
 	r = flags_parse(&record_cli, argc, argv, set, ret, &first);
 	if (r)

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "cmd/flags.h"
+#include "cmd/output.h"
 #include "collect/collector.h"
 
 enum { RECORD_MAX_FILTERS = 64, RECORD_MAX_PIDS = 1024 };
@@ -16,8 +17,7 @@ enum { RECORD_MAX_FILTERS = 64, RECORD_MAX_PIDS = 1024 };
 struct record_opts {
 	uint32_t frequency_hz;
 	uint64_t duration_ns; /* 0: until Ctrl-C or the target's end */
-	const char *output;
-	const char *format; /* NULL: by the output's extension */
+	struct output output;
 	bool kernel_stacks, user_stacks;
 	enum collect_by by;
 	bool json;

@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "cmd/amount.h"
+#include "cmd/toplist.h"
 #include "collect/reasons.h"
 #include "pprof/profile.h"
 #include "pprof/top.h"
@@ -114,34 +116,19 @@ void verdict_comment(struct profile *p, const struct session_stats *stats, uint3
 		profile_comment(p, line);
 }
 
-/* A line of the top list fits a terminal of 100 columns; whole names are in the file and in --json. */
-enum { IMAGE_WIDTH = 18, NAME_WIDTH = 50 };
-
-/* How many bytes of s to print in so many columns: whole characters of UTF-8. */
-static int fit(const char *s, int width)
+static void top_text(const struct profile *p, struct buf *b)
 {
-	int n = (int)strnlen(s, (size_t)width + 1);
+	struct amount cpu;
+	struct top top;
 
-	if (n <= width)
-		return n;
-	for (n = width; n > 0 && ((uint8_t)s[n] & 0xc0) == 0x80;)
-		n--;
-	return n;
-}
-
-static void print_top(const struct profile *p, FILE *out)
-{
-	struct top_row rows[TOP];
-	uint32_t n = top_by_self(p, rows, TOP);
-
-	if (n)
-		fprintf(out, "\n    self     total   CPU s  %-*s  function\n", IMAGE_WIDTH, "image");
-	for (uint32_t i = 0; i < n; i++)
-		fprintf(out, "  %5.1f %%  %5.1f %%  %6.2f  %-*.*s  %.*s%s\n", rows[i].self_percent, rows[i].total_percent,
-			seconds((uint64_t)rows[i].self), IMAGE_WIDTH, fit(rows[i].image, IMAGE_WIDTH), rows[i].image,
-			fit(rows[i].name, NAME_WIDTH), rows[i].name,
-			fit(rows[i].name, NAME_WIDTH) < (int)strlen(rows[i].name) ? "..." : "");
-	top_free(rows, n);
+	if (top_build(p, &top) < 0)
+		return;
+	if (top.rows.n) {
+		amount_of(p, top.whole, &cpu);
+		buf_putc(b, '\n');
+		toplist_text(&top, TOP, &cpu, b);
+	}
+	top_fini(&top);
 }
 
 void verdict_print(const struct verdict *v, FILE *out)
@@ -150,8 +137,8 @@ void verdict_print(const struct verdict *v, FILE *out)
 	char size[32];
 
 	facts(v->stats, v->frequency_hz, &b);
+	top_text(v->profile, &b);
 	fwrite(b.data, 1, b.len, out);
-	print_top(v->profile, out);
 	if (!v->output || !strcmp(v->output, "-"))
 		return;
 	fprintf(out, "\nwritten    %s (%s)\n           %s\n", v->output, format_bytes(v->output_bytes, size, sizeof(size)),
@@ -165,20 +152,13 @@ static void json_u64(struct buf *b, const char *key, uint64_t v)
 
 static void json_top(const struct profile *p, struct buf *b)
 {
-	struct top_row rows[TOP];
-	uint32_t n = top_by_self(p, rows, TOP);
+	struct top top;
 
-	buf_puts(b, ",\"top\":[");
-	for (uint32_t i = 0; i < n; i++) {
-		buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
-		buf_json_string(b, rows[i].name, strlen(rows[i].name));
-		buf_puts(b, ",\"image\":");
-		buf_json_string(b, rows[i].image, strlen(rows[i].image));
-		buf_printf(b, ",\"self_percent\":%.3f,\"total_percent\":%.3f,\"self_cpu_ns\":%lld}",
-			   rows[i].self_percent, rows[i].total_percent, (long long)rows[i].self);
-	}
-	buf_putc(b, ']');
-	top_free(rows, n);
+	if (top_build(p, &top) < 0)
+		return;
+	buf_puts(b, ",\"top\":");
+	toplist_json(&top, TOP, "cpu_ns", b);
+	top_fini(&top);
 }
 
 static void json_reasons(const struct collector_stats *c, struct buf *b)

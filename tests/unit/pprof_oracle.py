@@ -102,6 +102,73 @@ def go_tool_pprof_is_content():
     assert "Type: cpu" in top, top[:300]
 
 
+def report(*args):
+    p = subprocess.run([HOTSPAN, "report", *map(str, args)], capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    return p.stdout
+
+
+def recordings():
+    """Two of this host, threads apart, with all that real profiles have; made once."""
+    paths = [tmp / "one.pb.gz", tmp / "two.pb.gz"]
+    for path, hz in zip(paths, (999, 499)):
+        if not path.exists():
+            subprocess.run([HOTSPAN, "record", "-F", str(hz), "-a", "--by", "thread", "-o", path, "--", workload("spin"), "1"],
+                           capture_output=True, check=True)
+    return paths
+
+
+def go_merges_as_we_do():
+    """Sample by sample, in the same order, with the same header."""
+    one, two = recordings()
+    for files in ((fixture("gzip", 300), fixture("gzip", 200)), (one, two), (two, one), (one,), (one, one, two), (GOLDEN / "go-cpu.pb.gz",) * 2,
+                  (fixture("gzip", 300), fixture("gzip", 50, 8, "hostile"))):
+        report("-o", tmp / "merged.pb.gz", *files)
+        print(f"  {len(files)} files: {same(theirs(tmp / 'merged.pb.gz'), theirs('-merge', *files))} lines equal")
+
+
+def tool_top(*args):
+    """{name: (flat, cum)} of `go tool pprof -top`, in nanoseconds."""
+    p = subprocess.run([need("go"), "tool", "pprof", "-top", "-symbolize=none", "-nodecount=100000", "-nodefraction=0", "-unit=ns", *args],
+                       capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    rows = re.findall(r"^ *(-?\d+)(?:ns)? +\S+ +\S+ +(-?\d+)(?:ns)? +\S+ +(.*?)(?: \((?:partial-)?inline\))?$", p.stdout, re.M)
+    assert rows, p.stdout[:500]
+    return {name: (int(flat), int(cum)) for flat, cum, name in rows}
+
+
+def our_top(path):
+    """The same of report; a name that stands in two images is one there: left out of totals."""
+    rows = {}
+    for r in json.loads(report("--json", "--top", "1000000", path))["top"]:
+        rows.setdefault(r["name"], []).append((r["self_value"], r["total_value"]))
+    return {n: (sum(s for s, _ in v), v[0][1] if len(v) == 1 else None) for n, v in rows.items()}
+
+
+def compare_tops(ours, theirs):
+    """Go simplifies what looks like a C++ or Go name, and leaves out addresses: those names are not compared."""
+    names = [n for n in ours if n in theirs]
+    print(f"  {len(names)} of {len(theirs)} functions compared")
+    assert len(names) > 0.5 * len(theirs) and len(names) >= 4, (list(ours)[:5], list(theirs)[:5])
+    for n in names:
+        assert ours[n][0] == theirs[n][0], (n, ours[n], theirs[n])
+        assert ours[n][1] in (None, theirs[n][1]), (n, ours[n], theirs[n])
+
+
+def go_tool_pprof_has_our_top():
+    for path in (*recordings(), GOLDEN / "go-cpu.pb.gz", fixture("gzip", 300)):
+        compare_tops(our_top(path), tool_top(path))
+
+
+def go_tool_pprof_subtracts_as_we_do():
+    one, two = recordings()
+    report("--diff", one, "-o", tmp / "less.pb.gz", two)
+    theirs_, ours_ = tool_top("-diff_base", one, two), tool_top(tmp / "less.pb.gz")
+    assert any(flat < 0 for flat, _ in ours_.values()), "the longer recording was subtracted"
+    assert {n: v for n, v in ours_.items() if any(v)} == {n: v for n, v in theirs_.items() if any(v)}
+    theirs(tmp / "less.pb.gz")  # CheckValid
+
+
 def protoc_decodes_what_we_write():
     text = subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
                           input=gzip.decompress(fixture("gzip").read_bytes()), capture_output=True, check=True).stdout.decode()
@@ -156,7 +223,8 @@ def html_data_is_json_whatever_the_names():
         assert len(doc["rows"]) % 4 == 0 and all(r < n for r in doc["rows"][0::4])
 
 
-which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content],
+which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content,
+                go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_subtracts_as_we_do],
          "outside": [protoc_decodes_what_we_write, python_reads_gos_runtime_profile_as_we_do, speedscope_holds_its_schema,
                      svg_is_xml_whatever_the_names, html_data_is_json_whatever_the_names]}
 tests = {f"test_{f.__name__}": f for f in which[sys.argv.pop(1)]}

@@ -6,13 +6,20 @@
 
 #include "alloc_fail.h"
 #include "base/file.h"
+#include "cmd/amount.h"
+#include "cmd/treelist.h"
 #include "collect/window.h"
 #include "pprof/calltree.h"
 #include "pprof/decode.h"
+#include "pprof/diff.h"
 #include "pprof/encode.h"
+#include "pprof/filter.h"
 #include "pprof/folded.h"
 #include "pprof/html.h"
+#include "pprof/merge.h"
 #include "pprof/profile.h"
+#include "pprof/reader.h"
+#include "pprof/slice.h"
 #include "pprof/speedscope.h"
 #include "pprof/svg.h"
 #include "proc/image.h"
@@ -162,6 +169,84 @@ static void every_format_survives_every_failure(void **state)
 	every_failure_is_survived(through_every_format, NULL, 100);
 }
 
+static const char script[] = "app x 1/2 [000] 1.0: 10 cpu-clock: \n\t10 inl (inlined)\n\t10 f+0x1 (/bin/x)\n\t20 [unknown] (/bin/x)\n\n"
+			     "app x 1/3 [000] 1.5: 10 cpu-clock: \n\tffffffff81000000 read+0x1 ([kernel.kallsyms])\n\n";
+
+static int read_a_script(void *ctx)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	char err[256];
+
+	return reader_decode(script, strlen(script), &p, err, sizeof(err));
+}
+
+static void reading_a_script_survives_every_failure(void **state)
+{
+	every_failure_is_survived(read_a_script, NULL, 30);
+}
+
+/* Filter, merge, subtract, slice, compare. */
+static int work_on_profiles(void *ctx)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL, *q = NULL, *sum = NULL, *callers = NULL, *callees = NULL;
+	const struct filter_label label = { "comm", "app x" };
+	const struct filter filter = { .focus = ctx, .labels = &label, .n_labels = 1 };
+	struct diff diff = { 0 };
+	char err[256];
+	int r = reader_decode(script, strlen(script), &p, err, sizeof(err));
+
+	if (r >= 0)
+		r = reader_decode(script, strlen(script), &q, err, sizeof(err));
+	if (r >= 0)
+		r = filter_samples(q, &filter);
+	if (r >= 0)
+		r = profile_merge((struct merge_part[]){ { .p = p }, { .p = q, .subtract = true } }, 2, &sum);
+	if (r >= 0)
+		r = slice_callers(p, "f", &callers);
+	if (r >= 0)
+		r = slice_callees(p, "f", &callees);
+	if (r >= 0)
+		r = diff_build(p, sum, &diff);
+	diff_fini(&diff);
+	return r;
+}
+
+static void work_on_profiles_survives_every_failure(void **state)
+{
+	regex_t f; /* compiled once: the library's own allocations are not the question */
+
+	assert_int_equal(regcomp(&f, "f|x", REG_EXTENDED | REG_NOSUB), 0);
+	every_failure_is_survived(work_on_profiles, &f, 100);
+	regfree(&f);
+}
+
+static int print_a_tree(void *ctx)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	_cleanup_(buf_fini) struct buf out = BUF_INIT;
+	struct calltree tree = { 0 };
+	struct amount amount;
+	struct treelist l = { .tree = &tree, .amount = &amount, .whole = 6, .root = "all", .head = "" };
+	int r;
+
+	p = read_stacks(&r);
+	if (r >= 0)
+		r = calltree_build(p, &tree);
+	if (r >= 0) {
+		amount_of(p, 6, &amount);
+		r = treelist_text(&l, &out);
+	}
+	if (r >= 0)
+		r = treelist_json(&l, &out);
+	calltree_fini(&tree);
+	return r;
+}
+
+static void printing_a_tree_survives_every_failure(void **state)
+{
+	every_failure_is_survived(print_a_tree, NULL, 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +254,9 @@ int main(void)
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
+		cmocka_unit_test(reading_a_script_survives_every_failure),
+		cmocka_unit_test(work_on_profiles_survives_every_failure),
+		cmocka_unit_test(printing_a_tree_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

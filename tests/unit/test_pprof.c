@@ -249,18 +249,45 @@ static struct profile *recursive_profile(void)
 static void recursion_counts_once_in_totals(void **state)
 {
 	_cleanup_(profile_freep) struct profile *p = recursive_profile();
-	struct top_row rows[8];
-	uint32_t n = top_by_self(p, rows, 8);
+	struct top t;
 
-	assert_int_equal(n, 4);
-	assert_string_equal(rows[0].name, "inl"); /* the leaf is the innermost inlined function */
-	assert_int_equal(rows[0].self, 30);
-	assert_string_equal(rows[1].name, "f");
-	assert_int_equal(rows[1].self, 10);
-	assert_int_equal(rows[1].total, 40);
-	assert_string_equal(rows[2].name, "main");
-	assert_int_equal(rows[2].total, 40);
-	top_free(rows, n);
+	assert_int_equal(top_build(p, &t), 0);
+	assert_int_equal(t.rows.n, 4);
+	assert_int_equal(t.whole, 40);
+	assert_string_equal(t.rows.v[0].name, "inl"); /* the leaf is the innermost inlined function */
+	assert_int_equal(t.rows.v[0].self, 30);
+	assert_string_equal(t.rows.v[1].name, "f");
+	assert_int_equal(t.rows.v[1].self, 10);
+	assert_int_equal(t.rows.v[1].total, 40);
+	assert_string_equal(t.rows.v[2].name, "main");
+	assert_int_equal(t.rows.v[2].total, 40);
+	top_sort(&t, TOP_BY_TOTAL);
+	assert_string_equal(t.rows.v[0].name, "f"); /* 40 like main, but with a self */
+	assert_string_equal(t.rows.v[1].name, "main");
+	assert_true(t.rows.v[1].total_percent == 100);
+	top_fini(&t);
+}
+
+static void values_at_the_ends_do_not_overflow(void **state)
+{
+	assert_int_equal(profile_sum(INT64_MAX, 1), INT64_MAX);
+	assert_int_equal(profile_sum(INT64_MIN, -1), INT64_MIN);
+	assert_int_equal(profile_sum(INT64_MIN, INT64_MAX), -1);
+	assert_int_equal(profile_size(INT64_MIN), INT64_MAX);
+	assert_int_equal(profile_size(-3), 3);
+}
+
+static void the_kind_of_code_is_guessed_from_the_image(void **state)
+{
+	static const struct {
+		const char *image;
+		uint8_t kind;
+	} known[] = { { "[kernel.kallsyms]", FRAME_KERNEL }, { "[nf_tables]", FRAME_KERNEL }, { "[vdso]", FRAME_NATIVE },
+		      { "/usr/lib/debug/boot/vmlinux-6.1.0", FRAME_KERNEL }, { "/lib/modules/6.1/ext4.ko.xz", FRAME_KERNEL },
+		      { "/opt/app.kotlin", FRAME_NATIVE }, { "/tmp/perf-12.map", FRAME_JIT }, { "", FRAME_NATIVE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		assert_int_equal(profile_guess_kind(known[i].image), known[i].kind);
 }
 
 static void the_call_tree_has_inlined_calls_as_nodes(void **state)
@@ -323,6 +350,8 @@ int main(void)
 		cmocka_unit_test(folded_text_comes_back),
 		cmocka_unit_test(folded_errors_name_the_line),
 		cmocka_unit_test(recursion_counts_once_in_totals),
+		cmocka_unit_test(values_at_the_ends_do_not_overflow),
+		cmocka_unit_test(the_kind_of_code_is_guessed_from_the_image),
 		cmocka_unit_test(the_call_tree_has_inlined_calls_as_nodes),
 		cmocka_unit_test(formats_are_found_by_the_longest_extension),
 		cmocka_unit_test(golden_go_profile_is_read),
