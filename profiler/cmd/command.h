@@ -5,12 +5,20 @@
  *
  * run() gets argv with its own name as argv[0] and returns an exit status:
  */
+#include <errno.h>
+
 enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_CANNOT = 3, /* a privilege or a kernel feature is missing */
 };
+
+/* Of a negative errno that ends a command. */
+static inline int exit_status_of(int r)
+{
+	return r == -EPERM || r == -EACCES || r == -ENOTSUP ? EXIT_CANNOT : EXIT_FAILED;
+}
 
 struct cli;
 
