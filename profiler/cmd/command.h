@@ -27,5 +27,6 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cli record_cli;
+extern const struct cli record_cli, top_cli;
 int cmd_record(int argc, char **argv);
+int cmd_top(int argc, char **argv);

@@ -10,6 +10,7 @@
 
 static const struct command commands[] = {
 	{ &record_cli, cmd_record },
+	{ &top_cli, cmd_top },
 };
 
 static void usage(FILE *out)
