@@ -19,10 +19,17 @@
 
 const volatile struct sample_config config;
 
+/*
+ * Of the timers now, written by user space. ctx->sample_period would be the one they were opened
+ * with: the kernel does not renew it when PERF_EVENT_IOC_PERIOD changes a cpu-clock.
+ */
+volatile __u32 period_ns;
+
 struct scratch {
 	struct walk walk;
 	__u64 last_tick_ns;
-	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
+	__u32 last_idle;      /* did the last tick find the CPU idle */
+	__u32 last_period_ns; /* of the last tick */
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample */
 };
 
@@ -79,15 +86,16 @@ static __always_inline void count(__u32 what, __u64 n)
 /*
  * Counts this tick, and those the timer skipped before it. A gap with an idle CPU at either end is
  * taken for idle: hypervisors park idle CPUs and their timers with them. Between busy ends it is a
- * loss.
+ * loss. The gap across a change of the rate is of neither period.
  */
-static __always_inline void count_ticks(struct scratch *s, __u64 now, __u64 period_ns, int idle)
+static __always_inline void count_ticks(struct scratch *s, __u64 now, __u32 period, int idle)
 {
 	__u64 gap = now - s->last_tick_ns, skipped = 0;
 
-	if (s->last_tick_ns && gap > period_ns + period_ns / 2)
-		skipped = (gap + period_ns / 2) / period_ns - 1;
+	if (s->last_period_ns == period && gap > period + period / 2)
+		skipped = (gap + period / 2) / period - 1;
 	s->last_tick_ns = now;
+	s->last_period_ns = period;
 	count(EV_COUNT_TICKS, 1 + skipped);
 	count(EV_COUNT_IDLE, idle + (idle || s->last_idle ? skipped : 0));
 	count(EV_DROP_TIMER_LATE, idle || s->last_idle ? 0 : skipped);
@@ -237,9 +245,12 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	struct ev_sample *ev = (void *)s->record;
+	__u32 period = period_ns;
 	int idle = (__u32)ids == 0;
 
-	count_ticks(s, now, ctx->sample_period, idle);
+	if (!period)
+		return;
+	count_ticks(s, now, period, idle);
 	if (idle)
 		return;
 	*ev = (struct ev_sample){
@@ -247,7 +258,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		.cgroup_id = bpf_get_current_cgroup_id(),
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
-		.period_ns = ctx->sample_period,
+		.period_ns = period,
 		.weight = 1,
 		.cpu = bpf_get_smp_processor_id(),
 		.flags = is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL,

@@ -125,6 +125,7 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 					.kernel_stacks = o->kernel_stacks,
 					.user_stacks = o->user_stacks },
 	       sizeof(struct sample_config));
+	s->skel->bss->period_ns = (uint32_t)s->period_ns;
 	bpf_map__set_max_entries(s->skel->maps.samples, ring);
 	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid);
 	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid);
@@ -247,6 +248,7 @@ int sampler_set_frequency(struct sampler *s, uint32_t hz)
 	int r = 0;
 
 	s->period_ns = NSEC_PER_SEC / hz;
+	s->skel->bss->period_ns = (uint32_t)s->period_ns;
 	vec_foreach(e, &s->cpus)
 		if (e->link && ioctl(e->fd, PERF_EVENT_IOC_PERIOD, &s->period_ns) < 0)
 			r = -errno;
