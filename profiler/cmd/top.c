@@ -174,7 +174,10 @@ static int interval_ended(struct top *t)
 		return errno == EAGAIN ? 0 : -errno;
 	session_stats(t->session, &now);
 	if (t->paused) {
-		t->facts.before = now;
+		struct top_facts unseen = t->facts;
+
+		top_facts_update(&unseen, &now, &(struct name_stats){ 0 });
+		t->facts.before = unseen.before;
 		return 0;
 	}
 	pthread_mutex_lock(&t->lock);

@@ -10,23 +10,33 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/*
+ * What was added; *before moves on. Not every counter only grows: late ticks that turn out to be idle
+ * ones go back. Such a step is no loss, nor is the way back up.
+ */
+static uint64_t step(uint64_t *before, uint64_t now)
+{
+	uint64_t added = now > *before ? now - *before : 0;
+
+	*before += added;
+	return added;
+}
+
 void top_facts_update(struct top_facts *f, const struct session_stats *now, const struct name_stats *named)
 {
-	const struct collector_stats *b = &f->before.collect;
-	struct collector_stats *c = &f->interval.collect;
+	struct collector_stats *b = &f->before.collect, *c = &f->interval.collect;
 
 	f->interval = *now;
-	f->interval.wall_ns -= f->before.wall_ns;
-	f->interval.sampling_cpu_ns -= f->before.sampling_cpu_ns;
 	f->interval.name = *named;
-	c->samples -= b->samples;
-	c->lost -= b->lost;
-	c->sideband_lost -= b->sideband_lost;
+	f->interval.wall_ns = step(&f->before.wall_ns, now->wall_ns);
+	f->interval.sampling_cpu_ns = step(&f->before.sampling_cpu_ns, now->sampling_cpu_ns);
+	c->samples = step(&b->samples, now->collect.samples);
+	c->lost = step(&b->lost, now->collect.lost);
+	c->sideband_lost = step(&b->sideband_lost, now->collect.sideband_lost);
 	for (int i = 0; i < EV_COUNT_MAX; i++)
-		c->counters[i] -= b->counters[i];
+		c->counters[i] = step(&b->counters[i], now->collect.counters[i]);
 	for (int i = 0; i < EV_CUT_MAX; i++)
-		c->cuts[i] -= b->cuts[i];
-	f->before = *now;
+		c->cuts[i] = step(&b->cuts[i], now->collect.cuts[i]);
 }
 
 double top_facts_idle_percent(const struct top_facts *f)

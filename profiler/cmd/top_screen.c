@@ -245,19 +245,20 @@ static void paint_table(struct top_screen *s, const struct top_picture *p)
 static void paint_help(struct top_screen *s)
 {
 	static const char *const lines[] = {
-		"Tab, f, p       functions, processes",
-		"s t n           functions by self time, by total time (with callees), by name",
-		"c m p           processes by CPU, by command, by pid",
-		"Enter           the functions of the selected process; Esc goes back",
-		"/               filter: part of a function, image or command; Enter keeps it, Esc clears it",
-		"k u             hide kernel functions, user functions",
+		"Tab, f, p    functions, processes",
+		"s t n        functions by self time, by total time, by name",
+		"c m p        processes by CPU, by command, by pid",
+		"Enter        the functions of the selected process; Esc goes back",
+		"/            filter by a part of a function, image or command; Esc clears it",
+		"k u          hide kernel functions, user functions",
 		"Up Down PgUp PgDn Home End",
-		"Space           pause: the numbers stand still, what happens meanwhile is not counted",
-		"+ -             more, fewer samples a second",
-		"q               quit",
+		"Space        pause; what happens meanwhile is not counted",
+		"+ -          more or fewer samples a second",
+		"q            quit",
 		"",
-		"self: time in the function itself. total: and in what it calls. CPU s: of self time, as",
-		"averaged. CPU %: of one CPU. A yellow function is the kernel's; red takes 5 % or more.",
+		"self   time in the function itself        total  and in what it calls",
+		"CPU s  of self time, in the average       CPU %  of one CPU",
+		"Bold takes 5 % or more. With colours the kernel's functions are yellow.",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -276,7 +277,7 @@ void top_screen_paint(struct top_screen *s, const struct top_picture *p)
 		paint_table(s, p);
 		put_text(s, LINES - 1, bar(s), p->view->typing ?
 				"type a part of a name; Enter keeps it, Esc clears it" :
-				"q quit  ? help  Tab table  / filter  Space pause  k u hide  + - rate  Enter process");
+				"q quit  ? help  Tab table  / filter  Space pause  Enter process  k u hide  + -");
 	}
 	wnoutrefresh(stdscr);
 }
