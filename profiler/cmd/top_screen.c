@@ -191,13 +191,13 @@ static void paint_choice(struct top_screen *s, const struct top_picture *p)
 
 	buf_printf(&text, "%s%s by %s", v->paused ? "PAUSED  " : "", v->table == TOP_FUNCTIONS ? "Functions" : "Processes",
 		   sort_name(v->sort[v->table]));
+	if (v->in_process && v->table == TOP_FUNCTIONS)
+		buf_printf(&text, "  in %s %u, %.1f %% of all", v->comm, v->tid ? v->tid : v->pid,
+			   top_percent(p->rows->base_ns, p->rows->all_ns));
 	if (v->typing || *v->filter)
 		buf_printf(&text, "  filter: %s%s", v->filter, v->typing ? "_" : "");
 	if (*v->filter || v->hide_kernel || v->hide_user)
 		buf_printf(&text, "  matched %.2f %%", top_percent(p->rows->matched_ns, p->rows->base_ns));
-	if (v->in_process && v->table == TOP_FUNCTIONS)
-		buf_printf(&text, "  in %s %u (%.1f %% of all)", v->comm, v->tid ? v->tid : v->pid,
-			   top_percent(p->rows->base_ns, p->rows->all_ns));
 	if (v->hide_kernel || v->hide_user)
 		buf_printf(&text, "  no %s functions", v->hide_kernel ? "kernel" : "user");
 	if (v->n_rows > v->page)
