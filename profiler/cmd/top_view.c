@@ -116,15 +116,14 @@ static void erase_last(struct top_view *v)
 
 static void type(struct top_view *v, uint32_t c)
 {
-	char utf8[5] = { (char)c };
+	char utf8[5] = { 0 };
 	size_t len = strlen(v->filter);
+	int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
+	static const uint8_t first[] = { 0, 0xc0, 0xe0, 0xf0 };
 
-	if (c >= 0x10000)
-		memcpy(utf8, (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) }, 4);
-	else if (c >= 0x800)
-		memcpy(utf8, (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) }, 3);
-	else if (c >= 0x80)
-		memcpy(utf8, (char[]){ (char)(0xc0 | c >> 6), (char)(0x80 | (c & 63)) }, 2);
+	utf8[0] = (char)(first[more] | c >> 6 * more);
+	for (int i = 1; i <= more; i++)
+		utf8[i] = (char)(0x80 | (c >> 6 * (more - i) & 63));
 	if (len + strlen(utf8) < sizeof(v->filter))
 		strcpy(v->filter + len, utf8);
 }
@@ -146,14 +145,17 @@ static void toggle_key(struct top_view *v, uint32_t key)
 {
 	if (key == 'k' || key == 'u')
 		go_home(v);
-	if (key == 'k')
-		v->hide_kernel = !v->hide_kernel && !(v->hide_user = false);
-	else if (key == 'u')
-		v->hide_user = !v->hide_user && !(v->hide_kernel = false);
-	else if (key == '/')
+	if (key == 'k') {
+		v->hide_kernel = !v->hide_kernel;
+		v->hide_user = false;
+	} else if (key == 'u') {
+		v->hide_user = !v->hide_user;
+		v->hide_kernel = false;
+	} else if (key == '/') {
 		v->typing = true;
-	else if (key == '?' || key == 'h')
+	} else if (key == '?' || key == 'h') {
 		v->help = true;
+	}
 }
 
 static enum top_action command_key(struct top_view *v, uint32_t key)

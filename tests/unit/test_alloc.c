@@ -6,7 +6,10 @@
 
 #include "alloc_fail.h"
 #include "base/file.h"
+#include "cmd/top_model.h"
+#include "cmd/top_rows.h"
 #include "collect/window.h"
+#include "fixture_profile.h"
 #include "pprof/calltree.h"
 #include "pprof/decode.h"
 #include "pprof/encode.h"
@@ -162,6 +165,34 @@ static void every_format_survives_every_failure(void **state)
 	every_failure_is_survived(through_every_format, NULL, 100);
 }
 
+/* Two intervals, the second of which makes the model compact itself. */
+static int watch_two_intervals(void *ctx)
+{
+	struct top_model_opts opts = { .window_ns = 1000000000, .max_cells = 100 };
+	struct top_rows rows = { 0 };
+	struct top_model *m = NULL;
+	int r = top_model_new(&opts, &m);
+
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = top_model_add(m, ctx, 1000000000);
+	if (r >= 0)
+		r = top_rows_functions(&rows, m, &(struct top_query){ .filter = "f" });
+	if (r >= 0)
+		r = top_rows_processes(&rows, m, &(struct top_query){ .filter = "f" });
+	top_rows_fini(&rows);
+	top_model_free(m);
+	return r;
+}
+
+static void a_live_view_survives_every_failure(void **state)
+{
+	struct fixture f = { .stacks = 200, .depth = 5, .functions = 300, .processes = 20 };
+	struct profile *p = fixture_profile(&f);
+
+	every_failure_is_survived(watch_two_intervals, p, 30);
+	profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
+		cmocka_unit_test(a_live_view_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "cmd/top_cells.h"
 #include "cmd/top_model.h"
 #include "cmd/top_rows.h"
+#include "cmd/top_view.h"
 #include "fixture_profile.h"
 #include "pprof/profile.h"
 
@@ -407,6 +408,86 @@ static void long_names_are_cut_at_whole_characters(void **state)
 	assert_fit("abc", 0, "");
 }
 
+static void press(struct top_view *v, const char *keys)
+{
+	for (; *keys; keys++)
+		top_view_key(v, (uint8_t)*keys);
+}
+
+static void a_filter_takes_every_character_until_enter(void **state)
+{
+	struct top_view v = { 0 };
+
+	press(&v, "/qp s");
+	top_view_key(&v, 0xe9);
+	top_view_key(&v, 0x65e5);
+	top_view_key(&v, 0x1f600);
+	assert_string_equal(v.filter, "qp s\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80");
+	top_view_key(&v, TOP_KEY_BACKSPACE);
+	top_view_key(&v, TOP_KEY_BACKSPACE);
+	assert_string_equal(v.filter, "qp s\xc3\xa9");
+	top_view_key(&v, TOP_KEY_ENTER);
+	assert_int_equal(top_view_key(&v, 'q'), TOP_QUIT);
+	top_view_key(&v, TOP_KEY_ESCAPE);
+	assert_string_equal(v.filter, "");
+	v.typing = true;
+	for (int i = 0; i < 1000; i++)
+		top_view_key(&v, 0x65e5);
+	assert_in_range(strlen(v.filter), 100, sizeof(v.filter) - 1);
+}
+
+static void enter_goes_into_a_process_and_escape_back(void **state)
+{
+	struct top_view v = { 0 };
+	struct top_query q;
+
+	top_view_key(&v, TOP_KEY_ENTER); /* functions have nothing to enter */
+	assert_false(v.in_process);
+	press(&v, "p");
+	v.has_under = true;
+	v.under = (struct top_process){ .pid = 10, .tid = 11, .comm = "app" };
+	top_view_key(&v, TOP_KEY_ENTER);
+	top_view_query(&v, &q);
+	assert_true(q.in_process && q.pid == 10 && q.tid == 11 && v.table == TOP_FUNCTIONS);
+	press(&v, "/x\n");
+	top_view_key(&v, TOP_KEY_ESCAPE); /* the filter first */
+	assert_true(v.in_process && !*v.filter);
+	top_view_key(&v, TOP_KEY_ESCAPE);
+	assert_true(!v.in_process && v.table == TOP_PROCESSES);
+}
+
+static void the_selection_stays_among_the_rows_and_on_the_screen(void **state)
+{
+	struct top_view v = { 0 };
+	const struct top_place *p = &v.place[TOP_FUNCTIONS];
+
+	top_view_fit(&v, 100, 10);
+	top_view_key(&v, TOP_KEY_UP);
+	assert_int_equal(p->selected, 0);
+	top_view_key(&v, TOP_KEY_PAGE_DOWN);
+	assert_true(p->selected == 10 && p->first == 1);
+	top_view_key(&v, TOP_KEY_END);
+	assert_true(p->selected == 99 && p->first == 90);
+	top_view_fit(&v, 100, 30); /* a taller screen shows no empty rows */
+	assert_int_equal(p->first, 70);
+	top_view_fit(&v, 5, 30);
+	assert_true(p->selected == 4 && p->first == 0);
+	top_view_fit(&v, 0, 0);
+	assert_true(p->selected == 0 && p->first == 0);
+}
+
+static void kernel_and_user_are_never_both_hidden(void **state)
+{
+	struct top_view v = { 0 };
+
+	press(&v, "k");
+	assert_true(v.hide_kernel && !v.hide_user);
+	press(&v, "u");
+	assert_true(v.hide_user && !v.hide_kernel);
+	press(&v, "u");
+	assert_true(!v.hide_user && !v.hide_kernel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +504,10 @@ int main(void)
 		cmocka_unit_test(a_large_profile_fits),
 		cmocka_unit_test(hostile_names_become_harmless),
 		cmocka_unit_test(long_names_are_cut_at_whole_characters),
+		cmocka_unit_test(a_filter_takes_every_character_until_enter),
+		cmocka_unit_test(enter_goes_into_a_process_and_escape_back),
+		cmocka_unit_test(the_selection_stays_among_the_rows_and_on_the_screen),
+		cmocka_unit_test(kernel_and_user_are_never_both_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
