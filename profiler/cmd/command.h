@@ -5,6 +5,7 @@
  *
  * run() gets argv with its own name as argv[0] and returns an exit status:
  */
+#include <errno.h>
 #include <stddef.h>
 
 enum exit_status {
@@ -13,6 +14,12 @@ enum exit_status {
 	EXIT_USAGE = 2,
 	EXIT_CANNOT = 3, /* a privilege or a kernel feature is missing */
 };
+
+/* Of a negative errno that ends a command. */
+static inline int exit_status_of(int r)
+{
+	return r == -EPERM || r == -EACCES || r == -ENOTSUP ? EXIT_CANNOT : EXIT_FAILED;
+}
 
 struct cli;
 
@@ -24,7 +31,7 @@ struct command {
 extern const struct command commands[];
 extern const size_t n_commands;
 
-extern const struct cli record_cli, agent_cli, report_cli, doctor_cli, config_cli, completion_cli, manual_cli;
+extern const struct cli record_cli, agent_cli, top_cli, report_cli, doctor_cli, config_cli, completion_cli, manual_cli;
 int cmd_record(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_config(int argc, char **argv);
@@ -32,3 +39,4 @@ int cmd_completion(int argc, char **argv);
 int cmd_manual(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_top(int argc, char **argv);

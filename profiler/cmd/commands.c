@@ -6,6 +6,7 @@
 const struct command commands[] = {
 	{ &record_cli, cmd_record },
 	{ &agent_cli, cmd_agent },
+	{ &top_cli, cmd_top },
 	{ &report_cli, cmd_report },
 	{ &doctor_cli, cmd_doctor },
 	{ &config_cli, cmd_config },

@@ -3,12 +3,10 @@
  * record - a session with one window and a file as its receiver.
  */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent/session.h"
@@ -17,11 +15,11 @@
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/record_opts.h"
+#include "cmd/signals.h"
 #include "cmd/target.h"
 #include "cmd/verdict.h"
 #include "pprof/format.h"
 #include "pprof/profile.h"
-#include "proc/cgroup.h"
 
 struct recording {
 	struct record_opts opts;
@@ -30,16 +28,9 @@ struct recording {
 	struct session_stats stats;
 	struct profile *profile; /* made on the worker thread, at the end */
 	int signal_fd;
-	int cgroup_fds[RECORD_MAX_FILTERS];
-	uint32_t n_cgroup_fds;
 	bool progress; /* a line on a terminal is being rewritten */
 	char err[512];
 };
-
-static int exit_status(int r)
-{
-	return r == -EPERM || r == -EACCES || r == -ENOTSUP ? EXIT_CANNOT : EXIT_FAILED;
-}
 
 static bool target_gone(void *ctx)
 {
@@ -78,57 +69,21 @@ static bool wants_progress(void)
 	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
 }
 
-static int open_cgroups(struct recording *rec)
-{
-	struct cgroups *cgroups;
-	int r = rec->opts.n_cgroups ? cgroups_new(&cgroups) : 0;
-
-	if (r < 0 || !rec->opts.n_cgroups)
-		return r;
-	for (uint32_t i = 0; i < rec->opts.n_cgroups && r >= 0; i++) {
-		r = cgroups_open(cgroups, rec->opts.cgroups[i]);
-		if (r < 0)
-			snprintf(rec->err, sizeof(rec->err), "cannot open cgroup %s: %s: systemd-cgls lists what there is",
-				 rec->opts.cgroups[i], r == -ENODEV ? "no cgroup2 file system is mounted" : strerror(-r));
-		else
-			rec->cgroup_fds[rec->n_cgroup_fds++] = r;
-	}
-	cgroups_free(cgroups);
-	return r < 0 ? r : 0;
-}
-
-/* From here on Ctrl-C and SIGTERM are read, not delivered; the command gets its own mask back. */
-static int block_signals(struct recording *rec)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	rec->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return rec->signal_fd < 0 ? -errno : 0;
-}
-
 static int prepare(struct recording *rec)
 {
+	static const int ends[] = { SIGINT, SIGTERM };
 	const struct record_opts *o = &rec->opts;
-	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .collector = {
-		.sampler = { .frequency_hz = o->frequency_hz, .kernel_stacks = o->kernel_stacks,
-			     .user_stacks = o->user_stacks, .pids = o->pids, .n_pids = o->n_pids,
-			     .comms = o->comms, .n_comms = o->n_comms, .cgroup_fds = rec->cgroup_fds,
-			     .follow_pids = o->command && !o->all },
-		.by = o->by } };
-	int r;
+	struct session_opts session = { .on_window = keep_profile, .ctx = rec };
+	int r = rec->signal_fd = signals_open(ends, ARRAY_SIZE(ends));
 
-	if ((r = block_signals(rec)) < 0 || (r = open_cgroups(rec)) < 0)
+	if (r < 0 || (r = target_opts_open(&rec->opts.target, rec->err, sizeof(rec->err))) < 0)
 		return r;
 	r = o->command ? target_spawn(&rec->target, o->command, rec->err, sizeof(rec->err)) :
-			 target_watch(&rec->target, o->pids, o->n_pids, rec->err, sizeof(rec->err));
+			 target_watch(&rec->target, o->target.pids, o->target.n_pids, rec->err, sizeof(rec->err));
 	if (r < 0)
 		return r;
-	session.collector.sampler.n_cgroups = rec->n_cgroup_fds;
+	target_opts_fill(&o->target, &session.collector);
+	session.collector.sampler.follow_pids = o->command && !o->all;
 	r = session_new(&session, &rec->session, rec->err, sizeof(rec->err));
 	if (r >= 0 && o->command && !o->all)
 		r = session_add_pid(rec->session, rec->target.pid);
@@ -155,7 +110,7 @@ static int run(struct recording *rec)
 static void report(const struct recording *rec, const struct profile *p, uint64_t bytes, int command_status)
 {
 	_cleanup_(buf_fini) struct buf json = BUF_INIT;
-	struct verdict v = { .stats = &rec->stats, .profile = p, .frequency_hz = rec->opts.frequency_hz,
+	struct verdict v = { .stats = &rec->stats, .profile = p, .frequency_hz = rec->opts.target.frequency_hz,
 			     .output = rec->opts.output.path, .output_bytes = bytes,
 			     .how_to_open = output_format(&rec->opts.output)->how_to_open, .command_status = command_status };
 
@@ -184,7 +139,7 @@ static int finish(struct recording *rec)
 		return r;
 	}
 	session_stats(rec->session, &rec->stats);
-	verdict_comment(rec->profile, &rec->stats, rec->opts.frequency_hz);
+	verdict_comment(rec->profile, &rec->stats, rec->opts.target.frequency_hz);
 	r = output_write(&rec->opts.output, rec->profile, &bytes, rec->err, sizeof(rec->err));
 	if (r < 0)
 		return r;
@@ -199,8 +154,7 @@ static void recording_fini(struct recording *rec)
 	profile_free(rec->profile);
 	target_fini(&rec->target);
 	closep(&rec->signal_fd);
-	for (uint32_t i = 0; i < rec->n_cgroup_fds; i++)
-		close(rec->cgroup_fds[i]);
+	target_opts_fini(&rec->opts.target);
 }
 
 int cmd_record(int argc, char **argv)
@@ -218,6 +172,6 @@ int cmd_record(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_error("%s%s", rec.err[0] ? rec.err : strerror(-r),
-		  exit_status(r) == EXIT_CANNOT ? " (hotspan doctor says what this host allows)" : "");
-	return exit_status(r);
+		  exit_status_of(r) == EXIT_CANNOT ? " (hotspan doctor says what this host allows)" : "");
+	return exit_status_of(r);
 }

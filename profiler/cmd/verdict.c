@@ -28,17 +28,10 @@ static double seconds(uint64_t ns)
 	return (double)ns / 1e9;
 }
 
-struct sums {
-	uint64_t user, user_complete;   /* samples with a user stack to have; of these complete */
-	uint64_t cost_ns;               /* agent while sampling + BPF */
-	double cost_percent;            /* of one CPU */
-	double host_percent;            /* of all CPUs */
-};
-
-static struct sums sum_up(const struct session_stats *s)
+struct verdict_sums verdict_sum_up(const struct session_stats *s)
 {
 	const struct collector_stats *c = &s->collect;
-	struct sums r = { 0 };
+	struct verdict_sums r = { 0 };
 
 	for (int i = 0; i < EV_CUT_MAX; i++) {
 		if (i == EV_CUT_NO_USER || i == EV_CUT_NOT_ASKED)
@@ -52,7 +45,7 @@ static struct sums sum_up(const struct session_stats *s)
 	return r;
 }
 
-static void list_losses(const struct collector_stats *c, struct buf *b)
+void verdict_list_losses(const struct collector_stats *c, struct buf *b)
 {
 	for (int i = 0; i < EV_DROP_MAX; i++)
 		if (c->counters[i])
@@ -83,12 +76,12 @@ static void samples_line(const struct session_stats *s, uint32_t hz, struct buf 
 /* Everything but the top list, one fact a line. */
 static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 {
-	struct sums sum = sum_up(s);
+	struct verdict_sums sum = verdict_sum_up(s);
 	char rss[32], kernel[32];
 
 	samples_line(s, hz, b);
 	buf_printf(b, "lost       %llu samples", (unsigned long long)s->collect.lost);
-	list_losses(&s->collect, b);
+	verdict_list_losses(&s->collect, b);
 	buf_printf(b, "\nstacks     %.1f %% of user stacks reach their root", percent(sum.user_complete, sum.user));
 	list_cuts(&s->collect, sum.user, b);
 	buf_printf(b, "\nnames      %.1f %% of frames named", percent(s->name.frames_named, s->name.frames));
@@ -176,7 +169,7 @@ void verdict_json(const struct verdict *v, struct buf *b)
 {
 	const struct session_stats *s = v->stats;
 	const struct collector_stats *c = &s->collect;
-	struct sums sum = sum_up(s);
+	struct verdict_sums sum = verdict_sum_up(s);
 
 	buf_printf(b, "{\"version\":\"%s\"", HOTSPAN_VERSION);
 	json_u64(b, "samples", c->samples);

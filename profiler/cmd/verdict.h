@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 struct buf;
+struct collector_stats;
 struct profile;
 struct session_stats;
 
@@ -26,3 +27,14 @@ void verdict_comment(struct profile *p, const struct session_stats *stats, uint3
 
 void verdict_print(const struct verdict *v, FILE *out);
 void verdict_json(const struct verdict *v, struct buf *out);
+
+struct verdict_sums {
+	uint64_t user, user_complete; /* samples with a user stack to have; of these complete */
+	uint64_t cost_ns;             /* agent while sampling + BPF */
+	double cost_percent;          /* of one CPU */
+	double host_percent;          /* of all CPUs */
+};
+
+struct verdict_sums verdict_sum_up(const struct session_stats *s);
+/* ", ring_full 12, timer_late 3": every reason that occurred. */
+void verdict_list_losses(const struct collector_stats *c, struct buf *out);

@@ -8,7 +8,10 @@
 #include "base/file.h"
 #include "cmd/amount.h"
 #include "cmd/treelist.h"
+#include "cmd/top_model.h"
+#include "cmd/top_rows.h"
 #include "collect/window.h"
+#include "fixture_profile.h"
 #include "pprof/calltree.h"
 #include "pprof/decode.h"
 #include "pprof/diff.h"
@@ -247,6 +250,34 @@ static void printing_a_tree_survives_every_failure(void **state)
 	every_failure_is_survived(print_a_tree, NULL, 40);
 }
 
+/* Two intervals, the second of which makes the model compact itself. */
+static int watch_two_intervals(void *ctx)
+{
+	struct top_model_opts opts = { .window_ns = 1000000000, .max_cells = 100 };
+	struct top_rows rows = { 0 };
+	struct top_model *m = NULL;
+	int r = top_model_new(&opts, &m);
+
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = top_model_add(m, ctx, 1000000000);
+	if (r >= 0)
+		r = top_rows_functions(&rows, m, &(struct top_query){ .filter = "f" });
+	if (r >= 0)
+		r = top_rows_processes(&rows, m, &(struct top_query){ .filter = "f" });
+	top_rows_fini(&rows);
+	top_model_free(m);
+	return r;
+}
+
+static void a_live_view_survives_every_failure(void **state)
+{
+	struct fixture f = { .stacks = 200, .depth = 5, .functions = 300, .processes = 20 };
+	struct profile *p = fixture_profile(&f);
+
+	every_failure_is_survived(watch_two_intervals, p, 30);
+	profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +288,7 @@ int main(void)
 		cmocka_unit_test(reading_a_script_survives_every_failure),
 		cmocka_unit_test(work_on_profiles_survives_every_failure),
 		cmocka_unit_test(printing_a_tree_survives_every_failure),
+		cmocka_unit_test(a_live_view_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+unit_test(top SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_top.c ${CMAKE_CURRENT_LIST_DIR}/fixture_profile.c USES cmd)
