@@ -31,7 +31,7 @@ BENCH(window_add, "sample", SAMPLES)
 		if (window_new(images, 64 * MIB, &w) < 0)
 			abort();
 		for (int i = 0; i < SAMPLES; i++)
-			if (window_add(w, frames[(unsigned)i * 7919u % STACKS], DEPTH, &labels, 1) < 0)
+			if (window_add(w, frames[(unsigned)i * 7919u % STACKS], DEPTH, &labels, 1, 1000) < 0)
 				abort();
 		bytes = window_bytes(w);
 		window_free(w);

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import agent
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 HERE = ROOT / "bench"
@@ -124,7 +126,7 @@ def micro():
 
 
 def key(row):
-    return (row["bench"], row.get("profiler"), row.get("hz"))
+    return (row["bench"], row.get("profiler") or row.get("agent"), row.get("hz"))
 
 
 def table(rows, baseline):
@@ -146,12 +148,12 @@ def table(rows, baseline):
         out.append(f"| {r['profiler']} | {r['hz']} | {r['samples']:.0f} | {cell('cpu_s', 1, 3)} | {cell('sampling_cpu_s', 1, 3)} | "
                    f"{cell('bpf_ns_per_sample', 1, 0)} | {cell('rss_bytes', 2**20, 1)} | {cell('kernel_bytes', 2**20)} | "
                    f"{r['output_bytes']:.0f} | {cell('work_lost_percent')} |")
-    return "\n".join(out)
+    return "\n".join(out + ["", agent.table(rows)])
 
 
 def main():
     rows = []
-    for source in (micro, bpf_stats, end_to_end):
+    for source in (micro, bpf_stats, end_to_end, lambda: agent.rows(BUILD / "hotspan")):
         for row in source():
             print(json.dumps(row), flush=True)
             rows.append(row)

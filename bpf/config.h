@@ -18,11 +18,10 @@ enum {
 };
 
 struct sample_config {
-	__u64 period_ns;
 	__u32 filter;
 	__u32 n_cgroups;
 	__u32 ring_wakeup_bytes; /* wake user space early when this much waits */
 	__u8 kernel_stacks, user_stacks;
 	__u8 reserved[2];
 };
-_Static_assert(sizeof(struct sample_config) == 24, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct sample_config) == 16, "layout is an ABI between BPF and the agent");

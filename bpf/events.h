@@ -56,11 +56,12 @@ struct ev_sample {
 	__u64 span_id;   /* 0: no request in flight on this thread */
 	__u64 cgroup_id; /* cgroup v2 id, 0 where there is none */
 	__u32 tgid, tid; /* in the initial pid namespace */
-	__u32 weight;    /* periods this sample stands for: > 1 after the rate was lowered */
+	__u32 period_ns; /* of the timer at this tick: the rate may change while we run */
+	__u16 weight;    /* periods this sample stands for: > 1 when only some are sent */
+	__u16 flags;
 	__u16 kframes, uframes;
 	__u16 status; /* enum ev_cut: why the user stack ends where it ends */
 	__u16 cpu;
-	__u32 flags;
 	char comm[EV_COMM_LEN];
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };

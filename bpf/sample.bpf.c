@@ -81,12 +81,12 @@ static __always_inline void count(__u32 what, __u64 n)
  * taken for idle: hypervisors park idle CPUs and their timers with them. Between busy ends it is a
  * loss.
  */
-static __always_inline void count_ticks(struct scratch *s, __u64 now, int idle)
+static __always_inline void count_ticks(struct scratch *s, __u64 now, __u64 period_ns, int idle)
 {
 	__u64 gap = now - s->last_tick_ns, skipped = 0;
 
-	if (s->last_tick_ns && gap > config.period_ns + config.period_ns / 2)
-		skipped = (gap + config.period_ns / 2) / config.period_ns - 1;
+	if (s->last_tick_ns && gap > period_ns + period_ns / 2)
+		skipped = (gap + period_ns / 2) / period_ns - 1;
 	s->last_tick_ns = now;
 	count(EV_COUNT_TICKS, 1 + skipped);
 	count(EV_COUNT_IDLE, idle + (idle || s->last_idle ? skipped : 0));
@@ -239,7 +239,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	struct ev_sample *ev = (void *)s->record;
 	int idle = (__u32)ids == 0;
 
-	count_ticks(s, now, idle);
+	count_ticks(s, now, ctx->sample_period, idle);
 	if (idle)
 		return;
 	*ev = (struct ev_sample){
@@ -247,6 +247,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		.cgroup_id = bpf_get_current_cgroup_id(),
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
+		.period_ns = ctx->sample_period,
 		.weight = 1,
 		.cpu = bpf_get_smp_processor_id(),
 		.flags = is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL,

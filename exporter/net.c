@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #define MAX_AGE_NS (55 * 60 * NSEC_PER_SEC)
 #define TELL_AGAIN_NS (60 * NSEC_PER_SEC)
 #define IDLE_WAIT_MS 1000
+/* The longest a server may ask us to wait with Retry-After. */
+#define MAX_RETRY_AFTER_S 300
 
 /* One lock over everything; the thread gives it up only while it sleeps in curl_multi_poll(). */
 struct net {
@@ -78,15 +81,60 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 	delivery_free(d);
 }
 
+/* The text of {"code":...,"message":"..."}; NULL when the answer is nothing of the kind. */
+static const char *connect_message(const char *answer)
+{
+	static const char key[] = "\"message\":\"";
+	const char *at = *answer == '{' ? strstr(answer, key) : NULL;
+
+	return at ? at + strlen(key) : NULL;
+}
+
+/* The character of a JSON escape, *s behind its backslash and left on its last character. */
+static char unescape(const char **s)
+{
+	unsigned code;
+
+	if (**s == 'n' || **s == 't' || **s == 'r')
+		return ' ';
+	if (**s != 'u' || sscanf(*s + 1, "%4x", &code) != 1 || strlen(*s) < 5)
+		return **s;
+	*s += 4;
+	return code < 0x7f ? (char)code : '?';
+}
+
+/* One line of what a stranger said, fit for a terminal: JSON's escapes undone, control characters taken out. */
+static void quote(const char *s, bool json, char *out, size_t len)
+{
+	size_t n = 0;
+
+	for (; *s && *s != '\r' && *s != '\n' && n + 1 < len && !(json && *s == '"'); s++) {
+		char c = *s;
+
+		if (json && c == '\\' && s[1]) {
+			s++;
+			c = unescape(&s);
+		}
+		out[n++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+	}
+	out[n] = '\0';
+}
+
 /* What the server or libcurl says, in one line. */
 static void describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len)
 {
-	const char *said = result->http_status ? d->answer : d->error[0] ? d->error : curl_easy_strerror(result->curl_code);
+	const char *said = d->error[0] ? d->error : curl_easy_strerror(result->curl_code), *message;
+	char text[300];
 
-	if (result->http_status)
-		snprintf(out, len, "HTTP %ld%s%.*s", result->http_status, *said ? ": " : "", (int)strcspn(said, "\r\n"), said);
-	else
-		snprintf(out, len, "%.*s", (int)strcspn(said, "\r\n"), said);
+	if (result->http_status) {
+		message = connect_message(d->answer);
+		quote(message ? message : d->answer, message, text, sizeof(text));
+		snprintf(out, len, "HTTP %ld%s%s", result->http_status, *text ? ": " : "", text);
+		return;
+	}
+	if (d->starts > 1)
+		said = "the connection was closed without an answer";
+	quote(said, false, out, len);
 }
 
 static uint64_t next_random(struct receiver *rc)
@@ -97,40 +145,62 @@ static uint64_t next_random(struct receiver *rc)
 	return rc->random;
 }
 
+/* "12 profiles wait", "1 profile waits". */
+static const char *count_waiting(const struct receiver *rc, char *out, size_t len)
+{
+	unsigned long long n = rc->stats.queued;
+
+	snprintf(out, len, n == 1 ? "%llu profile waits" : n ? "%llu profiles wait" : "no profile waits", n);
+	return out;
+}
+
 static void went_well(struct net *n, struct receiver *rc)
 {
+	char waiting[64];
+
 	if (rc->in_trouble)
-		tell(n, NET_RECOVERED, rc, "receiver %s: delivering again; %llu profiles were waiting", rc->opts.name,
-		     (unsigned long long)rc->stats.queued);
+		tell(n, NET_RECOVERED, rc, "receiver %s: delivering again; %s", rc->opts.name, count_waiting(rc, waiting, sizeof(waiting)));
 	rc->in_trouble = false;
 	rc->failures = 0;
 	rc->hold_ns = 0;
 }
 
-static void try_again_later(struct net *n, struct receiver *rc, struct delivery *d, const struct retry_verdict *v,
-			    uint64_t retry_after_ns, const char *detail)
+/* The receiver itself is in trouble. Requests that were under way together fail together: that is one failure. */
+static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t retry_after_ns, const char *detail)
 {
-	uint64_t delay, now = time_boot_ns();
+	uint64_t delay;
+	char waiting[64];
 
-	rc->failures += v->everybody;
-	delay = retry_delay_ns(v->everybody ? rc->failures : d->tries, next_random(rc));
+	rc->failures += !rc->in_trouble || now >= rc->hold_ns;
+	delay = retry_delay_ns(rc->failures, next_random(rc));
 	if (retry_after_ns > delay)
 		delay = retry_after_ns;
-	d->next_ns = now + delay;
-	if (!v->everybody)
-		return;
-	rc->hold_ns = now + delay;
+	if (now + delay > rc->hold_ns)
+		rc->hold_ns = now + delay;
 	if (!rc->in_trouble)
-		tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %llu profiles wait (%llu of %llu KiB), next try in %.1f s", rc->opts.name,
-		     rc->opts.url, detail, (unsigned long long)rc->stats.queued, (unsigned long long)(rc->stats.queued_bytes / KIB),
+		tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %s (%llu of %llu KiB), next try in %.1f s", rc->opts.name, rc->opts.url,
+		     detail, count_waiting(rc, waiting, sizeof(waiting)), (unsigned long long)(rc->stats.queued_bytes / KIB),
 		     (unsigned long long)(rc->opts.queue_bytes / KIB), (double)delay / 1e9);
 	rc->in_trouble = true;
 }
 
-/* Only answers count: a receiver that cannot be reached loses nothing but time, up to the queue's bound. */
+static void try_again_later(struct net *n, struct receiver *rc, struct delivery *d, const struct retry_verdict *v,
+			    uint64_t retry_after_ns, const char *detail)
+{
+	uint64_t now = time_boot_ns();
+
+	if (v->everybody) {
+		hold_back(n, rc, now, retry_after_ns, detail);
+		d->next_ns = rc->hold_ns;
+		return;
+	}
+	d->next_ns = now + retry_delay_ns(d->tries, next_random(rc));
+}
+
+/* What may be the parcel's own fault counts; a receiver that cannot be reached costs time only, up to the queue's bound. */
 static bool counts_as_try(enum retry_cause cause)
 {
-	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED;
+	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED || cause == RETRY_SILENCE;
 }
 
 static void settle(struct net *n, struct delivery *d, const struct retry_result *result, uint64_t retry_after_ns)
@@ -155,6 +225,8 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 		went_well(n, rc);
 		delivery_free(d);
 	} else if (v.answer == PARCEL_UNANSWERED) {
+		/* A server that has fallen silent would swallow the whole queue: one at a time. */
+		hold_back(n, rc, time_boot_ns(), 0, detail);
 		drop(n, rc, d, NET_DROP_UNANSWERED, detail);
 	} else if (v.answer == PARCEL_DROP) {
 		went_well(n, rc); /* it answers: the next profile may please it */
@@ -164,6 +236,14 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	}
 }
 
+static bool sent_whole(const struct delivery *d)
+{
+	curl_off_t now = 0;
+
+	curl_easy_getinfo(d->easy, CURLINFO_SIZE_UPLOAD_T, &now);
+	return d->parcel->bytes.len && ((uint64_t)now >= d->parcel->bytes.len || d->sent >= d->parcel->bytes.len);
+}
+
 static void collect_finished(struct net *n)
 {
 	int left;
@@ -171,17 +251,20 @@ static void collect_finished(struct net *n)
 
 	while ((msg = curl_multi_info_read(n->multi, &left))) {
 		struct retry_result result = { .curl_code = (int)msg->data.result };
-		curl_off_t sent = 0, after = 0;
+		curl_off_t after = 0;
 		struct delivery *d;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&d);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &result.http_status);
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_SIZE_UPLOAD_T, &sent);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RETRY_AFTER, &after);
-		result.sent_whole = d->parcel->bytes.len && (uint64_t)sent >= d->parcel->bytes.len;
+		result.sent_whole = sent_whole(d);
+		/* TLS 1.3: what the server thinks of our certificate comes after we began to talk. */
+		if (strstr(d->error, " alert "))
+			result.curl_code = CURLE_SSL_CONNECT_ERROR;
 		curl_multi_remove_handle(n->multi, msg->easy_handle);
+		after = after < 0 ? 0 : after > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : after;
 		settle(n, d, &result, (uint64_t)after * NSEC_PER_SEC);
 	}
 }
@@ -229,6 +312,8 @@ static int start_due(struct net *n)
 		struct receiver *rc = *it;
 
 		drop_old(n, rc);
+		if (rc->gone)
+			continue;
 		while ((d = receiver_next(rc, now, &earliest)))
 			start(n, d);
 		wake = earliest < wake ? earliest : wake;
@@ -290,6 +375,19 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Signals are the program's business, SIGPIPE nobody's. */
+static int start_thread(struct net *n)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&n->thread, NULL, run, n);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int net_new(const struct net_opts *opts, struct net **ret)
 {
 	struct net *n = calloc(1, sizeof(*n));
@@ -305,7 +403,7 @@ int net_new(const struct net_opts *opts, struct net **ret)
 	pthread_cond_init(&n->emptied, &attr);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	n->multi = curl_multi_init();
-	if (!n->multi || pthread_create(&n->thread, NULL, run, n)) {
+	if (!n->multi || start_thread(n)) {
 		net_free(n);
 		return -ENOMEM;
 	}
@@ -445,8 +543,9 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 	curl_multi_wakeup(n->multi);
 	while (!all_empty(n) && !r)
 		r = pthread_cond_timedwait(&n->emptied, &n->lock, &until);
+	r = all_empty(n) ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&n->lock);
-	return r ? -ETIMEDOUT : 0;
+	return r;
 }
 
 size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)

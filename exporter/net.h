@@ -7,7 +7,8 @@
  *
  * A receiver that is slow or down holds back only its own queue. The queue is bounded: the oldest
  * parcel goes first, counted. Nothing waits for the network but this thread.
- * Threads: all functions may be called from any thread; events are told from the network thread.
+ * Threads: all functions may be called from any thread. Events are told under the lock, most of them
+ * from the network thread, a full queue's from net_send(): on_event must not call back.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@ struct net_event {
 struct net_opts {
 	void (*on_event)(void *ctx, const struct net_event *ev); /* NULL: nobody listens */
 	void *ctx;
-	const char *user_agent;
+	const char *user_agent; /* borrowed until net_free() */
 };
 
 /* Why a parcel was given up. */

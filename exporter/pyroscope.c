@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,12 +37,28 @@ int pyroscope_push_encode(const struct strmap *labels, const void *pprof, size_t
 	return buf_error(out);
 }
 
+static bool is_utf8(const char *s)
+{
+	size_t left = strlen(s), n;
+
+	for (; left; s += n, left -= n) {
+		n = utf8_len(s, left);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 int pyroscope_check_label(const char *name, const char *value, char *err, size_t err_len)
 {
 	const char *s = name;
 
 	if (!strncmp(name, "__", 2)) {
 		snprintf(err, err_len, "label '%s': names that begin with __ are the server's own", name);
+		return -EINVAL;
+	}
+	if (!strcmp(name, "service_name")) {
+		snprintf(err, err_len, "label 'service_name': hotspan sets it itself, from the process");
 		return -EINVAL;
 	}
 	for (; isalpha((unsigned char)*s) || *s == '_' || (s > name && isdigit((unsigned char)*s)); s++)
@@ -52,6 +69,10 @@ int pyroscope_check_label(const char *name, const char *value, char *err, size_t
 	}
 	if (!*value || strlen(value) > MAX_VALUE) {
 		snprintf(err, err_len, "label '%s': a value has 1 to %d bytes", name, MAX_VALUE);
+		return -EINVAL;
+	}
+	if (!is_utf8(value)) {
+		snprintf(err, err_len, "label '%s': its value is not UTF-8", name);
 		return -EINVAL;
 	}
 	return 0;

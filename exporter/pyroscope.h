@@ -28,7 +28,9 @@ enum { PYROSCOPE_MAX_PROFILE_BYTES = 3 << 19, PYROSCOPE_MAX_SAMPLES = 15000 };
 int pyroscope_push_encode(const struct strmap *labels, const void *pprof, size_t len, const char *id, struct buf *out);
 
 /*
- * A label's name as every server takes it: letters, digits and _, not a digit first, no leading "__".
+ * A label of the user's as every server takes it: letters, digits and _, not a digit first, no leading
+ * "__", and not service_name, which is ours.
+ * Its value: 1 to 2048 bytes of UTF-8.
  * 0, or -EINVAL with the reason in err.
  */
 int pyroscope_check_label(const char *name, const char *value, char *err, size_t err_len);

@@ -117,6 +117,8 @@ int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
 	rc->hold_ns = 0; /* perhaps this is what sets it right */
+	for (struct delivery *d = rc->head; d; d = d->next)
+		d->next_ns = 0;
 	return 0;
 }
 
@@ -179,6 +181,27 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 	return NULL;
 }
 
+/*
+ * When a connection that was used before ends without an answer, libcurl sends the request once more
+ * on a fresh one. Servers store what they got whole: it would be counted twice. So the second
+ * beginning of a request is refused, and what was sent tells what to make of it.
+ */
+static int before_request(void *ctx, char *ip, char *local_ip, int port, int local_port)
+{
+	struct delivery *d = ctx;
+
+	return d->starts++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static int note_sent(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+	struct delivery *d = ctx;
+
+	if ((uint64_t)up > d->sent)
+		d->sent = (uint64_t)up;
+	return 0;
+}
+
 static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct delivery *d = ctx;
@@ -190,19 +213,24 @@ static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
 	return n;
 }
 
-static int add_header(struct delivery *d, const char *name, const char *value)
+static int add_line(struct delivery *d, const char *line)
 {
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-	struct curl_slist *more;
+	struct curl_slist *more = curl_slist_append(d->headers, line);
 
-	/* A header without a value is written "Name;" for libcurl. */
-	buf_printf(&b, *value ? "%s: %s" : "%s;", name, value);
-	buf_putc(&b, '\0');
-	more = buf_error(&b) ? NULL : curl_slist_append(d->headers, (char *)b.data);
 	if (!more)
 		return -ENOMEM;
 	d->headers = more;
 	return 0;
+}
+
+static int add_header(struct delivery *d, const char *name, const char *value)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	/* A header without a value is written "Name;" for libcurl: "Name:" takes it out. */
+	buf_printf(&b, *value ? "%s: %s" : "%s;", name, value);
+	buf_putc(&b, '\0');
+	return buf_error(&b) ? -ENOMEM : add_line(d, (char *)b.data);
 }
 
 static int add_headers(struct receiver *rc, struct delivery *d)
@@ -212,7 +240,7 @@ static int add_headers(struct receiver *rc, struct delivery *d)
 	if (r >= 0)
 		r = add_header(d, "Connect-Protocol-Version", "1");
 	if (r >= 0)
-		r = add_header(d, "Expect", "");
+		r = add_line(d, "Expect:"); /* no "100-continue": it costs a round trip, or a second */
 	if (r >= 0 && rc->opts.tenant)
 		r = add_header(d, "X-Scope-OrgID", rc->opts.tenant);
 	vec_foreach(h, &rc->opts.headers.v)
@@ -307,6 +335,8 @@ int receiver_request(struct receiver *rc, struct delivery *d, const char *user_a
 	if (!d->easy)
 		return -ENOMEM;
 	d->answer_len = 0;
+	d->starts = 0;
+	d->sent = 0;
 	d->answer[0] = d->error[0] = '\0';
 	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
 	curl_easy_setopt(d->easy, CURLOPT_POST, 1L);
@@ -315,8 +345,17 @@ int receiver_request(struct receiver *rc, struct delivery *d, const char *user_a
 	curl_easy_setopt(d->easy, CURLOPT_WRITEFUNCTION, keep_answer);
 	curl_easy_setopt(d->easy, CURLOPT_WRITEDATA, d);
 	curl_easy_setopt(d->easy, CURLOPT_ERRORBUFFER, d->error);
+	curl_easy_setopt(d->easy, CURLOPT_PREREQFUNCTION, before_request);
+	curl_easy_setopt(d->easy, CURLOPT_PREREQDATA, d);
+	curl_easy_setopt(d->easy, CURLOPT_XFERINFOFUNCTION, note_sent);
+	curl_easy_setopt(d->easy, CURLOPT_XFERINFODATA, d);
+	curl_easy_setopt(d->easy, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(d->easy, CURLOPT_TIMEOUT_MS, (long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
 	curl_easy_setopt(d->easy, CURLOPT_NOSIGNAL, 1L);
+	/* Ending a request must not wait for a resolver that hangs: net.c does it under its lock. */
+	curl_easy_setopt(d->easy, CURLOPT_QUICK_EXIT, 1L);
+	/* Not HTTP/2: there one connection that dies leaves all requests on it unanswered. */
+	curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(d->easy, CURLOPT_USERAGENT, user_agent);
 	curl_easy_setopt(d->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	set_tls(&rc->opts, d->easy);

@@ -16,6 +16,8 @@ struct delivery {
 	CURL *easy;                 /* NULL: waits */
 	struct curl_slist *headers, *connect_to;
 	uint32_t tries;
+	uint32_t starts;            /* of this request on a connection: libcurl would begin a second time by itself */
+	uint64_t sent;              /* bytes of the body, of this request */
 	uint64_t next_ns;           /* CLOCK_BOOTTIME: not before */
 	char answer[256];           /* the beginning of the body: what an error says */
 	size_t answer_len;

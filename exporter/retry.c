@@ -20,6 +20,8 @@ static struct retry_verdict judge_status(long status)
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_THROTTLED, true };
 	if (status == 500) /* Pyroscope says so of profiles it cannot decode too: that one's trouble */
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, false };
+	if (status == 409) /* Connect's "aborted": this one lost a race */
+		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, false };
 	if (status == 408 || (status > 501 && status < 600))
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SERVER, true };
 	return (struct retry_verdict){ PARCEL_DROP, RETRY_REFUSED, false };
@@ -39,8 +41,10 @@ struct retry_verdict retry_judge(const struct retry_result *result)
 		return judge_status(result->http_status);
 	if (is_tls(result->curl_code))
 		return (struct retry_verdict){ PARCEL_RETRY, RETRY_TLS, true };
-	if (result->sent_whole)
+	if (result->sent_whole && result->curl_code == CURLE_OPERATION_TIMEDOUT)
 		return (struct retry_verdict){ PARCEL_UNANSWERED, RETRY_SILENCE, true };
+	if (result->sent_whole)
+		return (struct retry_verdict){ PARCEL_RETRY, RETRY_SILENCE, true };
 	return (struct retry_verdict){ PARCEL_RETRY, RETRY_CONNECT, true };
 }
 

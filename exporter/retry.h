@@ -4,11 +4,13 @@
  * retry - what an answer, or its absence, means for a parcel, and when to try again. Pure.
  *
  *	2xx                         delivered
- *	408 429 5xx, 401 403, 3xx   worth another try: the server is busy, or will be set right
+ *	408 409 429 5xx, 401 403, 3xx   worth another try: the server is busy, or will be set right
  *	other 4xx, 501              hopeless: the same bytes would be refused again
  *	no connection, cut while sending   worth another try
- *	sent whole, then nothing    unanswered: servers store what they got whole, sending it
- *	                            again would count it twice
+ *	sent whole, then no answer in time    unanswered: servers store what they got whole, sending
+ *	                            it again would count it twice
+ *	sent whole, then the connection ends without an answer    another try: the server died, or a
+ *	                            proxy gave up; at worst it counts twice
  *
  * Source: Connect protocol, error codes over HTTP; Pyroscope's behaviour as observed.
  */
@@ -21,10 +23,10 @@
 enum retry_cause {
 	RETRY_NONE,
 	RETRY_CONNECT,     /* refused, unreachable, name not found, cut while sending */
-	RETRY_TLS,         /* certificates */
+	RETRY_TLS,         /* certificates, theirs and ours */
 	RETRY_CREDENTIALS, /* 401, 403 */
 	RETRY_THROTTLED,   /* 429 */
-	RETRY_SERVER,      /* 408, 5xx */
+	RETRY_SERVER,      /* 408, 409, 5xx */
 	RETRY_MOVED,       /* 3xx */
 	RETRY_REFUSED,     /* other 4xx: dropped */
 	RETRY_SILENCE,     /* no answer after all was sent */

@@ -149,12 +149,46 @@ static void encode_function(struct buf *b, const struct profile_function *f, uin
 	wire_end(b, mark);
 }
 
+/* How many bytes from the beginning are UTF-8. */
+static size_t utf8_prefix(const char *s, size_t len)
+{
+	size_t at = 0, n;
+
+	while (at < len && (n = utf8_len(s + at, len - at)))
+		at += n;
+	return at;
+}
+
+/*
+ * Strings of protobuf are UTF-8; symbols, paths and thread names are any bytes. One that is not would cost
+ * the whole profile: Pyroscope refuses it. So what is no UTF-8 becomes U+FFFD.
+ */
+static void encode_string(struct buf *b, const char *s, size_t len)
+{
+	size_t good = utf8_prefix(s, len), mark;
+
+	if (good == len) {
+		wire_bytes(b, PROFILE_STRING, s, len);
+		return;
+	}
+	mark = wire_begin(b, PROFILE_STRING);
+	while (good < len) {
+		buf_append(b, s, good);
+		buf_puts(b, "\xef\xbf\xbd");
+		s += good + 1;
+		len -= good + 1;
+		good = utf8_prefix(s, len);
+	}
+	buf_append(b, s, len);
+	wire_end(b, mark);
+}
+
 static void encode_strings(struct buf *b, const struct profile *p)
 {
 	if (!p->strings.entries.n)
 		wire_bytes(b, PROFILE_STRING, "", 0);
 	vec_foreach(e, &p->strings.entries)
-		wire_bytes(b, PROFILE_STRING, e->s, e->len);
+		encode_string(b, e->s, e->len);
 }
 
 static void encode_header(struct buf *b, const struct profile *p)
@@ -198,29 +232,33 @@ static void deflate_endp(z_stream *z)
 	deflateEnd(z);
 }
 
-int pprof_encode_gzip(const struct profile *p, int level, struct buf *out)
+int pprof_compress(const struct buf *raw, int level, struct buf *out)
 {
-	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
 	_cleanup_(deflate_endp) z_stream z = { 0 };
 	size_t bound;
-	int r = pprof_encode(p, &raw);
 
-	if (r < 0)
-		return r;
 	/* 15 + 16: zlib's largest window, in a gzip wrapper. */
 	if (deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
-	bound = deflateBound(&z, raw.len);
-	if (raw.len > UINT32_MAX || bound > UINT32_MAX)
+	bound = deflateBound(&z, raw->len);
+	if (raw->len > UINT32_MAX || bound > UINT32_MAX)
 		return -EFBIG;
 	z.next_out = buf_reserve(out, bound);
 	if (!z.next_out)
 		return buf_error(out);
 	z.avail_out = (uInt)bound;
-	z.next_in = raw.data;
-	z.avail_in = (uInt)raw.len;
+	z.next_in = raw->data;
+	z.avail_in = (uInt)raw->len;
 	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
 		return -EIO;
 	out->len += bound - z.avail_out;
 	return 0;
+}
+
+int pprof_encode_gzip(const struct profile *p, int level, struct buf *out)
+{
+	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
+	int r = pprof_encode(p, &raw);
+
+	return r < 0 ? r : pprof_compress(&raw, level, out);
 }

@@ -12,5 +12,7 @@ struct profile;
 
 /* 0 or -ENOMEM. */
 int pprof_encode(const struct profile *p, struct buf *out);
-/* The same in one gzip member, level 1 to 9. */
+/* Any bytes as one gzip member, level 1 to 9. 0, -ENOMEM, -EFBIG above 4 GiB. */
+int pprof_compress(const struct buf *raw, int level, struct buf *out);
+/* Both at once. */
 int pprof_encode_gzip(const struct profile *p, int level, struct buf *out);

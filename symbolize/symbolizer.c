@@ -21,6 +21,9 @@
 #include "symbolize/perf_map.h"
 #include "symbolize/symtab.h"
 
+/* Demangled names of more than this are made anew rather than kept. */
+#define MAX_NAME_BYTES (4 * MIB)
+
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
 /* The vDSO is two to four pages; its headers say how far. */
@@ -32,6 +35,7 @@ struct sym_image {
 	struct build_id id;
 	uint64_t key;
 	int error;
+	uint64_t used; /* the round that asked for it last */
 	struct symtab table;
 	uint32_t n_segments;
 	struct elf_segment *segments;
@@ -44,6 +48,7 @@ struct symbolizer {
 	struct strpool names;       /* demangled */
 	vec(uint32_t) demangled_of; /* by id in `mangled`: id in names */
 	struct strpool mangled;
+	uint64_t round; /* counts trims */
 	struct symbolizer_stats stats;
 };
 
@@ -218,9 +223,14 @@ static bool same_image(const void *ctx, uint32_t id)
 }
 
 /* Files without an identity, and maps that grow, are read anew each time. */
-static bool is_cacheable(const struct sym_source *src)
+static bool is_cacheable(enum sym_kind kind, const struct build_id *id)
 {
-	return src->kind == SYM_KERNEL || src->kind == SYM_VDSO || src->id.kind != BUILD_ID_NONE;
+	return kind == SYM_KERNEL || kind == SYM_VDSO || id->kind != BUILD_ID_NONE;
+}
+
+static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t key)
+{
+	return hash_bytes(id->bytes, id->len, hash_u64(key) + kind);
 }
 
 static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash, struct sym_image **ret)
@@ -230,7 +240,7 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 
 	if (!img)
 		return -ENOMEM;
-	*img = (struct sym_image){ .owner = s, .kind = src->kind, .id = src->id, .key = src->key };
+	*img = (struct sym_image){ .owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round };
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
 	if (!slot) {
@@ -243,17 +253,18 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	s->stats.symbols += img->table.v.n;
 	s->stats.table_bytes += symtab_bytes(&img->table);
 	*ret = img;
-	return is_cacheable(src) ? htable_insert(&s->index, hash, s->images.n - 1) : 0;
+	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1) : 0;
 }
 
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
-	uint64_t hash = hash_bytes(src->id.bytes, src->id.len, hash_u64(src->key) + src->kind);
-	uint32_t id = is_cacheable(src) ? htable_find(&s->index, hash, same_image, &q) : HTABLE_NONE;
+	uint64_t hash = key_hash(src->kind, &src->id, src->key);
+	uint32_t id = is_cacheable(src->kind, &src->id) ? htable_find(&s->index, hash, same_image, &q) : HTABLE_NONE;
 
 	if (id != HTABLE_NONE) {
 		*ret = s->images.v[id];
+		(*ret)->used = s->round;
 		return 0;
 	}
 	return add_image(s, src, hash, ret);
@@ -326,4 +337,56 @@ int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *
 void symbolizer_stats(const struct symbolizer *s, struct symbolizer_stats *ret)
 {
 	*ret = s->stats;
+}
+
+static void forget(struct symbolizer *s, uint32_t at)
+{
+	struct sym_image *img = s->images.v[at];
+
+	s->stats.images--;
+	s->stats.symbols -= img->table.v.n;
+	s->stats.table_bytes -= symtab_bytes(&img->table);
+	image_free(img);
+	s->images.v[at] = s->images.v[--s->images.n];
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct sym_image *x = *(struct sym_image *const *)a, *y = *(struct sym_image *const *)b;
+
+	return x->used < y->used ? 1 : x->used > y->used ? -1 : 0;
+}
+
+/* What no longer fits in the index stays loaded and is loaded again when asked for: never wrong. */
+static void index_again(struct symbolizer *s)
+{
+	htable_reset(&s->index);
+	for (uint32_t i = 0; i < s->images.n; i++) {
+		const struct sym_image *img = s->images.v[i];
+
+		htable_insert(&s->index, key_hash(img->kind, &img->id, img->key), i);
+	}
+}
+
+static void trim_names(struct symbolizer *s)
+{
+	if (s->names.arena.used_bytes + s->mangled.arena.used_bytes <= MAX_NAME_BYTES)
+		return;
+	strpool_reset(&s->names);
+	strpool_reset(&s->mangled);
+	s->demangled_of.n = 0;
+}
+
+void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
+{
+	for (uint32_t i = s->images.n; i-- > 0;)
+		if (!is_cacheable(s->images.v[i]->kind, &s->images.v[i]->id))
+			forget(s, i);
+	if (s->images.n)
+		qsort(s->images.v, s->images.n, sizeof(*s->images.v), by_use);
+	while (s->stats.table_bytes > max_bytes && s->images.n > 1)
+		forget(s, s->images.n - 1);
+	index_again(s);
+	trim_names(s);
+	s->round++;
 }

@@ -54,7 +54,7 @@ struct sym_segment {
 };
 
 struct symbolizer_stats {
-	uint64_t images, symbols, table_bytes;
+	uint64_t images, symbols, table_bytes; /* held now */
 	uint64_t load_ns; /* spent parsing, all images */
 };
 
@@ -69,6 +69,13 @@ struct symbolizer *symbolizer_free(struct symbolizer *s);
  */
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret);
 int sym_image_error(const struct sym_image *img);
+
+/*
+ * Between two rounds of naming: lets go of what cannot be found again (files without an identity,
+ * maps that grow), and of the tables used longest ago until all of them fit in max_bytes. Ends the life
+ * of every image and string handed out.
+ */
+void symbolizer_trim(struct symbolizer *s, size_t max_bytes);
 
 /* Number of frames written (>= 1), or -ENOENT: nothing covers this offset. */
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max);

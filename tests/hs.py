@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """hs - what the end-to-end tests share: run hotspan and workloads, read folded stacks, compare."""
 import collections
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -66,6 +69,76 @@ class Recording:
 
 def record(*args, command=None, timeout=300, **kw):
     return Recording(*args, command=command, **kw).wait(timeout)
+
+
+class Agent:
+    """`hotspan agent` with a configuration; its log lines as they come, its metrics page."""
+
+    def __init__(self, config, *args, argv=(), env=None):
+        self.dir = tempfile.TemporaryDirectory(prefix="hotspan-test-")
+        self.path = pathlib.Path(self.dir.name) / "hotspan.yaml"
+        self.configure(config)
+        self.lines = []
+        self.process = subprocess.Popen([*map(str, argv), str(HOTSPAN), "agent", "-c", str(self.path), *map(str, args)],
+                                        stderr=subprocess.PIPE, text=True, env=env)
+        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+        self.address = re.search(r"metrics on http://(\S+?)/metrics", self.wait_for("sampling"))[1] if "listen: off" not in config else None
+
+    def configure(self, config):
+        self.path.write_text(config if "listen:" in config else config + "listen: 127.0.0.1:0\n")
+
+    def reload(self, config=None):
+        if config is not None:
+            self.configure(config)
+        self.process.send_signal(signal.SIGHUP)
+
+    def wait_for(self, *words, seconds=20, after=0):
+        """The first log line, from number `after` on, that has all the words."""
+        end = time.time() + seconds
+        while True:
+            dead = self.process.poll() is not None and not self.reader.is_alive()
+            for line in self.lines[after:]:
+                if all(w in line for w in words):
+                    return line.strip()
+            assert time.time() < end and not dead, f"no line says {words}; exit {self.process.poll()}: {self.lines}"
+            time.sleep(0.02)
+
+    def get(self, path):
+        """(status, body) of a page."""
+        c = http.client.HTTPConnection(self.address, timeout=10)
+        try:
+            c.request("GET", path)
+            r = c.getresponse()
+            return r.status, r.read().decode()
+        finally:
+            c.close()
+
+    def metrics(self):
+        """{'name{label="value"}': number}; every line must be in the format."""
+        found = {}
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith("#"):
+                assert re.fullmatch(r"# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge))", line), line
+                continue
+            m = re.fullmatch(r'([a-z_]+(?:\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})?) ([0-9.e+-]+)', line)
+            assert m and m[1] not in found, line
+            found[m[1]] = float(m[2])
+        return found
+
+    def stop(self, seconds=30):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(seconds)
+        self.reader.join(5)
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 def read_folded(path):

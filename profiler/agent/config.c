@@ -163,6 +163,8 @@ static int check_receiver(struct reader *rd, const struct config *c, const struc
 		return fail(rd, at, where, "basic_auth has both password and password_file: keep one");
 	if (o->bearer_token && o->bearer_token_file)
 		return fail(rd, at, where, "both bearer_token and bearer_token_file are set: keep one");
+	if (!o->username && (o->password || o->password_file))
+		return fail(rd, at, where, "basic_auth has a password but no username: add it");
 	if (o->username && (o->bearer_token || o->bearer_token_file))
 		return fail(rd, at, where, "both basic_auth and a bearer token are set: keep one");
 	if (!o->cert_file != !o->key_file)
@@ -331,10 +333,14 @@ void config_print(const struct config *c, struct buf *out)
 		print_rows(&receiver_options, o, "  - ", "    ", out);
 }
 
-const char *config_needs_restart(const struct config *from, const struct config *to)
+void config_keep_fixed(struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx)
 {
-	for (size_t i = 0; i < config_options.n; i++)
-		if (config_options.v[i].live == OPTION_RESTART && !option_equal(&config_options.v[i], from, to))
-			return config_options.v[i].key;
-	return NULL;
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.v[i];
+
+		if (o->live == OPTION_LIVE || option_equal(o, from, to))
+			continue;
+		option_swap(o, from, to);
+		told(ctx, o->key);
+	}
 }

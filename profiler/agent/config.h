@@ -46,5 +46,5 @@ struct config *config_free(struct config *c);
 /* The YAML that would make this configuration, defaults included, secrets masked. */
 void config_print(const struct config *c, struct buf *out);
 
-/* The first row that differs and may not change while running, NULL when all may. */
-const char *config_needs_restart(const struct config *from, const struct config *to);
+/* Gives `to` the values of `from` in every row that may not change while running; told(ctx, key) for each that differs. */
+void config_keep_fixed(struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx);

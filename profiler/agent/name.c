@@ -257,7 +257,7 @@ static void add_labels(struct namer *n, uint32_t at)
 
 static int add_row(struct namer *n, const struct window_row *row)
 {
-	int64_t values[2] = { (int64_t)row->samples, (int64_t)(row->samples * n->w->period_ns) };
+	int64_t values[2] = { (int64_t)row->samples, (int64_t)row->cpu_ns };
 	struct profile_sample s;
 
 	if (n->stack_of[row->stack].n_frames == NOT_YET && add_stack(n, row->stack) < 0)
@@ -316,7 +316,7 @@ int namer_new(const struct window *w, struct symbolizer *symbols, const struct n
 }
 
 /* Nothing of the last profile is known of the next. */
-static int begin_profile(struct namer *n)
+static int begin_profile(struct namer *n, const char *title)
 {
 	const struct window *w = n->w;
 
@@ -338,14 +338,14 @@ static int begin_profile(struct namer *n)
 	n->key_tid = str(n, "tid");
 	n->key_cgroup = str(n, "cgroup");
 	n->unit_id = str(n, "id");
-	/* Viewers take the first mapping for the main binary; a profile of many programs has none. */
-	intern_mapping(n, &(struct profile_mapping){ .limit = 1, .file = str(n, "[host]") });
+	/* Viewers take the first mapping for the main binary; no frame lies in it. */
+	intern_mapping(n, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });
 	return 0;
 }
 
-int namer_profile(struct namer *n, const uint32_t *rows, uint32_t n_rows, struct profile **ret)
+int namer_profile(struct namer *n, const char *title, const uint32_t *rows, uint32_t n_rows, struct profile **ret)
 {
-	int r = begin_profile(n);
+	int r = begin_profile(n, title);
 
 	if (!rows)
 		n_rows = n->w->rows.n;

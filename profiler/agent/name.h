@@ -37,8 +37,11 @@ static inline void namer_freep(struct namer **n)
 	namer_free(*n);
 }
 
-/* rows: indices into the window's rows; NULL: all of them. The caller owns *ret. 0 or -ENOMEM. */
-int namer_profile(struct namer *n, const uint32_t *rows, uint32_t n_rows, struct profile **ret);
+/*
+ * rows: indices into the window's rows; NULL: all of them. title: what viewers take for the main
+ * binary, NULL: "[host]". The caller owns *ret. 0 or -ENOMEM.
+ */
+int namer_profile(struct namer *n, const char *title, const uint32_t *rows, uint32_t n_rows, struct profile **ret);
 
 /* Sums over all profiles made so far. */
 void namer_stats(const struct namer *n, struct name_stats *ret);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "exporter/pyroscope.h"
 
 #define LIVE OPTION_LIVE
 #define RESTART OPTION_RESTART
@@ -121,6 +122,25 @@ static int set_bool(void *to, const char *text, char *err, size_t len)
 	return 0;
 }
 
+/* Whole units read best: 15s, not 15000000000. */
+static char *amount(uint64_t v, enum option_type type, char *out, size_t len)
+{
+	struct unit {
+		uint64_t factor;
+		const char *suffix;
+	};
+	static const struct unit times[] = { { 60 * NSEC_PER_SEC, "m" }, { NSEC_PER_SEC, "s" }, { NSEC_PER_MSEC, "ms" } };
+	static const struct unit sizes[] = { { 1024 * MIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" }, { 1, "" } };
+	bool time = type == OPTION_DURATION;
+	const struct unit *units = time ? times : sizes;
+	size_t n = time ? ARRAY_SIZE(times) : ARRAY_SIZE(sizes), i = 0;
+
+	while (i + 1 < n && (v % units[i].factor || !v))
+		i++;
+	snprintf(out, len, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
+	return out;
+}
+
 static int set_amount(const struct option *o, void *to, const char *text, char *err, size_t len)
 {
 	bool time = o->type == OPTION_DURATION;
@@ -132,11 +152,8 @@ static int set_amount(const struct option *o, void *to, const char *text, char *
 		*(uint64_t *)to = v;
 		return 0;
 	}
-	if (time)
-		return complain(err, len, "'%s' is not a time from %s to %s, such as 15s or 1m", text,
-				format_ns(o->min, low, sizeof(low)), format_ns(o->max, high, sizeof(high)));
-	return complain(err, len, "'%s' is not a size from %s to %s, such as 16MiB", text,
-			format_bytes(o->min, low, sizeof(low)), format_bytes(o->max, high, sizeof(high)));
+	return complain(err, len, "'%s' is not a %s from %s to %s", text, time ? "time" : "size",
+			amount(o->min, o->type, low, sizeof(low)), amount(o->max, o->type, high, sizeof(high)));
 }
 
 static int set_string(void *to, const char *text)
@@ -210,13 +227,27 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 	return -EINVAL;
 }
 
+static int check_header(const char *name, const char *value, char *err, size_t len)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	if (name[strspn(name, token)])
+		return complain(err, len, "'%s' is no name of an HTTP header", name);
+	if (value[strcspn(value, "\r\n")])
+		return complain(err, len, "header '%s': a value is one line", name);
+	return 0;
+}
+
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len)
 {
+	int r;
+
 	if (o->type != OPTION_MAP)
 		return complain(err, err_len, "it takes one value, not a mapping");
 	if (!*key)
 		return complain(err, err_len, "a name must not be empty");
-	return strmap_set(field(o, base), key, value);
+	r = !strcmp(o->unit, "label") ? pyroscope_check_label(key, value, err, err_len) : check_header(key, value, err, err_len);
+	return r < 0 ? r : strmap_set(field(o, base), key, value);
 }
 
 static bool strings_equal(const char *a, const char *b)
@@ -241,6 +272,24 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 	default:
 		return strings_equal(*(char *const *)x, *(char *const *)y);
 	}
+}
+
+static size_t value_size(const struct option *o)
+{
+	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
+					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
+					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap) };
+
+	return sizes[o->type];
+}
+
+void option_swap(const struct option *o, void *a, void *b)
+{
+	char kept[sizeof(struct strmap)];
+
+	memcpy(kept, field(o, a), value_size(o));
+	memcpy(field(o, a), field(o, b), value_size(o));
+	memcpy(field(o, b), kept, value_size(o));
 }
 
 bool option_is_set(const struct option *o, const void *base)
@@ -270,26 +319,10 @@ static void print_map(const struct strmap *m, struct buf *out)
 	buf_putc(out, '}');
 }
 
-/* Whole units read best: 15s, not 15000000000. */
-static void print_amount(uint64_t v, bool time, struct buf *out)
-{
-	struct unit {
-		uint64_t factor;
-		const char *suffix;
-	};
-	static const struct unit times[] = { { 60 * NSEC_PER_SEC, "m" }, { NSEC_PER_SEC, "s" }, { NSEC_PER_MSEC, "ms" } };
-	static const struct unit sizes[] = { { 1024 * MIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" }, { 1, "" } };
-	const struct unit *units = time ? times : sizes;
-	size_t n = time ? ARRAY_SIZE(times) : ARRAY_SIZE(sizes), i = 0;
-
-	while (i + 1 < n && (v % units[i].factor || !v))
-		i++;
-	buf_printf(out, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
-}
-
 void option_print(const struct option *o, const void *base, struct buf *out)
 {
 	const void *x = cfield(o, base);
+	char text[32];
 
 	switch (o->type) {
 	case OPTION_U32:
@@ -300,7 +333,7 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 		break;
 	case OPTION_DURATION:
 	case OPTION_BYTES:
-		print_amount(*(const uint64_t *)x, o->type == OPTION_DURATION, out);
+		buf_puts(out, amount(*(const uint64_t *)x, o->type, text, sizeof(text)));
 		break;
 	case OPTION_SECRET:
 		buf_puts(out, *(char *const *)x ? "<secret>" : "\"\"");
@@ -361,7 +394,7 @@ char *option_env(const struct option *o, char *out, size_t len)
 static const char *type_name(const struct option *o)
 {
 	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
-					     [OPTION_BYTES] = "size", [OPTION_STRING] = "text", [OPTION_SECRET] = "secret",
+					     [OPTION_BYTES] = "size", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
 					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
 
 	return names[o->type];
@@ -378,7 +411,12 @@ static void reference_table(const struct option_table *t, bool top, struct buf *
 		buf_printf(out, "| `%s` | ", o->key);
 		if (top)
 			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
-		buf_printf(out, "%s%s%s | %s%s%s | %s | %s |\n", type_name(o), *o->unit ? " " : "", *o->unit ? o->unit : "",
+		buf_puts(out, type_name(o));
+		if (*o->unit && o->type != OPTION_MAP)
+			buf_putc(out, ' ');
+		for (const char *u = o->type == OPTION_MAP ? "" : o->unit; *u; u++)
+			*u == '|' ? buf_puts(out, ", ") : buf_putc(out, *u);
+		buf_printf(out, " | %s%s%s | %s | %s |\n",
 			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);
 	}
 }
@@ -393,18 +431,6 @@ void options_reference(struct buf *out)
 	reference_table(&config_options, true, out);
 	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
 	reference_table(&receiver_options, false, out);
-}
-
-void options_help(struct buf *out)
-{
-	char flag[96];
-
-	for (size_t i = 0; i < config_options.n; i++) {
-		const struct option *o = &config_options.v[i];
-
-		buf_printf(out, "      %-26s %s%s%s%s\n", option_flag(o, flag, sizeof(flag)), o->help, *o->def ? " (default " : "", o->def,
-			   *o->def ? ")" : "");
-	}
 }
 
 static void schema_type(const struct option *o, struct buf *out)

@@ -43,6 +43,8 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 /* One entry of a MAP. */
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len);
 bool option_equal(const struct option *o, const void *a, const void *b);
+/* Exchanges the values of two structs. */
+void option_swap(const struct option *o, void *a, void *b);
 
 /* The value as YAML; secrets as "<secret>". */
 void option_print(const struct option *o, const void *base, struct buf *out);
@@ -52,10 +54,9 @@ bool option_is_set(const struct option *o, const void *base);
 int options_init(const struct option_table *t, void *base);
 void options_fini(const struct option_table *t, void *base);
 
-/* Descriptions of every row, generated: Markdown, JSON schema, and the flags for --help. */
+/* Descriptions of every row, generated: Markdown and JSON schema. */
 void options_reference(struct buf *out);
 void options_schema(struct buf *out);
-void options_help(struct buf *out);
 /* "flush_interval" -> "--flush-interval", "HOTSPAN_FLUSH_INTERVAL". Returns out. */
 char *option_flag(const struct option *o, char *out, size_t len);
 char *option_env(const struct option *o, char *out, size_t len);

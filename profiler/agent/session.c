@@ -2,6 +2,7 @@
 #include "agent/session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,23 +10,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "agent/worker.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/units.h"
-#include "pprof/profile.h"
-#include "symbolize/symbolizer.h"
 
 /* A few times a second: a process that lives 50 ms is worked on while its file is still there. */
 #define POLL_NS (100 * NSEC_PER_MSEC)
-#define PROGRESS_NS (1 * NSEC_PER_SEC)
+#define TICK_NS (1 * NSEC_PER_SEC)
+#define DEFAULT_TABLE_BYTES (24 * MIB)
 
 struct session {
 	struct session_opts opts;
 	struct collector *collector;
-	struct symbolizer *symbols;
+	struct worker *worker;
 	struct session_stats stats;
 	uint64_t new_cpu_ns, started_ns, started_cpu_ns;
+	uint64_t flushed_ns; /* when the window that is filling began */
+	uint64_t next_tick_ns;
 };
 
 static uint64_t own_cpu_ns(void)
@@ -61,6 +62,8 @@ static void raise_file_limit(void)
 int session_new(const struct session_opts *opts, struct session **ret, char *err, size_t err_len)
 {
 	struct session *s = calloc(1, sizeof(*s));
+	struct worker_opts worker = { .names = opts->names, .on_window = opts->on_window, .ctx = opts->ctx,
+				      .max_table_bytes = opts->max_table_bytes ? opts->max_table_bytes : DEFAULT_TABLE_BYTES };
 	int r;
 
 	if (!s)
@@ -69,10 +72,11 @@ int session_new(const struct session_opts *opts, struct session **ret, char *err
 	s->new_cpu_ns = own_cpu_ns();
 	s->stats.start_ns = time_boot_ns();
 	raise_file_limit();
+	mallopt(M_ARENA_MAX, 2); /* one more thread that allocates; glibc would make an arena for each */
 	snprintf(err, err_len, "out of memory");
 	r = collector_new(&opts->collector, &s->collector, err, err_len);
 	if (r >= 0)
-		r = symbolizer_new(NULL, &s->symbols);
+		r = worker_new(&worker, &s->worker);
 	if (r < 0) {
 		session_free(s);
 		return r;
@@ -83,9 +87,12 @@ int session_new(const struct session_opts *opts, struct session **ret, char *err
 
 struct session *session_free(struct session *s)
 {
+	struct window *left = NULL;
+
 	if (!s)
 		return NULL;
-	symbolizer_free(s->symbols);
+	worker_free(s->worker, &left);
+	window_free(left);
 	collector_free(s->collector);
 	free(s);
 	return NULL;
@@ -102,7 +109,8 @@ int session_start(struct session *s, char *err, size_t err_len)
 
 	if (r < 0)
 		return r;
-	s->started_ns = time_boot_ns();
+	s->started_ns = s->flushed_ns = time_boot_ns();
+	s->next_tick_ns = s->started_ns + TICK_NS;
 	s->started_cpu_ns = own_cpu_ns();
 	s->stats.start_ns = s->started_ns - s->stats.start_ns;
 	s->stats.start_cpu_ns = s->started_cpu_ns - s->new_cpu_ns;
@@ -117,65 +125,129 @@ static int wait_ns(struct pollfd *fds, nfds_t n, uint64_t ns)
 	return r < 0 && errno != EINTR ? -errno : 0;
 }
 
+/* The window the worker is done with dies here. 0 or what on_window() returned. */
+static int take_back(struct session *s, bool wait)
+{
+	int r = 0;
+
+	window_free(worker_take_back(s->worker, wait, &r));
+	return r;
+}
+
+static int flush(struct session *s)
+{
+	struct window *w = collector_take_window(s->collector);
+
+	if (!w)
+		return -ENOMEM;
+	s->flushed_ns = time_boot_ns();
+	worker_give(s->worker, w);
+	return 0;
+}
+
+static uint64_t flush_due(const struct session *s)
+{
+	return s->opts.flush_interval_ns ? s->flushed_ns + s->opts.flush_interval_ns : UINT64_MAX;
+}
+
+static int flush_when_due(struct session *s)
+{
+	if (time_boot_ns() < flush_due(s))
+		return 0;
+	if (worker_is_idle(s->worker))
+		return flush(s);
+	s->stats.flushes_late++;
+	s->flushed_ns += s->opts.flush_interval_ns;
+	return 0;
+}
+
+/* One round of everything that is not the caller's. */
+static int turn(struct session *s)
+{
+	int r = collector_poll(s->collector);
+
+	if (r >= 0)
+		r = take_back(s, false);
+	return r < 0 ? r : flush_when_due(s);
+}
+
+static uint64_t next_wake(const struct session *s, uint64_t now, uint64_t end)
+{
+	uint64_t wake = now + POLL_NS;
+
+	wake = end < wake ? end : wake;
+	wake = flush_due(s) < wake ? flush_due(s) : wake;
+	return wake > now ? wake - now : 0;
+}
+
 int session_run(struct session *s, const struct session_until *until)
 {
 	struct pollfd fds[] = { { .fd = collector_fd(s->collector), .events = POLLIN },
 				{ .fd = until->signal_fd, .events = POLLIN } };
-	uint64_t begin = s->started_ns, next_progress = begin + PROGRESS_NS;
+	uint64_t begin = s->started_ns, end = until->duration_ns ? begin + until->duration_ns : UINT64_MAX;
+	uint64_t now = time_boot_ns();
+	int r;
 
-	for (;;) {
-		uint64_t now = time_boot_ns(), wait = POLL_NS;
-		struct collector_stats stats;
-		int r;
-
-		if (until->duration_ns && now - begin >= until->duration_ns)
+	for (;; now = time_boot_ns()) {
+		if (now >= end)
 			return SESSION_TIME;
-		if (until->duration_ns && begin + until->duration_ns - now < wait)
-			wait = begin + until->duration_ns - now;
-		r = wait_ns(fds, ARRAY_SIZE(fds), wait);
+		r = wait_ns(fds, ARRAY_SIZE(fds), next_wake(s, now, end));
 		if (r >= 0)
-			r = collector_poll(s->collector);
+			r = turn(s);
 		if (r < 0)
 			return r;
+		if (until->tick && now >= s->next_tick_ns) {
+			until->tick(until->ctx, now - begin);
+			s->next_tick_ns = now + TICK_NS;
+		}
 		if (fds[1].revents)
 			return SESSION_SIGNAL;
 		if (until->ended && until->ended(until->ctx))
 			return SESSION_TARGET;
-		if (until->progress && now >= next_progress) {
-			collector_stats(s->collector, &stats);
-			until->progress(until->ctx, now - begin, &stats);
-			next_progress = now + PROGRESS_NS;
-		}
 	}
 }
 
-int session_finish(struct session *s, struct profile **ret, struct session_stats *ret_stats)
+int session_set_frequency(struct session *s, uint32_t hz)
 {
-	struct namer *n = NULL;
-	struct window *w;
-	uint64_t begin;
-	int r = collector_stop(s->collector);
+	return collector_set_frequency(s->collector, hz);
+}
+
+void session_set_flush_interval(struct session *s, uint64_t ns)
+{
+	s->opts.flush_interval_ns = ns;
+}
+
+int session_finish(struct session *s)
+{
+	int r = collector_stop(s->collector), last;
 
 	if (r < 0)
 		return r;
 	s->stats.wall_ns = time_boot_ns() - s->started_ns;
 	s->stats.sampling_cpu_ns = own_cpu_ns() - s->started_cpu_ns;
-	collector_stats(s->collector, &s->stats.collect);
-	w = collector_take_window(s->collector);
-	if (!w)
-		return -ENOMEM;
-	begin = time_boot_ns();
-	r = namer_new(w, s->symbols, &(struct name_opts){ 0 }, &n);
-	if (r >= 0)
-		r = namer_profile(n, NULL, 0, ret);
-	if (r >= 0)
-		namer_stats(n, &s->stats.name);
-	namer_free(n);
-	window_free(w);
-	s->stats.naming_ns = time_boot_ns() - begin;
-	s->stats.cpu_ns = own_cpu_ns() - s->new_cpu_ns;
-	s->stats.rss_bytes = own_rss_bytes();
-	if (r >= 0)
-		*ret_stats = s->stats;
-	return r;
+	r = take_back(s, true);
+	last = flush(s);
+	if (last >= 0)
+		last = take_back(s, true);
+	return r < 0 ? r : last;
+}
+
+void session_stats(struct session *s, struct session_stats *ret)
+{
+	struct worker_stats w;
+	bool stopped = s->stats.wall_ns != 0;
+
+	*ret = s->stats;
+	collector_stats(s->collector, &ret->collect);
+	worker_stats(s->worker, &w);
+	ret->name = w.name;
+	ret->windows = w.windows;
+	ret->naming_ns = w.busy_ns;
+	ret->symbol_bytes = w.symbol_bytes;
+	if (!stopped) {
+		ret->wall_ns = time_boot_ns() - s->started_ns;
+		ret->sampling_cpu_ns = own_cpu_ns() - s->started_cpu_ns;
+	}
+	ret->cpu_ns = own_cpu_ns() - s->new_cpu_ns;
+	ret->rss_bytes = own_rss_bytes();
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * session - one configured run of the whole pipeline: collect, then name.
+ * session - one configured run of the whole pipeline: collect, name, hand over.
  *
- * `record` is a session with one window: start, run until something ends it, finish.
- * Threads: one so far; naming happens after sampling has stopped.
+ *	loop thread (the caller's):  collector --full window--> worker thread: namer --> on_window()
+ *	                             window_free() <--when it is done with it--/
+ *
+ * `record` is a session with one window, handed over at the end; `agent` and `top` hand one over each
+ * flush interval. One window at a time is with the worker: while it is busy the next one grows.
+ * Threads: all functions belong to the loop thread; on_window() runs on the worker's.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,35 +17,43 @@
 #include "agent/name.h"
 #include "collect/collector.h"
 
-struct profile;
 struct session;
+struct window;
 
 struct session_opts {
 	struct collector_opts collector;
+	struct name_opts names;
+	uint64_t flush_interval_ns; /* 0: one window, at the end */
+	size_t max_table_bytes;     /* symbol tables kept from one window to the next; 0: 24 MiB */
+	/* Window and namer are borrowed. What it returns below 0 session_run() or session_finish() returns. */
+	int (*on_window)(void *ctx, struct namer *n, const struct window *w);
+	void *ctx;
 };
 
 /* What the session did and what it cost. */
 struct session_stats {
 	struct collector_stats collect;
 	struct name_stats name;
+	uint64_t windows;           /* handed over and done */
+	uint64_t flushes_late;      /* postponed: the worker was busy */
+	uint64_t symbol_bytes;      /* of symbol tables held */
 	uint64_t start_ns;          /* from session_new() to samplers running */
 	uint64_t start_cpu_ns;      /* CPU of this process for that */
 	uint64_t wall_ns;           /* samplers running */
 	uint64_t cpu_ns;            /* user + system CPU of this process since session_new() */
 	uint64_t sampling_cpu_ns;   /* the part of it while the samplers ran */
-	uint64_t naming_ns;
-	uint64_t rss_bytes, max_rss_bytes;
+	uint64_t naming_ns;         /* wall time of the worker's work */
+	uint64_t rss_bytes;
 };
 
 enum session_end { SESSION_TIME, SESSION_SIGNAL, SESSION_TARGET };
 
 /* What ends a run, whichever comes first. */
 struct session_until {
-	uint64_t duration_ns; /* 0: no limit */
-	int signal_fd;        /* readable: stop */
+	uint64_t duration_ns; /* since session_start(); 0: no limit */
+	int signal_fd;        /* readable: stop. Reading it is the caller's */
 	bool (*ended)(void *ctx); /* asked at every poll: has the target ended? NULL: there is none */
-	/* Called about once a second; NULL: no progress wanted. */
-	void (*progress)(void *ctx, uint64_t elapsed_ns, const struct collector_stats *stats);
+	void (*tick)(void *ctx, uint64_t elapsed_ns); /* about once a second; NULL: not wanted */
 	void *ctx; /* of both */
 };
 
@@ -56,8 +68,14 @@ static inline void session_freep(struct session **s)
 int session_add_pid(struct session *s, int pid);
 int session_start(struct session *s, char *err, size_t err_len);
 
-/* An enum session_end, or negative errno. */
+/* An enum session_end, or negative errno. May be called again: the session goes on. */
 int session_run(struct session *s, const struct session_until *until);
 
-/* Stops sampling, names what was collected. The caller owns *ret. */
-int session_finish(struct session *s, struct profile **ret, struct session_stats *ret_stats);
+/* Both take effect at once and lose no sample. */
+int session_set_frequency(struct session *s, uint32_t hz);
+void session_set_flush_interval(struct session *s, uint64_t ns);
+
+/* Stops sampling, hands over the last window and waits until on_window() is done with it. 0 or what it returned. */
+int session_finish(struct session *s);
+
+void session_stats(struct session *s, struct session_stats *ret);

@@ -67,9 +67,9 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none (cut short, overlong, a surrogate, too large). */
-static size_t utf8_len(const unsigned char *s, size_t left)
+size_t utf8_len(const void *text, size_t left)
 {
+	const unsigned char *s = text;
 	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
 		   s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
 

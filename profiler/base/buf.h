@@ -49,5 +49,8 @@ static inline int buf_error(const struct buf *b)
 	return b->error;
 }
 
+/* Length of the UTF-8 sequence at s, 0 when it is none (cut short, overlong, a surrogate, too large). left > 0. */
+size_t utf8_len(const void *s, size_t left);
+
 void buf_reset(struct buf *b); /* empty, error cleared, memory kept */
 void buf_fini(struct buf *b);

@@ -28,6 +28,11 @@ uint64_t time_utc_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+uint64_t time_mono_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 struct unit {
 	const char *name;
 	double factor;

@@ -12,9 +12,11 @@
 #define KIB 1024ull
 #define MIB (1024ull * 1024)
 
-/* CLOCK_BOOTTIME, the clock of samples and side-band; CLOCK_REALTIME for what people read. */
+/* CLOCK_BOOTTIME, the clock of samples and side-band; CLOCK_REALTIME for what people read; CLOCK_MONOTONIC,
+ * systemd's. */
 uint64_t time_boot_ns(void);
 uint64_t time_utc_ns(void);
+uint64_t time_mono_ns(void);
 
 /* "10", "10s", "1.5m", "200ms", "1h" -> ns. 0, or -EINVAL for anything else, -ERANGE above 100 years. */
 int parse_duration(const char *s, uint64_t *ret_ns);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * command - what every subcommand looks like to main.c's table.
+ * command - the table of subcommands: what main() runs, and what help, man page and completion list.
  *
  * run() gets argv with its own name as argv[0] and returns an exit status:
  */
+#include <stddef.h>
+
 enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
@@ -19,8 +21,14 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cli record_cli;
-int cmd_record(int argc, char **argv);
+extern const struct command commands[];
+extern const size_t n_commands;
 
-extern const struct cli report_cli;
+extern const struct cli record_cli, report_cli, agent_cli, doctor_cli, config_cli, completion_cli, manual_cli;
+int cmd_record(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_manual(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_report(int argc, char **argv);

@@ -15,11 +15,12 @@ struct buf;
 
 struct flag {
 	char letter;      /* 0: only the long form */
-	const char *name; /* NULL: a heading */
+	const char *name; /* NULL: a heading. A _ in it is written - */
 	const char *arg;  /* NULL: takes no value */
 	const char *help; /* lines after the first begin behind a \n */
 	const char *heading;
 	const char *values; /* "process|thread|none": for completion; "FILE": a path */
+	const char *def;    /* shown behind help; NULL or "": none, or help says it */
 };
 
 struct cli {
@@ -32,11 +33,12 @@ struct cli {
 	size_t n_flags;
 };
 
-enum { FLAGS_HELP = 1 };
+enum { FLAGS_HELP = 1, FLAGS_MAX_NAME = 64 };
 
 /*
  * Calls set(ctx, row, value) for each flag, in the order given; value is NULL for flags without one.
- * Parsing ends at the first argument that is no flag, or behind "--"; *ret_first is its index.
+ * set may be NULL where there are no rows. Parsing ends at the first argument that is no flag, or behind
+ * "--"; *ret_first is its index.
  * 0; FLAGS_HELP when help was printed; -EINVAL after one line on stderr that names flag and remedy
  * (set() says its own).
  */
@@ -45,5 +47,8 @@ int flags_parse(const struct cli *c, int argc, char **argv, int (*set)(void *ctx
 
 /* One line on stderr, "what (see hotspan record --help)". Returns -EINVAL. */
 int flags_complain(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "flush_interval" -> "flush-interval". Returns out. */
+char *flags_name(const struct flag *f, char *out, size_t len);
 
 void flags_help(const struct cli *c, struct buf *out);

@@ -2,22 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
 #include "version.h"
 
-static const struct command commands[] = {
-	{ &record_cli, cmd_record },
-	{ &report_cli, cmd_report },
-};
-
 static void usage(FILE *out)
 {
 	fprintf(out, "hotspan %s - where does the CPU time go, down to the function\n\n"
 		     "Usage: hotspan COMMAND [options]\n\nCommands:\n", HOTSPAN_VERSION);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].cli->name, commands[i].cli->summary);
 	fprintf(out, "\nhotspan COMMAND --help describes a command. hotspan --version prints the version.\n"
 		     "Exit status: 0 ok, 1 failed, 2 wrong usage, 3 missing privilege or kernel feature.\n");
@@ -35,7 +29,7 @@ int main(int argc, char **argv)
 		usage(argc > 1 ? stdout : stderr);
 		return argc > 1 ? EXIT_OK : EXIT_USAGE;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		if (!strcmp(name, commands[i].cli->name))
 			return commands[i].run(argc - 1, argv + 1);
 	log_error("'%s' is no command: see hotspan --help", name);

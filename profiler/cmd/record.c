@@ -28,6 +28,7 @@ struct recording {
 	struct target target;
 	struct session *session;
 	struct session_stats stats;
+	struct profile *profile; /* made on the worker thread, at the end */
 	int signal_fd;
 	int cgroup_fds[RECORD_MAX_FILTERS];
 	uint32_t n_cgroup_fds;
@@ -47,20 +48,26 @@ static bool target_gone(void *ctx)
 	return target_ended(&rec->target);
 }
 
-static void show_progress(void *ctx, uint64_t elapsed_ns, const struct collector_stats *s)
+static void show_progress(void *ctx, uint64_t elapsed_ns)
 {
 	struct recording *rec = ctx;
-	uint64_t lost = 0;
+	struct session_stats s;
 	char limit[32] = "";
 
-	for (int i = 0; i < EV_DROP_MAX; i++)
-		lost += s->counters[i];
+	session_stats(rec->session, &s);
 	if (rec->opts.duration_ns)
 		snprintf(limit, sizeof(limit), " of %.0f", (double)rec->opts.duration_ns / 1e9);
 	fprintf(stderr, "\rsampling %.0f%s s: %llu samples, %llu lost%s ", (double)elapsed_ns / 1e9, limit,
-		(unsigned long long)s->samples, (unsigned long long)lost,
+		(unsigned long long)s.collect.samples, (unsigned long long)s.collect.lost,
 		rec->opts.duration_ns || rec->opts.command ? "" : "; Ctrl-C ends it");
 	rec->progress = true;
+}
+
+static int keep_profile(void *ctx, struct namer *n, const struct window *w)
+{
+	struct recording *rec = ctx;
+
+	return namer_profile(n, NULL, NULL, 0, &rec->profile);
 }
 
 /* Progress only where somebody watches a terminal that can rewrite a line. */
@@ -107,7 +114,7 @@ static int block_signals(struct recording *rec)
 static int prepare(struct recording *rec)
 {
 	const struct record_opts *o = &rec->opts;
-	struct session_opts session = { .collector = {
+	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .collector = {
 		.sampler = { .frequency_hz = o->frequency_hz, .kernel_stacks = o->kernel_stacks,
 			     .user_stacks = o->user_stacks, .pids = o->pids, .n_pids = o->n_pids,
 			     .comms = o->comms, .n_comms = o->n_comms, .cgroup_fds = rec->cgroup_fds,
@@ -131,7 +138,7 @@ static int prepare(struct recording *rec)
 static int run(struct recording *rec)
 {
 	struct session_until until = { .duration_ns = rec->opts.duration_ns, .signal_fd = rec->signal_fd,
-				       .ended = target_gone, .progress = wants_progress() ? show_progress : NULL,
+				       .ended = target_gone, .tick = wants_progress() ? show_progress : NULL,
 				       .ctx = rec };
 	int r = target_release(&rec->target, rec->opts.command, rec->err, sizeof(rec->err));
 
@@ -169,26 +176,27 @@ static int wait_for_command(struct recording *rec)
 
 static int finish(struct recording *rec)
 {
-	_cleanup_(profile_freep) struct profile *p = NULL;
 	uint64_t bytes = 0;
-	int status, r = session_finish(rec->session, &p, &rec->stats);
+	int status, r = session_finish(rec->session);
 
 	if (r < 0) {
 		snprintf(rec->err, sizeof(rec->err), "cannot make the profile: %s", strerror(-r));
 		return r;
 	}
-	verdict_comment(p, &rec->stats, rec->opts.frequency_hz);
-	r = output_write(&rec->opts.output, p, &bytes, rec->err, sizeof(rec->err));
+	session_stats(rec->session, &rec->stats);
+	verdict_comment(rec->profile, &rec->stats, rec->opts.frequency_hz);
+	r = output_write(&rec->opts.output, rec->profile, &bytes, rec->err, sizeof(rec->err));
 	if (r < 0)
 		return r;
 	status = wait_for_command(rec);
-	report(rec, p, bytes, status);
+	report(rec, rec->profile, bytes, status);
 	return status > 0 ? status : EXIT_OK;
 }
 
 static void recording_fini(struct recording *rec)
 {
 	session_free(rec->session);
+	profile_free(rec->profile);
 	target_fini(&rec->target);
 	closep(&rec->signal_fd);
 	for (uint32_t i = 0; i < rec->n_cgroup_fds; i++)
@@ -209,6 +217,7 @@ int cmd_record(int argc, char **argv)
 		r = finish(&rec);
 	if (r >= 0)
 		return r;
-	log_error("%s", rec.err[0] ? rec.err : strerror(-r));
+	log_error("%s%s", rec.err[0] ? rec.err : strerror(-r),
+		  exit_status(r) == EXIT_CANNOT ? " (hotspan doctor says what this host allows)" : "");
 	return exit_status(r);
 }

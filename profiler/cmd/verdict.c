@@ -11,38 +11,12 @@
 #include "base/units.h"
 #include "cmd/amount.h"
 #include "cmd/toplist.h"
+#include "collect/reasons.h"
 #include "pprof/profile.h"
 #include "pprof/top.h"
 #include "version.h"
 
 enum { TOP = 10 };
-
-static const struct {
-	const char *name, *help;
-} drops[] = {
-#define DROP(id, name, help) { name, help },
-#include "bpf/drops.def"
-#undef DROP
-};
-
-static const struct {
-	const char *name, *help;
-	int complete;
-} cuts[] = {
-#define CUT(id, name, complete, help) { name, help, complete },
-#include "bpf/drops.def"
-#undef CUT
-};
-
-const char *verdict_drop_name(uint32_t drop)
-{
-	return drop < ARRAY_SIZE(drops) ? drops[drop].name : "";
-}
-
-const char *verdict_cut_name(uint32_t cut)
-{
-	return cut < ARRAY_SIZE(cuts) ? cuts[cut].name : "";
-}
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -55,7 +29,6 @@ static double seconds(uint64_t ns)
 }
 
 struct sums {
-	uint64_t lost;                  /* samples */
 	uint64_t user, user_complete;   /* samples with a user stack to have; of these complete */
 	uint64_t cost_ns;               /* agent while sampling + BPF */
 	double cost_percent;            /* of one CPU */
@@ -67,13 +40,11 @@ static struct sums sum_up(const struct session_stats *s)
 	const struct collector_stats *c = &s->collect;
 	struct sums r = { 0 };
 
-	for (int i = 0; i < EV_DROP_MAX; i++)
-		r.lost += c->counters[i];
 	for (int i = 0; i < EV_CUT_MAX; i++) {
 		if (i == EV_CUT_NO_USER || i == EV_CUT_NOT_ASKED)
 			continue;
 		r.user += c->cuts[i];
-		r.user_complete += cuts[i].complete ? c->cuts[i] : 0;
+		r.user_complete += reason_cut_is_complete((uint32_t)i) ? c->cuts[i] : 0;
 	}
 	r.cost_ns = s->sampling_cpu_ns + c->counters[EV_COUNT_RUN_NS];
 	r.cost_percent = percent(r.cost_ns, s->wall_ns);
@@ -85,7 +56,7 @@ static void list_losses(const struct collector_stats *c, struct buf *b)
 {
 	for (int i = 0; i < EV_DROP_MAX; i++)
 		if (c->counters[i])
-			buf_printf(b, ", %s %llu", drops[i].name, (unsigned long long)c->counters[i]);
+			buf_printf(b, ", %s %llu", reason_drop_name((uint32_t)i), (unsigned long long)c->counters[i]);
 	if (c->sideband_lost)
 		buf_printf(b, ", process events %llu", (unsigned long long)c->sideband_lost);
 }
@@ -93,8 +64,8 @@ static void list_losses(const struct collector_stats *c, struct buf *b)
 static void list_cuts(const struct collector_stats *c, uint64_t of, struct buf *b)
 {
 	for (int i = 0; i < EV_CUT_MAX; i++)
-		if (c->cuts[i] && !cuts[i].complete)
-			buf_printf(b, ", %s %.1f %%", cuts[i].name, percent(c->cuts[i], of));
+		if (c->cuts[i] && !reason_cut_is_complete((uint32_t)i))
+			buf_printf(b, ", %s %.1f %%", reason_cut_name((uint32_t)i), percent(c->cuts[i], of));
 }
 
 static void samples_line(const struct session_stats *s, uint32_t hz, struct buf *b)
@@ -116,7 +87,7 @@ static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 	char rss[32], kernel[32];
 
 	samples_line(s, hz, b);
-	buf_printf(b, "lost       %llu samples", (unsigned long long)sum.lost);
+	buf_printf(b, "lost       %llu samples", (unsigned long long)s->collect.lost);
 	list_losses(&s->collect, b);
 	buf_printf(b, "\nstacks     %.1f %% of user stacks reach their root", percent(sum.user_complete, sum.user));
 	list_cuts(&s->collect, sum.user, b);
@@ -194,10 +165,10 @@ static void json_reasons(const struct collector_stats *c, struct buf *b)
 {
 	buf_puts(b, ",\"lost\":{");
 	for (int i = 0; i < EV_DROP_MAX; i++)
-		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", drops[i].name, (unsigned long long)c->counters[i]);
+		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", reason_drop_name((uint32_t)i), (unsigned long long)c->counters[i]);
 	buf_puts(b, "},\"stacks\":{");
 	for (int i = 0; i < EV_CUT_MAX; i++)
-		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", cuts[i].name, (unsigned long long)c->cuts[i]);
+		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", reason_cut_name((uint32_t)i), (unsigned long long)c->cuts[i]);
 	buf_putc(b, '}');
 }
 

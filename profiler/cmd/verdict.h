@@ -26,7 +26,3 @@ void verdict_comment(struct profile *p, const struct session_stats *stats, uint3
 
 void verdict_print(const struct verdict *v, FILE *out);
 void verdict_json(const struct verdict *v, struct buf *out);
-
-/* Reasons and their text, in the order of drops.def; for the documentation and tests too. */
-const char *verdict_drop_name(uint32_t drop);
-const char *verdict_cut_name(uint32_t cut);

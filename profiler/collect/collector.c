@@ -24,6 +24,18 @@
 #define CPU_CHECK_NS (1 * NSEC_PER_SEC)
 #define DEFAULT_WINDOW_BYTES (256 * MIB)
 
+/*
+ * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
+ * may have been idle all the same. The kernel's own idle time says how many ticks idling can
+ * explain; only the others were lost. Counted since the rate last changed, and before that.
+ */
+struct settled {
+	uint64_t since_idle_ns;            /* of all CPUs, then */
+	uint64_t since_idle, since_late;   /* ticks of the counters, then */
+	uint64_t before;                   /* late ticks that idling explained until then */
+	uint64_t late_told;                /* what was called lost once stays lost: counters only grow */
+};
+
 struct collector {
 	struct collector_opts opts;
 	struct images *images;
@@ -40,7 +52,8 @@ struct collector {
 	bool started;
 	uint64_t complete_ns;  /* every record stamped up to here has been drained */
 	uint64_t cpus_checked_ns;
-	uint64_t idle_ns;      /* of all CPUs, when sampling started */
+	struct settled settled;
+	uint64_t lost_told;    /* losses that earlier windows carry */
 	int n_cpus;            /* highest CPU number opened + 1 */
 	bool online[CPUS_MAX];
 };
@@ -139,10 +152,10 @@ static int make_parts(struct collector *c)
 
 static int explain(int r, char *err, size_t err_len)
 {
-	const char *paranoid = "the sampling events need root or CAP_PERFMON: run it with sudo, or set kernel.perf_event_paranoid to -1 (sysctl)";
-
 	if (r == -EPERM || r == -EACCES) {
-		snprintf(err, err_len, "%s", paranoid);
+		/* The program is loaded, so CAP_PERFMON is held: Debian's and Ubuntu's kernels ask for more above 2. */
+		snprintf(err, err_len, "%s",
+			 "opening the sampling events was refused: run it as root (sudo), or set kernel.perf_event_paranoid to 2");
 		return -EPERM;
 	}
 	snprintf(err, err_len, "cannot open perf events: %s", strerror(-r));
@@ -189,7 +202,7 @@ int collector_start(struct collector *c, char *err, size_t err_len)
 	}
 	r = new_window(c, &c->window);
 	c->started = true;
-	cpus_idle_ns(&c->idle_ns);
+	cpus_idle_ns(&c->settled.since_idle_ns);
 	if (r >= 0)
 		r = follow_cpus(c);
 	return r < 0 ? explain(r, err, err_len) : 0;
@@ -232,7 +245,7 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 	if (r < 0)
 		return r;
 	label(c, ev, &labels);
-	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight);
+	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight, ev->period_ns);
 	if (r == -ENOSPC) {
 		c->stats.counters[EV_DROP_WINDOW_FULL] += ev->weight;
 		return 0;
@@ -242,6 +255,7 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 	if (!c->stats.samples)
 		c->stats.first_sample_ns = ev->time_ns;
 	c->stats.samples += ev->weight;
+	c->stats.cpu_ns += (uint64_t)ev->weight * ev->period_ns;
 	c->stats.cuts[c->resolved.cut < EV_CUT_MAX ? c->resolved.cut : EV_CUT_NO_REGS] += ev->weight;
 	c->stats.kernel_cut += ev->flags & EV_SAMPLE_KERNEL_CUT ? ev->weight : 0;
 	return 0;
@@ -313,49 +327,72 @@ int collector_stop(struct collector *c)
 	return r < 0 ? r : timeline_run(&c->timeline, UINT64_MAX, on_due, c);
 }
 
-struct window *collector_take_window(struct collector *c)
+/* Late ticks since the rate last changed that idling explains. */
+static uint64_t explained(const struct collector *c, const uint64_t counters[EV_COUNT_MAX])
 {
-	struct window *fresh, *full = c->window;
+	const struct settled *t = &c->settled;
+	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now;
+	uint64_t late = counters[EV_DROP_TIMER_LATE] - t->since_late, seen = counters[EV_COUNT_IDLE] - t->since_idle, idle;
 
-	if (new_window(c, &fresh) < 0)
-		return NULL;
-	if (!full->end_boot_ns)
-		full->end_boot_ns = fresh->start_boot_ns;
-	window_seal(full);
-	c->window = fresh;
-	return full;
+	if (!late || cpus_idle_ns(&now) < 0 || now < t->since_idle_ns)
+		return 0;
+	idle = (now - t->since_idle_ns) / period;
+	idle = idle > seen ? idle - seen : 0;
+	return idle < late ? idle : late;
 }
 
-/*
- * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
- * may have been idle all the same. The kernel's own idle time says how many ticks idling can
- * explain; only the others were lost.
- */
-static void settle_late(const struct collector *c, uint64_t counters[EV_COUNT_MAX])
+static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 {
-	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now, idle, others;
-
-	if (!counters[EV_DROP_TIMER_LATE] || cpus_idle_ns(&now) < 0 || now < c->idle_ns)
-		return;
-	idle = (now - c->idle_ns) / period;
-	others = counters[EV_COUNT_IDLE];
-	idle = idle > others ? idle - others : 0;
-	if (idle > counters[EV_DROP_TIMER_LATE])
-		idle = counters[EV_DROP_TIMER_LATE];
-	counters[EV_DROP_TIMER_LATE] -= idle;
-	counters[EV_COUNT_IDLE] += idle;
+	memset(ret, 0, EV_COUNT_MAX * sizeof(*ret));
+	sampler_counters(c->sampler, ret);
 }
 
 void collector_stats(struct collector *c, struct collector_stats *ret)
 {
-	uint64_t kernel[EV_COUNT_MAX] = { 0 };
+	uint64_t kernel[EV_COUNT_MAX], late;
 
 	*ret = c->stats;
-	sampler_counters(c->sampler, kernel);
+	read_counters(c, kernel);
+	late = kernel[EV_DROP_TIMER_LATE] - c->settled.before - explained(c, kernel);
+	if (late > c->settled.late_told)
+		c->settled.late_told = late;
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
-	settle_late(c, ret->counters);
+	ret->counters[EV_DROP_TIMER_LATE] = c->settled.late_told;
+	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - c->settled.late_told;
+	for (int i = 0; i < EV_DROP_MAX; i++)
+		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
 	ret->images = images_live(c->images);
 	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband);
+}
+
+int collector_set_frequency(struct collector *c, uint32_t hz)
+{
+	uint64_t kernel[EV_COUNT_MAX];
+
+	read_counters(c, kernel);
+	c->settled.before += explained(c, kernel);
+	c->settled.since_late = kernel[EV_DROP_TIMER_LATE];
+	c->settled.since_idle = kernel[EV_COUNT_IDLE];
+	cpus_idle_ns(&c->settled.since_idle_ns);
+	c->opts.sampler.frequency_hz = hz;
+	return sampler_set_frequency(c->sampler, hz);
+}
+
+struct window *collector_take_window(struct collector *c)
+{
+	struct window *fresh, *full = c->window;
+	struct collector_stats stats;
+
+	if (new_window(c, &fresh) < 0)
+		return NULL;
+	collector_stats(c, &stats);
+	if (!full->end_boot_ns)
+		full->end_boot_ns = fresh->start_boot_ns;
+	full->lost = stats.lost > c->lost_told ? stats.lost - c->lost_told : 0;
+	c->lost_told += full->lost;
+	window_seal(full);
+	c->window = fresh;
+	return full;
 }

@@ -38,6 +38,8 @@ struct collector_opts {
 
 struct collector_stats {
 	uint64_t samples;                /* in windows */
+	uint64_t cpu_ns;                 /* CPU time they stand for */
+	uint64_t lost;                   /* samples: sum of the drops */
 	uint64_t counters[EV_COUNT_MAX]; /* of the BPF program, and drops of user space */
 	uint64_t cuts[EV_CUT_MAX];       /* how the user stacks of samples ended */
 	uint64_t kernel_cut;             /* kernel stacks that filled their buffer */
@@ -61,6 +63,9 @@ int collector_fd(const struct collector *c);
 int collector_poll(struct collector *c);
 /* Stops the samplers and works on everything that is left. */
 int collector_stop(struct collector *c);
+
+/* Takes effect at once; no sample is lost. 0 or negative errno. */
+int collector_set_frequency(struct collector *c, uint32_t hz);
 
 /* The window so far, sealed; a fresh one takes its place. NULL when out of memory (nothing is lost then).
  * Freed by the caller, on this thread. */

@@ -21,16 +21,11 @@
 #include "bpf/config.h"
 #include "bpf/sample.skel.h"
 
-struct cpu_event {
-	int fd;
-	struct bpf_link *link;
-};
-
 struct sampler {
 	struct sample_bpf *skel;
 	struct ring_buffer *ring;
 	uint64_t period_ns;
-	vec(struct cpu_event) cpus; /* by CPU number */
+	vec(struct bpf_link *) cpus; /* by CPU number; NULL: not sampled */
 	uint64_t malformed;
 	int (*fn)(void *ctx, const struct ev_sample *ev, size_t len); /* during a drain */
 	void *ctx;
@@ -81,6 +76,10 @@ static int explain(int r, char *err, size_t err_len)
 		snprintf(err, err_len, "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it with sudo");
 		return -EPERM;
 	}
+	if (r == -EMFILE || r == -ENFILE) {
+		snprintf(err, err_len, "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)", strerror(-r));
+		return r;
+	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
 		snprintf(err, err_len, "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y");
 		return -ENOTSUP;
@@ -119,8 +118,7 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 	s->period_ns = NSEC_PER_SEC / o->frequency_hz;
 	/* rodata is const for the program, written here before it is loaded. */
 	memcpy((void *)&s->skel->rodata->config,
-	       &(struct sample_config){ .period_ns = s->period_ns,
-					.filter = filter,
+	       &(struct sample_config){ .filter = filter,
 					.n_cgroups = o->n_cgroups,
 					.ring_wakeup_bytes = ring / 2,
 					.kernel_stacks = o->kernel_stacks,
@@ -201,13 +199,13 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY);
 }
 
-static int open_event(const struct sampler *s, int cpu)
+static int open_event(uint64_t period_ns, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = s->period_ns,
+		.sample_period = period_ns,
 		.disabled = 1,
 	};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
@@ -215,39 +213,74 @@ static int open_event(const struct sampler *s, int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
-int sampler_open_cpu(struct sampler *s, int cpu)
+int sampler_probe_event(int cpu)
 {
-	struct cpu_event *e;
-	int fd;
+	int fd = open_event(10 * NSEC_PER_MSEC, cpu);
 
-	while (s->cpus.n <= (uint32_t)cpu) {
-		e = vec_push(&s->cpus);
-		if (!e)
-			return -ENOMEM;
-		e->fd = -1;
-	}
-	e = &s->cpus.v[cpu];
-	if (e->link)
-		return 0;
-	fd = open_event(s, cpu);
 	if (fd < 0)
 		return fd;
-	e->link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
-	if (!e->link) {
-		int r = -errno;
+	close(fd);
+	return 0;
+}
 
+/* A running event on this CPU; the link owns it. */
+static int start_event(struct sampler *s, int cpu, struct bpf_link **ret)
+{
+	int fd = open_event(s->period_ns, cpu), r;
+	struct bpf_link *link;
+
+	if (fd < 0)
+		return fd;
+	link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
+	if (!link) {
+		r = -errno;
 		close(fd);
 		return r;
 	}
-	return ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
+	if (ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0) {
+		r = -errno;
+		bpf_link__destroy(link);
+		return r;
+	}
+	*ret = link;
+	return 0;
+}
+
+int sampler_open_cpu(struct sampler *s, int cpu)
+{
+	while (s->cpus.n <= (uint32_t)cpu)
+		if (!vec_push(&s->cpus))
+			return -ENOMEM;
+	return s->cpus.v[cpu] ? 0 : start_event(s, cpu, &s->cpus.v[cpu]);
+}
+
+/*
+ * The new event runs before the old one ends, each for its own time. Tried and dropped:
+ * PERF_EVENT_IOC_PERIOD, after which a tick still reports the period its event was opened with.
+ */
+int sampler_set_frequency(struct sampler *s, uint32_t hz)
+{
+	int result = 0;
+
+	s->period_ns = NSEC_PER_SEC / hz;
+	for (uint32_t cpu = 0; cpu < s->cpus.n; cpu++) {
+		struct bpf_link *old = s->cpus.v[cpu];
+		int r = old ? start_event(s, (int)cpu, &s->cpus.v[cpu]) : 0;
+
+		if (r < 0)
+			result = r; /* goes on at the old rate; its samples say so */
+		else if (old)
+			bpf_link__destroy(old);
+	}
+	return result;
 }
 
 void sampler_close_cpu(struct sampler *s, int cpu)
 {
 	if ((uint32_t)cpu >= s->cpus.n)
 		return;
-	bpf_link__destroy(s->cpus.v[cpu].link);
-	s->cpus.v[cpu] = (struct cpu_event){ .fd = -1 };
+	bpf_link__destroy(s->cpus.v[cpu]);
+	s->cpus.v[cpu] = NULL;
 }
 
 int sampler_fd(const struct sampler *s)

@@ -38,9 +38,15 @@ struct sampler *sampler_free(struct sampler *s);
 
 int sampler_add_pid(struct sampler *s, pid_t pid);
 
+/* Opens a cpu-clock event of one CPU, without a program, and lets it go. 0 or negative errno. */
+int sampler_probe_event(int cpu);
+
 /* Opens and starts the event of one CPU, or closes it. 0 or negative errno. */
 int sampler_open_cpu(struct sampler *s, int cpu);
 void sampler_close_cpu(struct sampler *s, int cpu);
+
+/* From the next tick of each CPU on; every sample carries the period it was taken with. */
+int sampler_set_frequency(struct sampler *s, uint32_t hz);
 
 /* Readable when the ring is half full. */
 int sampler_fd(const struct sampler *s);

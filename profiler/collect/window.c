@@ -190,6 +190,7 @@ static int count_row(struct window *w, struct window_row row)
 
 	if (id != HTABLE_NONE) {
 		w->rows.v[id].samples += row.samples;
+		w->rows.v[id].cpu_ns += row.cpu_ns;
 		return 0;
 	}
 	slot = vec_push(&w->rows);
@@ -200,9 +201,9 @@ static int count_row(struct window *w, struct window_row row)
 }
 
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,
-	       const struct window_labels *labels, uint32_t weight)
+	       const struct window_labels *labels, uint32_t samples, uint64_t period_ns)
 {
-	struct window_row row = { .samples = weight };
+	struct window_row row = { .samples = samples, .cpu_ns = samples * period_ns };
 	int r;
 
 	if (window_bytes(w) > w->max_bytes)
@@ -213,6 +214,6 @@ int window_add(struct window *w, const struct window_frame *frames, uint32_t n_f
 	if (r >= 0)
 		r = count_row(w, row);
 	if (r >= 0)
-		w->samples += weight;
+		w->samples += samples;
 	return r;
 }

@@ -6,7 +6,7 @@
  *	frame  = (image, offset)      a pc that no longer depends on the process
  *	stack  = frames, leaf first   interned
  *	labels = who ran it           interned
- *	row    = (stack, labels) -> number of periods
+ *	row    = (stack, labels) -> number of samples, and the CPU time they stand for
  *
  * Once sealed it can be named on another thread: it carries a copy of every image it refers to, and
  * holds a reference that keeps the copy's descriptors and path valid. Filling, sealing and freeing
@@ -45,15 +45,16 @@ struct window_image {
 
 struct window_row {
 	uint32_t stack, labels;
-	uint64_t samples;
+	uint64_t samples, cpu_ns;
 };
 
 struct window {
 	struct images *images; /* borrowed */
 	size_t max_bytes;
 	uint64_t start_utc_ns, start_boot_ns, end_boot_ns;
-	uint64_t period_ns; /* what one sample stands for */
+	uint64_t period_ns; /* of the timer when the window began */
 	uint64_t samples;   /* sum of all rows */
+	uint64_t lost;      /* samples that should be here and are not */
 
 	vec(struct window_frame) frames;
 	vec(uint32_t) stack_frames;
@@ -68,9 +69,9 @@ struct window {
 int window_new(struct images *images, size_t max_bytes, struct window **ret);
 struct window *window_free(struct window *w);
 
-/* Adds `weight` periods to the row of these frames and labels. 0, -ENOSPC (bound) or -ENOMEM. */
+/* Adds that many samples of so long a period to the row of these frames and labels. 0, -ENOSPC (bound) or -ENOMEM. */
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,
-	       const struct window_labels *labels, uint32_t weight);
+	       const struct window_labels *labels, uint32_t samples, uint64_t period_ns);
 
 /* Nothing is added from here on. */
 void window_seal(struct window *w);

@@ -58,6 +58,17 @@ static int query_next(int fd, uint64_t *addr, char path[PATH_MAX], struct proces
 	return 1;
 }
 
+int scan_query_probe(void)
+{
+	_cleanup_(closep) int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char path[PATH_MAX];
+	struct process_mmap m;
+	uint64_t addr = 0;
+	int r = fd < 0 ? -errno : query_next(fd, &addr, path, &m);
+
+	return r < 0 ? r : 0;
+}
+
 static int scan_by_query(struct processes *t, struct process *p, int fd)
 {
 	char path[PATH_MAX];

@@ -16,5 +16,8 @@ struct processes;
 /* Every process with user memory. Number scanned, or negative errno. */
 int scan_all(struct processes *t);
 
+/* Does this kernel answer PROCMAP_QUERY? 0, -ENOTTY: older than 6.11, or why /proc/self/maps does not open. */
+int scan_query_probe(void);
+
 /* One process, through thread tid (a dead main thread's maps are empty). -ESRCH: it is gone. */
 int scan_process(struct processes *t, pid_t pid, pid_t tid);

@@ -19,9 +19,16 @@
 
 enum { MAX_SERVICES = 4096, MAX_NAME = 256, CONTAINER_ID = 64, SHORT_ID = 12 };
 
+/*
+ * A process keeps the id of its service with the generation it is of: container ids come and go, so
+ * a full table is emptied and every process asked anew.
+ */
 struct services {
 	struct strpool names;
+	uint32_t generation; /* in the upper half of process.service */
 };
+
+#define GENERATION_SHIFT 16
 
 int services_new(struct services **ret)
 {
@@ -159,18 +166,25 @@ static void decide(const struct process *p, const char *cgroup, char *out, size_
 	make_printable(out);
 }
 
+static uint32_t intern(struct services *t, const char *name)
+{
+	if (t->names.entries.n > MAX_SERVICES) {
+		strpool_reset(&t->names);
+		t->generation = (t->generation + 1) & 0xffff;
+	}
+	return strpool_add(&t->names, name) | t->generation << GENERATION_SHIFT;
+}
+
 const char *services_name(struct services *t, struct process *p, const char *cgroup)
 {
+	uint32_t id = p ? p->service : 0, mask = (1u << GENERATION_SHIFT) - 1;
 	char name[MAX_NAME];
-	uint32_t id;
 
-	if (p && p->service)
-		return strpool_str(&t->names, p->service);
-	decide(p, cgroup, name, sizeof(name));
-	id = t->names.entries.n > MAX_SERVICES ? strpool_add(&t->names, "other") : strpool_add(&t->names, name);
-	if (strpool_error(&t->names) || !id)
-		return "other";
-	if (p)
-		p->service = id;
-	return strpool_str(&t->names, id);
+	if (!(id & mask) || id >> GENERATION_SHIFT != t->generation) {
+		decide(p, cgroup, name, sizeof(name));
+		id = intern(t, name);
+		if (p)
+			p->service = id;
+	}
+	return id & mask ? strpool_str(&t->names, id & mask) : "unknown";
 }

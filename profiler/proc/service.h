@@ -6,7 +6,7 @@
  * A ladder, the first rung that holds: OTEL_SERVICE_NAME in the process's environment; the innermost
  * systemd unit or container in its cgroup path; the name of its executable; "kernel" for
  * kernel threads. Asked once per process and program it runs; a fork has its parent's service.
- * Memory: names live in the table, bounded by how many distinct ones there are (4,096, then "other").
+ * Memory: names live in the table, 4,096 of them; then it begins anew.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ int services_new(struct services **ret);
 struct services *services_free(struct services *t);
 
 /* The service of a process; p may be NULL (unknown process). cgroup: its path, "" when unknown.
- * Never NULL or empty. Borrowed until services_free(). */
+ * Never NULL or empty. Borrowed until the next call. */
 const char *services_name(struct services *t, struct process *p, const char *cgroup);
 
 /*

@@ -70,7 +70,7 @@ struct sideband *sideband_free(struct sideband *s)
  * before us sees device numbers flagged as build ids. Events are served newest first: a perf that is
  * started later is not touched.
  */
-static int open_event(int cpu)
+static int open_event(int cpu, bool *ret_build_ids)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -95,12 +95,26 @@ static int open_event(int cpu)
 		attr.build_id = 0;
 		fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	}
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	*ret_build_ids = attr.build_id;
+	return fd;
+}
+
+int sideband_probe(int cpu, bool *ret_build_ids)
+{
+	int fd = open_event(cpu, ret_build_ids);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 int sideband_open_cpu(struct sideband *s, int cpu)
 {
 	struct ring *r;
+	bool build_ids;
 	void *map;
 	int fd;
 
@@ -112,7 +126,7 @@ int sideband_open_cpu(struct sideband *s, int cpu)
 	}
 	if (s->rings.v[cpu].fd >= 0)
 		return 0;
-	fd = open_event(cpu);
+	fd = open_event(cpu, &build_ids);
 	if (fd < 0)
 		return fd;
 	map = mmap(NULL, s->page + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

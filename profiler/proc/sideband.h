@@ -8,6 +8,7 @@
  * caller sorts them by time among the samples and applies them to the process table.
  * Source: perf_event_open(2); include/uapi/linux/perf_event.h.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct sideband *sideband_free(struct sideband *s);
  * -EPERM: privileges; -ENODEV: the CPU is offline). */
 int sideband_open_cpu(struct sideband *s, int cpu);
 void sideband_close_cpu(struct sideband *s, int cpu);
+/* Tries the event on one CPU without a ring. 0 or negative errno; *ret_build_ids: records carry them. */
+int sideband_probe(int cpu, bool *ret_build_ids);
 /* Pollable: readable when a CPU's ring is half full. -1 when that CPU is not open. */
 int sideband_fd(const struct sideband *s, int cpu);
 

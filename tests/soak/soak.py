@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, start, churn. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, start, churn, reload. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
 import datetime
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
 
 from hs import *  # noqa: F403
+from pyroscope import Fake
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCALE = float(os.environ.get("HOTSPAN_SOAK_SCALE", "1"))
@@ -103,12 +105,45 @@ def case_churn():
     early = next(k for t, k in rss if t >= seconds / 5)
     growth = (rss[-1][1] - early) / 1024
     print("  RSS KiB by time: " + " ".join(f"{t:.0f}s:{k}" for t, k in rss[:: max(1, len(rss) // 15)]))
-    yield (f"{seconds / 60:.0f} min of forks and dlopen, {r.verdict['processes']} processes seen", "RSS grows < 1 MiB over the last 4/5",
+    yield (f"{seconds / 60:.0f} min of forks and dlopen, {r.verdict['processes']} processes known at the end", "RSS grows < 1 MiB over the last 4/5",
            f"{growth:.2f} MiB, to {rss[-1][1] / 1024:.1f} MiB; lost {r.lost()}, {r.verdict['samples']} samples", growth < 1 and r.lost() == 0)
 
 
+def case_reload():
+    """The agent under a storm of forks, reloaded each second: another rate, other labels, now and then a wrong file."""
+    seconds = 300 * SCALE
+    forks = subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"])
+    receiver = lambda url: f"receivers:\n  - name: soak\n    url: {url}\n"
+    configs = lambda url: [f"frequency: {hz}\nflush_interval: 2s\nlabels: {{round: r{hz}}}\n{receiver(url)}" for hz in (99, 97, 199)] + ["frequency: many\n"]
+    rss = []
+    with Fake() as fake, Agent(configs(fake.url)[0]) as agent:
+        try:
+            begin = time.time()
+            for i in range(max(int(seconds), 20)):
+                agent.reload(configs(fake.url)[i % 4])
+                time.sleep(max(0, begin + i + 1 - time.time()))
+                rss.append((time.time() - begin, rss_kib(agent.process.pid)))
+            m = agent.metrics()
+        finally:
+            stop([forks])
+        agent.stop()
+        pushed = sum(s["totals"]["samples:count"] for s in fake.state()["series"])
+        stopped = agent.wait_for("stopped:")
+    total = int(re.search(r"(\d+) samples", stopped)[1])
+    lost = {k: v for k, v in m.items() if "lost_total" in k and v and "timer_late" not in k}
+    reloads = {r: m[f'hotspan_config_reloads_total{{result="{r}"}}'] for r in ("ok", "failed")}
+    late = m['hotspan_samples_lost_total{reason="timer_late"}']
+    early = next(k for t, k in rss if t >= rss[-1][0] / 5)
+    growth = (rss[-1][1] - early) / 1024
+    print("  RSS KiB by time: " + " ".join(f"{t:.0f}s:{k}" for t, k in rss[:: max(1, len(rss) // 15)]))
+    yield (f"{seconds / 60:.0f} min of forks, the agent reloaded each second", "no sample lost; RSS grows < 1 MiB over the last 4/5",
+           f"{reloads['ok']:.0f} reloads, {reloads['failed']:.0f} refused; "
+           f"{pushed} of {total} samples arrived, lost {lost or 0}, timer late {late:.0f}; {growth:.2f} MiB, to {rss[-1][1] / 1024:.1f} MiB",
+           not lost and pushed == total and growth < 1)
+
+
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "start", "churn"]
+    cases = sys.argv[1:] or ["saturated", "short", "start", "churn", "reload"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:

@@ -112,7 +112,7 @@ static int fill_a_window(void *ctx)
 	for (int i = 0; r >= 0 && i < 40; i++) {
 		frames[0].offset = (uint64_t)i;
 		labels.pid = (uint32_t)i;
-		r = window_add(w, frames, 3, &labels, 1);
+		r = window_add(w, frames, 3, &labels, 1, 1000);
 	}
 	window_free(w);
 	if (images)

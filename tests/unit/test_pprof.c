@@ -40,6 +40,26 @@ static void encoding_what_was_decoded_gives_the_same_bytes(void **state)
 	}
 }
 
+static void names_that_are_no_utf8_are_replaced(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "plain", "plain" }, { "\xc3\xa9", "\xc3\xa9" }, { "\xff", "\xef\xbf\xbd" }, { "a\xff\xfe" "b", "a\xef\xbf\xbd\xef\xbf\xbd" "b" },
+		{ "cut\xe2\x82", "cut\xef\xbf\xbd\xef\xbf\xbd" }, { "\x80mid\xc0\x80", "\xef\xbf\xbdmid\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(profile_freep) struct profile *p = fixture_profile(&small), *q = NULL;
+		_cleanup_(buf_fini) struct buf b = BUF_INIT;
+		uint32_t id = strpool_add(&p->strings, cases[i].in);
+
+		assert_int_equal(pprof_encode(p, &b), 0);
+		assert_int_equal(pprof_decode(b.data, b.len, &q, err, sizeof(err)), 0);
+		assert_string_equal(profile_str(q, id), cases[i].out);
+	}
+}
+
 /* A cut file must say so, or be a whole shorter profile by chance; it never crashes. */
 static void every_prefix_is_refused_or_valid(void **state)
 {
@@ -321,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encoding_what_was_decoded_gives_the_same_bytes),
+		cmocka_unit_test(names_that_are_no_utf8_are_replaced),
 		cmocka_unit_test(every_prefix_is_refused_or_valid),
 		cmocka_unit_test(each_broken_rule_is_named),
 		cmocka_unit_test(ids_need_not_be_dense),

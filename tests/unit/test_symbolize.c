@@ -152,10 +152,41 @@ static void hidden_kernel_addresses_are_a_reason_not_a_crash(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static void trim_keeps_what_was_used_last_and_what_it_drops_can_be_loaded_again(void **state)
+{
+	struct symbolizer *s = *state;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct sym_source file = { .kind = SYM_ELF, .fd = fd, .root_fd = -1 };
+	struct sym_source vdso = { .kind = SYM_VDSO, .fd = -1, .root_fd = -1 }, nameless = file;
+	struct symbolizer_stats st;
+	struct sym_image *img, *again;
+
+	assert_true(fd >= 0);
+	assert_int_equal(build_id_of_file(fd, &file.id), 0);
+	assert_int_equal(symbolizer_load(s, &file, &img), 0);
+	assert_int_equal(symbolizer_load(s, &nameless, &img), 0); /* no identity: never found again */
+	symbolizer_trim(s, SIZE_MAX);
+	symbolizer_stats(s, &st);
+	assert_int_equal(st.images, 1);
+	assert_int_equal(symbolizer_load(s, &vdso, &img), 0);
+	assert_int_equal(symbolizer_load(s, &vdso, &again), 0);
+	assert_ptr_equal(img, again);
+	symbolizer_trim(s, 1); /* room for nothing: the last one used stays */
+	symbolizer_stats(s, &st);
+	assert_int_equal(st.images, 1);
+	assert_int_equal(symbolizer_load(s, &vdso, &again), 0);
+	symbolizer_stats(s, &st);
+	assert_int_equal(st.images, 1);
+	assert_int_equal(symbolizer_load(s, &file, &img), 0);
+	assert_int_equal(sym_image_error(img), 0);
+	close(fd);
+}
+
 int main(void)
 {
 #define SYMBOLIZER_TEST(f) cmocka_unit_test_setup_teardown(f, make_symbolizer, end_symbolizer)
 	const struct CMUnitTest tests[] = {
+		SYMBOLIZER_TEST(trim_keeps_what_was_used_last_and_what_it_drops_can_be_loaded_again),
 		SYMBOLIZER_TEST(a_file_cut_anywhere_is_an_error_or_fewer_names),
 		SYMBOLIZER_TEST(a_flipped_byte_in_the_headers_does_no_harm),
 		SYMBOLIZER_TEST(an_image_is_loaded_once_and_another_build_id_is_refused),

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/notify.h"
+#include "agent/push.h"
+#include "agent/session.h"
+#include "agent/telemetry.h"
+#include "agent/web.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "exporter/net.h"
+#include "exporter/prometheus.h"
+#include "version.h"
+
+enum { MAX_RECEIVERS = 64 };
+
+/* Naming that takes longer than this many intervals, and this long, is no longer alive. */
+#define STUCK_INTERVALS 4
+#define STUCK_NS (60 * NSEC_PER_SEC)
+
+struct agent {
+	struct config *config;
+	const struct config_source *source;
+	struct net *net;
+	struct push *push;
+	struct session *session;
+	struct web *web; /* NULL: switched off */
+	int signal_fd, epoll_fd; /* epoll: signals and the page */
+	uint64_t start_utc_ns;
+	uint64_t watchdog_ns, watchdog_told_ns;
+	uint64_t windows, windows_changed_ns; /* seen by the page: does naming move? */
+	uint64_t reloads_ok, reloads_failed;
+	atomic_uint_fast64_t windows_failed; /* the worker counts */
+	bool running;
+};
+
+static void tell_systemd(const char *state)
+{
+	int r = notify_send(getenv("NOTIFY_SOCKET"), state);
+
+	if (r < 0)
+		log_warn("cannot tell systemd '%s': %s; going on", state, strerror(-r));
+}
+
+static void on_net_event(void *ctx, const struct net_event *ev)
+{
+	if (ev->kind == NET_RECOVERED)
+		log_info("%s", ev->text);
+	else
+		log_warn("%s", ev->text);
+}
+
+static int on_window(void *ctx, struct namer *n, const struct window *w)
+{
+	struct agent *a = ctx;
+	int r = push_window(a->push, n, w);
+
+	if (r < 0) {
+		atomic_fetch_add(&a->windows_failed, 1);
+		log_error("this interval's profiles are lost: %s; going on with the next", strerror(-r));
+	}
+	return 0;
+}
+
+/* ---- the page ---- */
+
+static bool is_stuck(struct agent *a, const struct session_stats *s)
+{
+	uint64_t now = time_boot_ns(), limit = STUCK_INTERVALS * a->config->flush_interval_ns;
+
+	if (s->windows != a->windows || !a->windows_changed_ns) {
+		a->windows = s->windows;
+		a->windows_changed_ns = now;
+	}
+	return now - a->windows_changed_ns > (limit > STUCK_NS ? limit : STUCK_NS);
+}
+
+static void print_metrics(struct agent *a, const struct session_stats *s, struct buf *out)
+{
+	struct net_receiver_stats receivers[MAX_RECEIVERS];
+	struct push_stats push;
+	struct telemetry t = { .session = s, .push = &push, .receivers = receivers, .reloads_ok = a->reloads_ok,
+			       .reloads_failed = a->reloads_failed, .windows_failed = atomic_load(&a->windows_failed),
+			       .start_utc_ns = a->start_utc_ns, .frequency_hz = a->config->frequency };
+
+	push_stats(a->push, &push);
+	t.n_receivers = net_stats(a->net, receivers, MAX_RECEIVERS);
+	if (t.n_receivers > MAX_RECEIVERS)
+		t.n_receivers = MAX_RECEIVERS;
+	telemetry_print(&t, out);
+}
+
+static const char index_page[] = "hotspan " HOTSPAN_VERSION "\n\n"
+				 "/metrics  Prometheus metrics\n"
+				 "/healthz  200 while windows are named, 503 when naming is stuck\n"
+				 "/readyz   200 once every CPU is sampled\n";
+
+static int page(void *ctx, const char *path, struct buf *out, const char **ret_type)
+{
+	struct agent *a = ctx;
+	struct session_stats s;
+
+	if (!strcmp(path, "/")) {
+		buf_puts(out, index_page);
+		return 200;
+	}
+	if (!strcmp(path, "/readyz")) {
+		buf_puts(out, a->running ? "ready\n" : "not sampling\n");
+		return a->running ? 200 : 503;
+	}
+	session_stats(a->session, &s);
+	if (!strcmp(path, "/healthz")) {
+		bool stuck = is_stuck(a, &s);
+
+		buf_puts(out, stuck ? "naming is stuck\n" : "ok\n");
+		return stuck ? 503 : 200;
+	}
+	if (!strcmp(path, "/metrics")) {
+		*ret_type = PROM_CONTENT_TYPE;
+		print_metrics(a, &s, out);
+		return 200;
+	}
+	buf_puts(out, "there is no such page: see /\n");
+	return 404;
+}
+
+/* ---- making one ---- */
+
+static int watch(struct agent *a, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int open_events(struct agent *a, char *err, size_t err_len)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (a->signal_fd < 0 || a->epoll_fd < 0)
+		return -errno;
+	r = watch(a, a->signal_fd);
+	if (r < 0 || !strcmp(a->config->listen, "off"))
+		return r;
+	r = web_new(a->config->listen, page, a, &a->web, err, err_len);
+	return r < 0 ? r : watch(a, web_fd(a->web));
+}
+
+static int make_parts(struct agent *a, char *err, size_t err_len)
+{
+	const struct config *c = a->config;
+	struct session_opts session = {
+		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
+			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes },
+		.names = { .name_unnamed = true },
+		.flush_interval_ns = c->flush_interval_ns,
+		.on_window = on_window,
+		.ctx = a,
+	};
+	int r = open_events(a, err, err_len);
+
+	if (r >= 0)
+		r = net_new(&(struct net_opts){ .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION }, &a->net);
+	if (r >= 0)
+		r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
+	if (r >= 0)
+		r = push_new(a->net, &c->labels, &a->push);
+	return r < 0 ? r : session_new(&session, &a->session, err, err_len);
+}
+
+int agent_new(struct config *config, const struct config_source *source, struct agent **ret, char *err, size_t err_len)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->config = config;
+	a->source = source;
+	a->signal_fd = a->epoll_fd = -1;
+	a->start_utc_ns = time_utc_ns();
+	a->watchdog_ns = notify_watchdog_ns(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid());
+	snprintf(err, err_len, "out of memory");
+	r = make_parts(a, err, err_len);
+	if (r < 0) {
+		a->config = NULL; /* still the caller's */
+		agent_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+struct agent *agent_free(struct agent *a)
+{
+	if (!a)
+		return NULL;
+	session_free(a->session); /* its worker pushes: before push and net */
+	push_free(a->push);
+	net_free(a->net);
+	web_free(a->web);
+	closep(&a->signal_fd);
+	closep(&a->epoll_fd);
+	config_free(a->config);
+	free(a);
+	return NULL;
+}
+
+/* ---- its life ---- */
+
+static void tell_fixed(void *ctx, const char *key)
+{
+	log_warn("reload: %s changes with a restart only; the old value stays in force", key);
+}
+
+static int apply(struct agent *a, struct config *c)
+{
+	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
+
+	if (r >= 0)
+		r = push_set_labels(a->push, &c->labels);
+	if (r >= 0 && c->frequency != a->config->frequency)
+		r = session_set_frequency(a->session, c->frequency);
+	session_set_flush_interval(a->session, c->flush_interval_ns);
+	log_use_json(!strcmp(c->log_format, "json"));
+	return r;
+}
+
+static void reload(struct agent *a)
+{
+	char err[768], state[64];
+	struct config *c;
+	int r;
+
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(time_mono_ns() / NSEC_PER_USEC));
+	tell_systemd(state);
+	r = config_load(a->source, &c, err, sizeof(err));
+	if (r >= 0) {
+		config_keep_fixed(a->config, c, tell_fixed, NULL);
+		r = apply(a, c);
+		snprintf(err, sizeof(err), "%s", strerror(-r));
+		config_free(a->config);
+		a->config = c;
+	}
+	if (r < 0)
+		log_error("reload failed: %s; the old configuration stays in force", err);
+	else
+		log_info("reloaded: %u Hz, flush every %.0f s, %u receivers", c->frequency, (double)c->flush_interval_ns / 1e9, c->receivers.n);
+	a->reloads_ok += r >= 0;
+	a->reloads_failed += r < 0;
+	tell_systemd("READY=1");
+}
+
+/* Signals and page. True: it is time to go. */
+static bool handle_events(struct agent *a)
+{
+	struct signalfd_siginfo si;
+	bool stop = false;
+
+	if (a->web)
+		web_run(a->web);
+	while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			reload(a);
+		else
+			stop = true;
+	}
+	return stop;
+}
+
+static void tick(void *ctx, uint64_t elapsed_ns)
+{
+	struct agent *a = ctx;
+	uint64_t now = time_boot_ns();
+
+	if (a->web)
+		web_run(a->web); /* connections time out */
+	if (!a->watchdog_ns || now - a->watchdog_told_ns + NSEC_PER_SEC < a->watchdog_ns)
+		return;
+	tell_systemd("WATCHDOG=1");
+	a->watchdog_told_ns = now;
+}
+
+static void tell_start(struct agent *a)
+{
+	struct session_stats s;
+	char page_at[160] = "";
+
+	session_stats(a->session, &s);
+	if (a->web)
+		snprintf(page_at, sizeof(page_at), "; metrics on http://%s/metrics", web_address(a->web));
+	log_info("sampling %u CPUs at %u Hz, sending to %u receivers every %.0f s%s", s.collect.cpus, a->config->frequency,
+		 a->config->receivers.n, (double)a->config->flush_interval_ns / 1e9, page_at);
+	if (!a->config->receivers.n)
+		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
+	tell_systemd("READY=1");
+}
+
+/* From here on another signal ends us at once: waiting for the network is all that is left to do. */
+static void let_signals_kill(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int shut_down(struct agent *a, char *err, size_t err_len)
+{
+	struct session_stats s;
+	int r;
+
+	tell_systemd("STOPPING=1");
+	a->running = false;
+	log_info("stopping: naming and sending what is left, at most %.0f s", (double)a->config->shutdown_timeout_ns / 1e9);
+	r = session_finish(a->session);
+	if (r < 0) {
+		snprintf(err, err_len, "the last interval is lost: %s", strerror(-r));
+		return r;
+	}
+	let_signals_kill();
+	r = net_flush(a->net, a->config->shutdown_timeout_ns);
+	session_stats(a->session, &s);
+	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
+		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,
+		 r < 0 ? "; some profiles could not be sent in time and are dropped" : "");
+	return 0;
+}
+
+int agent_run(struct agent *a, char *err, size_t err_len)
+{
+	struct session_until until = { .signal_fd = a->epoll_fd, .tick = tick, .ctx = a };
+	int r = session_start(a->session, err, err_len);
+
+	if (r < 0)
+		return r;
+	a->running = true;
+	tell_start(a);
+	do {
+		r = session_run(a->session, &until);
+	} while (r == SESSION_SIGNAL && !handle_events(a));
+	if (r >= 0)
+		return shut_down(a, err, err_len);
+	snprintf(err, err_len, "sampling stopped: %s", strerror(-r));
+	return r;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/push.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/name.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/strmap.h"
+#include "collect/window.h"
+#include "exporter/net.h"
+#include "exporter/parcel.h"
+#include "exporter/pyroscope.h"
+#include "pprof/encode.h"
+#include "pprof/profile.h"
+#include "version.h"
+
+/* Pprof inside the request; level 1 is within 15 % of 6 on profiles at a third of the time. */
+enum { GZIP_LEVEL = 1 };
+
+struct push {
+	struct net *net;
+	pthread_mutex_t lock; /* of labels and stats */
+	struct strmap labels;
+	struct push_stats stats;
+};
+
+/* One window being pushed. */
+struct round {
+	struct push *push;
+	struct namer *namer;
+	const struct window *window;
+	struct strmap labels; /* of the series at hand */
+	struct push_stats stats;
+};
+
+static int copy_labels(const struct strmap *labels, struct strmap *ret)
+{
+	struct strmap copy = { 0 };
+	char host[256] = "";
+	int r = 0;
+
+	gethostname(host, sizeof(host) - 1);
+	if (host[0])
+		r = strmap_set(&copy, "instance", host);
+	if (r >= 0)
+		r = strmap_copy(labels, &copy);
+	if (r < 0)
+		strmap_fini(&copy);
+	else
+		*ret = copy;
+	return r;
+}
+
+int push_new(struct net *net, const struct strmap *labels, struct push **ret)
+{
+	struct push *p = calloc(1, sizeof(*p));
+	int r = p ? copy_labels(labels, &p->labels) : -ENOMEM;
+
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	p->net = net;
+	pthread_mutex_init(&p->lock, NULL);
+	*ret = p;
+	return 0;
+}
+
+struct push *push_free(struct push *p)
+{
+	if (!p)
+		return NULL;
+	strmap_fini(&p->labels);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+	return NULL;
+}
+
+int push_set_labels(struct push *p, const struct strmap *labels)
+{
+	struct strmap copy;
+	int r = copy_labels(labels, &copy);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&p->lock);
+	strmap_fini(&p->labels);
+	p->labels = copy;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+void push_stats(struct push *p, struct push_stats *ret)
+{
+	pthread_mutex_lock(&p->lock);
+	*ret = p->stats;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* A random UUID, version 4. */
+static void make_id(char out[37])
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		memset(b, 0, sizeof(b));
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
+		 b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static int send(struct round *rd, const char *service, const struct buf *pprof)
+{
+	_cleanup_(buf_fini) struct buf gz = BUF_INIT, request = BUF_INIT;
+	struct parcel *parcel;
+	char id[37];
+	int r = pprof_compress(pprof, GZIP_LEVEL, &gz);
+
+	make_id(id);
+	if (r >= 0)
+		r = pyroscope_push_encode(&rd->labels, gz.data, gz.len, id, &request);
+	if (r < 0)
+		return r;
+	rd->stats.profiles++;
+	rd->stats.bytes += request.len;
+	parcel = parcel_new(&request, PYROSCOPE_CONTENT_TYPE);
+	if (!parcel)
+		return -ENOMEM;
+	parcel->path = PYROSCOPE_PUSH_PATH;
+	parcel->time_ns = rd->window->start_utc_ns;
+	snprintf(parcel->what, sizeof(parcel->what), "%s", service);
+	r = net_send(rd->push->net, parcel);
+	parcel_unref(parcel);
+	return r;
+}
+
+/* What this window lost, in the profile itself. */
+static void add_comment(struct profile *p, const struct window *w)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "made by hotspan %s; in this interval the host lost %llu of %llu samples", HOTSPAN_VERSION,
+		 (unsigned long long)w->lost, (unsigned long long)(w->samples + w->lost));
+	profile_comment(p, text);
+}
+
+static int encode(struct round *rd, const char *service, const uint32_t *rows, uint32_t n, struct buf *out)
+{
+	_cleanup_(profile_freep) struct profile *p = NULL;
+	int r = namer_profile(rd->namer, service, rows, n, &p);
+
+	if (r < 0)
+		return r;
+	add_comment(p, rd->window);
+	return pprof_encode(p, out);
+}
+
+static int send_rows(struct round *rd, const char *service, const uint32_t *rows, uint32_t n)
+{
+	bool small = n <= PYROSCOPE_MAX_SAMPLES;
+	int r = 0;
+
+	if (small) {
+		_cleanup_(buf_fini) struct buf pprof = BUF_INIT;
+
+		r = encode(rd, service, rows, n, &pprof);
+		if (r < 0)
+			return r;
+		if (pprof.len <= PYROSCOPE_MAX_PROFILE_BYTES)
+			return send(rd, service, &pprof);
+	}
+	if (n == 1) {
+		rd->stats.too_large += rd->window->rows.v[rows[0]].samples;
+		return 0;
+	}
+	rd->stats.splits++;
+	r = send_rows(rd, service, rows, n / 2);
+	return r < 0 ? r : send_rows(rd, service, rows + n / 2, n - n / 2);
+}
+
+static uint32_t service_of(const struct window *w, uint32_t row)
+{
+	return w->labels.v[w->rows.v[row].labels].service;
+}
+
+static int by_service(const void *a, const void *b, void *ctx)
+{
+	const uint32_t *x = a, *y = b, s = service_of(ctx, *x), t = service_of(ctx, *y);
+
+	if (s != t)
+		return s < t ? -1 : 1;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int send_service(struct round *rd, const uint32_t *rows, uint32_t n)
+{
+	const char *service = strpool_str(&rd->window->strings, service_of(rd->window, rows[0]));
+	int r = strmap_set(&rd->labels, "service_name", service);
+
+	rd->stats.services++;
+	return r < 0 ? r : send_rows(rd, service, rows, n);
+}
+
+static int send_all(struct round *rd)
+{
+	const struct window *w = rd->window;
+	_cleanup_(freep) uint32_t *rows = calloc(w->rows.n + 1u, sizeof(*rows));
+	int r = rows ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; rows && i < w->rows.n; i++)
+		rows[i] = i;
+	if (rows)
+		qsort_r(rows, w->rows.n, sizeof(*rows), by_service, (void *)w);
+	for (uint32_t i = 0, n; i < w->rows.n && r >= 0; i += n) {
+		for (n = 1; i + n < w->rows.n && service_of(w, rows[i]) == service_of(w, rows[i + n]);)
+			n++;
+		r = send_service(rd, rows + i, n);
+	}
+	return r;
+}
+
+static int begin(struct round *rd)
+{
+	int r;
+
+	pthread_mutex_lock(&rd->push->lock);
+	r = strmap_copy(&rd->push->labels, &rd->labels);
+	pthread_mutex_unlock(&rd->push->lock);
+	return r < 0 ? r : strmap_set(&rd->labels, "__name__", "process_cpu");
+}
+
+static void end(struct round *rd)
+{
+	struct push_stats *sum = &rd->push->stats;
+
+	pthread_mutex_lock(&rd->push->lock);
+	sum->profiles += rd->stats.profiles;
+	sum->bytes += rd->stats.bytes;
+	sum->splits += rd->stats.splits;
+	sum->too_large += rd->stats.too_large;
+	sum->services = rd->stats.services;
+	pthread_mutex_unlock(&rd->push->lock);
+	strmap_fini(&rd->labels);
+}
+
+int push_window(struct push *p, struct namer *n, const struct window *w)
+{
+	struct round rd = { .push = p, .namer = n, .window = w };
+	int r = begin(&rd);
+
+	if (r >= 0)
+		r = send_all(&rd);
+	end(&rd);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * push - a named window becomes parcels: one pprof file per service, each a Pyroscope series.
+ *
+ * A profile that servers would refuse for its size is cut in two by rows, as often as it takes. Every
+ * frame gets a name, since Pyroscope leaves out locations without one.
+ * Threads: push_window() on the worker's, push_set_labels() and push_stats() on any.
+ */
+#include <stdint.h>
+
+struct namer;
+struct net;
+struct push;
+struct strmap;
+struct window;
+
+struct push_stats {
+	uint64_t profiles;        /* handed to the receivers */
+	uint64_t bytes;           /* of their requests, before the copies for each receiver */
+	uint64_t splits;          /* cuts in two */
+	uint64_t too_large;       /* samples in profiles of one stack that no server takes: dropped */
+	uint64_t services;        /* in the last window */
+};
+
+/* net is borrowed. labels are added to every series; "instance" (the host's name) is there unless set. */
+int push_new(struct net *net, const struct strmap *labels, struct push **ret);
+struct push *push_free(struct push *p);
+
+/* From the next window on. 0 or -ENOMEM (then the old ones stay). */
+int push_set_labels(struct push *p, const struct strmap *labels);
+
+/* 0 or -ENOMEM. */
+int push_window(struct push *p, struct namer *n, const struct window *w);
+void push_stats(struct push *p, struct push_stats *ret);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/telemetry.h"
+
+#include "agent/push.h"
+#include "agent/session.h"
+#include "base/buf.h"
+#include "base/units.h"
+#include "collect/reasons.h"
+#include "exporter/net.h"
+#include "exporter/prometheus.h"
+#include "version.h"
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+static void one(struct buf *b, const char *name, enum prom_type type, const char *help, double value)
+{
+	prom_family(b, name, type, help);
+	prom_value(b, name, value, NULL);
+}
+
+static void samples(const struct collector_stats *c, struct buf *b)
+{
+	one(b, "hotspan_samples_total", PROM_COUNTER, "Samples in profiles.", (double)c->samples);
+	one(b, "hotspan_sampled_cpu_seconds_total", PROM_COUNTER, "CPU time those samples stand for.", seconds(c->cpu_ns));
+	prom_family(b, "hotspan_ticks_total", PROM_COUNTER, "Timer ticks the clock owed, by what the CPU did.");
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_IDLE], "state", "idle", NULL);
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_FILTERED], "state", "filtered", NULL);
+	prom_value(b, "hotspan_ticks_total",
+		   (double)(c->counters[EV_COUNT_TICKS] - c->counters[EV_COUNT_IDLE] - c->counters[EV_COUNT_FILTERED]), "state", "busy", NULL);
+	prom_family(b, "hotspan_samples_lost_total", PROM_COUNTER, "Samples that are in no profile, by reason.");
+	for (uint32_t i = 0; i < EV_DROP_MAX; i++)
+		prom_value(b, "hotspan_samples_lost_total", (double)c->counters[i], "reason", reason_drop_name(i), NULL);
+	one(b, "hotspan_process_events_lost_total", PROM_COUNTER, "Records of processes and mappings the kernel dropped.", (double)c->sideband_lost);
+	prom_family(b, "hotspan_user_stacks_total", PROM_COUNTER, "User stacks, by how they ended; root is complete.");
+	for (uint32_t i = 0; i < EV_CUT_MAX; i++)
+		prom_value(b, "hotspan_user_stacks_total", (double)c->cuts[i], "end", reason_cut_name(i), NULL);
+	one(b, "hotspan_kernel_stacks_cut_total", PROM_COUNTER, "Kernel stacks deeper than a sample holds.", (double)c->kernel_cut);
+}
+
+static void names(const struct session_stats *s, struct buf *b)
+{
+	one(b, "hotspan_frames_total", PROM_COUNTER, "Frames of all samples.", (double)s->name.frames);
+	one(b, "hotspan_frames_named_total", PROM_COUNTER, "Frames that got a function's name.", (double)s->name.frames_named);
+	one(b, "hotspan_images_loaded_total", PROM_COUNTER, "Images that samples lay in, once per interval.", (double)s->name.images);
+	one(b, "hotspan_images_without_symbols_total", PROM_COUNTER, "Of these, images without a symbol table.", (double)s->name.images_failed);
+	one(b, "hotspan_symbol_table_bytes", PROM_GAUGE, "Memory of symbol tables held.", (double)s->symbol_bytes);
+	one(b, "hotspan_processes", PROM_GAUGE, "Processes known.", s->collect.processes);
+	one(b, "hotspan_images", PROM_GAUGE, "Images known.", s->collect.images);
+	one(b, "hotspan_cpus", PROM_GAUGE, "CPUs being sampled.", s->collect.cpus);
+}
+
+static void intervals(const struct telemetry *t, struct buf *b)
+{
+	one(b, "hotspan_frequency_hertz", PROM_GAUGE, "Samples per second and CPU.", t->frequency_hz);
+	one(b, "hotspan_windows_total", PROM_COUNTER, "Flush intervals named and encoded.", (double)t->session->windows);
+	one(b, "hotspan_windows_failed_total", PROM_COUNTER, "Flush intervals lost for want of memory.", (double)t->windows_failed);
+	one(b, "hotspan_flushes_late_total", PROM_COUNTER, "Flushes put off because naming still ran.", (double)t->session->flushes_late);
+	one(b, "hotspan_naming_seconds_total", PROM_COUNTER, "Time spent naming and encoding.", seconds(t->session->naming_ns));
+	one(b, "hotspan_services", PROM_GAUGE, "Services in the last interval.", (double)t->push->services);
+	one(b, "hotspan_profiles_total", PROM_COUNTER, "Profiles handed to the receivers.", (double)t->push->profiles);
+	one(b, "hotspan_profile_bytes_total", PROM_COUNTER, "Their bytes, compressed.", (double)t->push->bytes);
+	one(b, "hotspan_profiles_split_total", PROM_COUNTER, "Profiles cut in two because servers refuse larger ones.", (double)t->push->splits);
+	one(b, "hotspan_samples_too_large_total", PROM_COUNTER, "Samples whose stack alone is larger than servers take.", (double)t->push->too_large);
+	prom_family(b, "hotspan_config_reloads_total", PROM_COUNTER, "Reloads of the configuration, by result.");
+	prom_value(b, "hotspan_config_reloads_total", (double)t->reloads_ok, "result", "ok", NULL);
+	prom_value(b, "hotspan_config_reloads_total", (double)t->reloads_failed, "result", "failed", NULL);
+}
+
+static void receiver_families(const struct telemetry *t, struct buf *b)
+{
+	const char *name = "hotspan_receiver_profiles_total";
+
+	prom_family(b, name, PROM_COUNTER, "Profiles by what became of them.");
+	for (size_t i = 0; i < t->n_receivers; i++) {
+		const struct net_receiver_stats *r = &t->receivers[i];
+
+		prom_value(b, name, (double)r->delivered, "receiver", r->name, "result", "delivered", NULL);
+		for (int d = 0; d < NET_DROPS; d++)
+			prom_value(b, name, (double)r->dropped[d], "receiver", r->name, "result", net_drop_name(d), NULL);
+	}
+	name = "hotspan_receiver_failed_tries_total";
+	prom_family(b, name, PROM_COUNTER, "Tries that did not deliver, by cause; most are repeated.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		for (int c = RETRY_NONE + 1; c < RETRY_CAUSES; c++)
+			prom_value(b, name, (double)t->receivers[i].failed_tries[c], "receiver", t->receivers[i].name, "cause",
+				   retry_cause_name(c), NULL);
+}
+
+static void queues(const struct telemetry *t, struct buf *b)
+{
+	prom_family(b, "hotspan_receiver_delivered_bytes_total", PROM_COUNTER, "Bytes of delivered profiles.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_delivered_bytes_total", (double)t->receivers[i].delivered_bytes, "receiver", t->receivers[i].name, NULL);
+	prom_family(b, "hotspan_receiver_queue_profiles", PROM_GAUGE, "Profiles that wait.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_queue_profiles", (double)t->receivers[i].queued, "receiver", t->receivers[i].name, NULL);
+	prom_family(b, "hotspan_receiver_queue_bytes", PROM_GAUGE, "Memory of profiles that wait.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_queue_bytes", (double)t->receivers[i].queued_bytes, "receiver", t->receivers[i].name, NULL);
+}
+
+static void cost(const struct telemetry *t, struct buf *b)
+{
+	const struct session_stats *s = t->session;
+
+	one(b, "hotspan_bpf_seconds_total", PROM_COUNTER, "Time spent in the sampling program, all CPUs.", seconds(s->collect.counters[EV_COUNT_RUN_NS]));
+	one(b, "hotspan_kernel_memory_bytes", PROM_GAUGE, "BPF maps, programs and rings.", (double)s->collect.kernel_bytes);
+	one(b, "hotspan_start_seconds", PROM_GAUGE, "From start to sampling.", seconds(s->start_ns));
+	one(b, "process_cpu_seconds_total", PROM_COUNTER, "User and system CPU time of the agent.", seconds(s->cpu_ns));
+	one(b, "process_resident_memory_bytes", PROM_GAUGE, "Resident memory of the agent.", (double)s->rss_bytes);
+	one(b, "process_start_time_seconds", PROM_GAUGE, "Start time of the agent, Unix time.", seconds(t->start_utc_ns));
+	prom_family(b, "hotspan_build_info", PROM_GAUGE, "The version.");
+	prom_value(b, "hotspan_build_info", 1, "version", HOTSPAN_VERSION, NULL);
+}
+
+void telemetry_print(const struct telemetry *t, struct buf *out)
+{
+	samples(&t->session->collect, out);
+	names(t->session, out);
+	intervals(t, out);
+	receiver_families(t, out);
+	queues(t, out);
+	cost(t, out);
+}

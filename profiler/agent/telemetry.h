@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * telemetry - what the agent says of itself, as Prometheus metrics: samples and losses by reason, how
+ * complete stacks and names are, queues and sends by result, its own cost.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct net_receiver_stats;
+struct push_stats;
+struct session_stats;
+
+struct telemetry {
+	const struct session_stats *session;
+	const struct push_stats *push;
+	const struct net_receiver_stats *receivers;
+	size_t n_receivers;
+	uint64_t reloads_ok, reloads_failed, windows_failed;
+	uint64_t start_utc_ns;
+	uint32_t frequency_hz;
+};
+
+void telemetry_print(const struct telemetry *t, struct buf *out);

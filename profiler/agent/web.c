@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/web.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+enum { MAX_CONNECTIONS = 32, TIMEOUT_S = 10, BACKLOG = 16 };
+
+struct web {
+	struct MHD_Daemon *daemon;
+	web_page_fn *page;
+	void *ctx;
+	char address[128];
+};
+
+static enum MHD_Result answer(struct MHD_Connection *c, int status, struct buf *body, const char *type)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(body->len, body->data ? (void *)body->data : "", MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result ok = MHD_NO;
+
+	if (r && MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES)
+		ok = MHD_queue_response(c, (unsigned int)status, r);
+	if (r)
+		MHD_destroy_response(r);
+	return ok;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *path, const char *method, const char *version,
+				  const char *upload, size_t *upload_len, void **state)
+{
+	_cleanup_(buf_fini) struct buf body = BUF_INIT;
+	const char *type = "text/plain; charset=utf-8";
+	struct web *w = ctx;
+	int status;
+
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
+		buf_puts(&body, "only GET is answered here\n");
+		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, &body, type);
+	}
+	status = w->page(w->ctx, path, &body, &type);
+	if (buf_error(&body)) {
+		buf_reset(&body);
+		status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+	return answer(c, status, &body, type);
+}
+
+/* "[::1]:9464" -> "::1" and "9464". */
+static int split(const char *listen, char *host, size_t len, const char **ret_port)
+{
+	const char *colon = strrchr(listen, ':'), *begin = listen, *end = colon;
+
+	if (!colon || !colon[1])
+		return -EINVAL;
+	if (*begin == '[' && end > begin && end[-1] == ']') {
+		begin++;
+		end--;
+	}
+	if ((size_t)(end - begin) >= len)
+		return -EINVAL;
+	memcpy(host, begin, (size_t)(end - begin));
+	host[end - begin] = '\0';
+	*ret_port = colon + 1;
+	return 0;
+}
+
+static int open_socket(const struct addrinfo *ai)
+{
+	_cleanup_(closep) int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int yes = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static void note_address(struct web *w, int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	char host[64], port[16];
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	    getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(w->address, sizeof(w->address), sa.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static int listen_on(struct web *w, const char *where, char *err, size_t err_len)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV }, *ai;
+	const char *port;
+	char host[64];
+	int fd;
+
+	if (split(where, host, sizeof(host), &port) < 0 || getaddrinfo(*host ? host : NULL, port, &hints, &ai)) {
+		snprintf(err, err_len, "listen: '%s' is no address: write 127.0.0.1:9464, [::1]:9464, or off", where);
+		return -EINVAL;
+	}
+	fd = open_socket(ai);
+	freeaddrinfo(ai);
+	if (fd < 0)
+		snprintf(err, err_len, "listen: cannot listen on %s: %s: choose another port, or off", where, strerror(-fd));
+	else
+		note_address(w, fd);
+	return fd;
+}
+
+int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, char *err, size_t err_len)
+{
+	struct web *w = calloc(1, sizeof(*w));
+	int fd;
+
+	if (!w)
+		return -ENOMEM;
+	w->page = page;
+	w->ctx = ctx;
+	fd = listen_on(w, listen, err, err_len);
+	if (fd < 0) {
+		free(w);
+		return fd;
+	}
+	w->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, w, MHD_OPTION_LISTEN_SOCKET, fd,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+				     (unsigned int)TIMEOUT_S, MHD_OPTION_END);
+	if (!w->daemon) {
+		close(fd);
+		free(w);
+		snprintf(err, err_len, "listen: the HTTP server does not start on %s", listen);
+		return -ENOMEM;
+	}
+	*ret = w;
+	return 0;
+}
+
+struct web *web_free(struct web *w)
+{
+	if (!w)
+		return NULL;
+	MHD_stop_daemon(w->daemon); /* closes the socket */
+	free(w);
+	return NULL;
+}
+
+const char *web_address(const struct web *w)
+{
+	return w->address;
+}
+
+int web_fd(const struct web *w)
+{
+	return MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+void web_run(struct web *w)
+{
+	MHD_run(w->daemon);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "collect/window.h"
+#include "symbolize/symbolizer.h"
+
+struct worker {
+	struct worker_opts opts;
+	struct symbolizer *symbols; /* the worker thread's */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t given, finished;
+	bool running, stop;
+	struct window *todo, *done; /* at most one of them is set */
+	int result;
+	struct worker_stats stats;
+};
+
+static int name_window(struct worker *k, const struct window *w, struct name_stats *ret)
+{
+	_cleanup_(namer_freep) struct namer *n = NULL;
+	int r = namer_new(w, k->symbols, &k->opts.names, &n);
+
+	if (r >= 0)
+		r = k->opts.on_window(k->opts.ctx, n, w);
+	if (r >= 0)
+		namer_stats(n, ret);
+	return r;
+}
+
+static void work(struct worker *k, const struct window *w)
+{
+	struct name_stats named = { 0 };
+	struct symbolizer_stats symbols;
+	uint64_t begin = time_boot_ns();
+	int r = name_window(k, w, &named);
+
+	symbolizer_trim(k->symbols, k->opts.max_table_bytes);
+	symbolizer_stats(k->symbols, &symbols);
+	malloc_trim(0); /* a window's worth of tables was just given back */
+	pthread_mutex_lock(&k->lock);
+	k->stats.name.frames += named.frames;
+	k->stats.name.frames_named += named.frames_named;
+	k->stats.name.images += named.images;
+	k->stats.name.images_failed += named.images_failed;
+	k->stats.symbol_bytes = symbols.table_bytes;
+	k->stats.busy_ns += time_boot_ns() - begin;
+	k->stats.windows++;
+	k->result = r;
+	k->done = take_ptr(k->todo);
+	pthread_cond_signal(&k->finished);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void *run(void *arg)
+{
+	struct worker *k = arg;
+	struct window *w;
+
+	for (;;) {
+		pthread_mutex_lock(&k->lock);
+		while (!k->todo && !k->stop)
+			pthread_cond_wait(&k->given, &k->lock);
+		w = k->todo;
+		pthread_mutex_unlock(&k->lock);
+		if (!w)
+			return NULL;
+		work(k, w);
+	}
+}
+
+/* Signals are the loop thread's. */
+static int start_thread(struct worker *k)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&k->thread, NULL, run, k);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	k->running = r == 0;
+	return -r;
+}
+
+int worker_new(const struct worker_opts *opts, struct worker **ret)
+{
+	struct worker *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	k->opts = *opts;
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->given, NULL);
+	pthread_cond_init(&k->finished, NULL);
+	r = symbolizer_new(NULL, &k->symbols);
+	if (r >= 0)
+		r = start_thread(k);
+	if (r < 0)
+		worker_free(k, NULL);
+	else
+		*ret = k;
+	return r;
+}
+
+struct worker *worker_free(struct worker *k, struct window **ret_left)
+{
+	if (!k)
+		return NULL;
+	if (k->running) {
+		pthread_mutex_lock(&k->lock);
+		k->stop = true;
+		pthread_cond_signal(&k->given);
+		pthread_mutex_unlock(&k->lock);
+		pthread_join(k->thread, NULL);
+	}
+	if (ret_left)
+		*ret_left = k->done;
+	symbolizer_free(k->symbols);
+	pthread_cond_destroy(&k->given);
+	pthread_cond_destroy(&k->finished);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+	return NULL;
+}
+
+bool worker_is_idle(struct worker *k)
+{
+	bool idle;
+
+	pthread_mutex_lock(&k->lock);
+	idle = !k->todo && !k->done;
+	pthread_mutex_unlock(&k->lock);
+	return idle;
+}
+
+void worker_give(struct worker *k, struct window *w)
+{
+	pthread_mutex_lock(&k->lock);
+	k->todo = w;
+	pthread_cond_signal(&k->given);
+	pthread_mutex_unlock(&k->lock);
+}
+
+struct window *worker_take_back(struct worker *k, bool wait, int *ret_result)
+{
+	struct window *w;
+
+	pthread_mutex_lock(&k->lock);
+	while (wait && k->todo)
+		pthread_cond_wait(&k->finished, &k->lock);
+	w = take_ptr(k->done);
+	if (w)
+		*ret_result = k->result;
+	pthread_mutex_unlock(&k->lock);
+	return w;
+}
+
+void worker_stats(struct worker *k, struct worker_stats *ret)
+{
+	pthread_mutex_lock(&k->lock);
+	*ret = k->stats;
+	pthread_mutex_unlock(&k->lock);
+}

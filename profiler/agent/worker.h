@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * worker - the thread that names windows; owns the symbolizer.
+ *
+ * worker_give() hands a sealed window over, worker_take_back() returns it when all is done with it:
+ * a window dies on the thread that owns its images. One at a time.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/name.h"
+
+struct window;
+struct worker;
+
+struct worker_opts {
+	struct name_opts names;
+	size_t max_table_bytes;
+	int (*on_window)(void *ctx, struct namer *n, const struct window *w);
+	void *ctx;
+};
+
+struct worker_stats {
+	struct name_stats name;
+	uint64_t windows, busy_ns, symbol_bytes;
+};
+
+int worker_new(const struct worker_opts *opts, struct worker **ret);
+/* Waits for the window it is at; the caller has taken that back, or takes the pointer from *ret_left (may be NULL). */
+struct worker *worker_free(struct worker *k, struct window **ret_left);
+
+bool worker_is_idle(struct worker *k);
+/* Only when it is idle. */
+void worker_give(struct worker *k, struct window *w);
+/* NULL: nothing is done. *ret_result: what on_window() returned, or why naming failed. */
+struct window *worker_take_back(struct worker *k, bool wait, int *ret_result);
+void worker_stats(struct worker *k, struct worker_stats *ret);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/command.h"
+
+#include "base/cleanup.h"
+
+const struct command commands[] = {
+	{ &record_cli, cmd_record },
+	{ &report_cli, cmd_report },
+	{ &agent_cli, cmd_agent },
+	{ &doctor_cli, cmd_doctor },
+	{ &config_cli, cmd_config },
+	{ &completion_cli, cmd_completion },
+	{ &manual_cli, cmd_manual },
+};
+
+const size_t n_commands = ARRAY_SIZE(commands);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration: every error names file, line, key and remedy; every source overrides the one before. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/config.h"
+#include "agent/options.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/units.h"
+
+static char path[] = "/tmp/hotspan-test-config-XXXXXX";
+
+static int make_file(void **state)
+{
+	strcpy(path + sizeof(path) - 7, "XXXXXX");
+	return close(mkstemp(path));
+}
+
+static int remove_file(void **state)
+{
+	return unlink(path);
+}
+
+static int load_with(const char *yaml, const struct config_source *more, struct config **ret, char *err, size_t len)
+{
+	struct config_source src = more ? *more : (struct config_source){ 0 };
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(yaml, f);
+	fclose(f);
+	src.path = path;
+	return config_load(&src, ret, err, len);
+}
+
+#define RECEIVER "receivers:\n  - name: a\n    url: http://h\n"
+
+static void every_error_names_the_line_the_key_and_the_remedy(void **state)
+{
+	static const struct {
+		const char *yaml, *want; /* behind the file's name */
+	} cases[] = {
+		{ "freqency: 99\n", ":1: there is no key 'freqency': did you mean 'frequency'?" },
+		{ "\nreciever: []\n", ":2: there is no key 'reciever': did you mean 'receivers'?" },
+		{ "zzz: 1\n", ":1: there is no key 'zzz': `hotspan config --reference` lists all" },
+		{ "frequency: fast\n", ":1: frequency: 'fast' is not a number from 1 to 10000" },
+		{ "frequency: 0\n", ":1: frequency: '0' is not a number from 1 to 10000" },
+		{ "frequency: 10001\n", ":1: frequency: '10001' is not a number from 1 to 10000" },
+		{ "frequency: [99]\n", ":1: frequency: it takes one value, not a list" },
+		{ "frequency: {hz: 99}\n", ":1: frequency: it takes one value, not a mapping" },
+		{ "frequency:\n", ":1: frequency: it has no value: give one, or leave the line out" },
+		{ "frequency: 99\nfrequency: 98\n", ":2: 'frequency' stands here twice" },
+		{ "flush_interval: 15 apples\n", ":1: flush_interval: '15 apples' is not a time from 1s to 10m" },
+		{ "flush_interval: 10ms\n", ":1: flush_interval: '10ms' is not a time from 1s to 10m" },
+		{ "max_window_bytes: 1KiB\n", ":1: max_window_bytes: '1KiB' is not a size from 1MiB to 4GiB" },
+		{ "user_stacks: maybe\n", ":1: user_stacks: 'maybe' is neither true nor false" },
+		{ "log_format: xml\n", ":1: log_format: 'xml' is none of text|json" },
+		{ "labels: prod\n", ":1: labels: it must be a mapping: write {name: value}" },
+		{ "labels: {a-b: c}\n", ":1: labels: label 'a-b': a name is made of letters, digits and _, and does not begin with a digit" },
+		{ "labels: {__name__: c}\n", ":1: labels: label '__name__': names that begin with __ are the server's own" },
+		{ "labels: {service_name: c}\n", ":1: labels: label 'service_name': hotspan sets it itself, from the process" },
+		{ "labels: {a: ''}\n", ":1: labels: label 'a': a value has 1 to 2048 bytes" },
+		{ "labels: {a: [1]}\n", ":1: labels: its entries must be name: value, with plain text on both sides" },
+		{ "receivers: {name: a}\n", ":1: receivers: it must be a list: begin each with `- name:`" },
+		{ "receivers: [a]\n", ":1: receivers[0]: it must be a mapping of keys to values" },
+		{ "receivers:\n  - url: http://h\n", ":2: receivers[0]: it needs a name: add `name: prod`" },
+		{ "receivers:\n  - name: a\n", ":2: receivers[0]: it needs a url: add `url: http://127.0.0.1:4040`" },
+		{ "receivers:\n  - name: a\n    url: ftp://h\n", ":2: receivers[0]: url 'ftp://h' must begin with http:// or https://" },
+		{ RECEIVER "  - name: a\n    url: http://h\n", ":4: receivers[1]: there are two receivers called 'a': give one another name" },
+		{ RECEIVER "    tls_config: {ca_fil: x}\n", ":4: receivers[0].tls_config: there is no key 'tls_config.ca_fil': did you mean 'tls_config.ca_file'?" },
+		{ RECEIVER "    tls_config: x\n", ":4: receivers[0].tls_config: it must be a mapping of keys to values" },
+		{ RECEIVER "    tls_config: {cert_file: x}\n", ":2: receivers[0]: tls_config needs cert_file and key_file together" },
+		{ RECEIVER "    basic_auth: {username: u, password: p, password_file: f}\n",
+		  ":2: receivers[0]: basic_auth has both password and password_file: keep one" },
+		{ RECEIVER "    basic_auth: {password: p}\n", ":2: receivers[0]: basic_auth has a password but no username: add it" },
+		{ RECEIVER "    bearer_token: t\n    bearer_token_file: f\n",
+		  ":2: receivers[0]: both bearer_token and bearer_token_file are set: keep one" },
+		{ RECEIVER "    bearer_token: t\n    basic_auth: {username: u}\n",
+		  ":2: receivers[0]: both basic_auth and a bearer token are set: keep one" },
+		{ RECEIVER "    type: loki\n", ":4: receivers[0].type: 'loki' is none of pyroscope" },
+		{ RECEIVER "    headers: {'a b': c}\n", ":4: receivers[0].headers: 'a b' is no name of an HTTP header" },
+		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
+		{ "a: [\n", ":2: it is no valid YAML: did not find expected node content" },
+		{ "- a\n", ":1: it must be a mapping of keys to values" },
+		{ "? [a]\n: b\n", ":1: a key must be plain text" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config *c = NULL;
+		char err[768], want[768];
+
+		assert_true(load_with(cases[i].yaml, NULL, &c, err, sizeof(err)) < 0);
+		snprintf(want, sizeof(want), "%s%s", path, cases[i].want);
+		assert_string_equal(err, want);
+	}
+}
+
+static void a_file_that_cannot_be_read_is_named(void **state)
+{
+	struct config_source src = { .path = "/nonexistent/hotspan.yaml" };
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(config_load(&src, &c, err, sizeof(err)), -ENOENT);
+	assert_string_equal(err, "/nonexistent/hotspan.yaml: No such file or directory: is the path right, and may you read it?");
+	src.path = "/proc";
+	assert_true(config_load(&src, &c, err, sizeof(err)) < 0);
+}
+
+static void the_least_file_works(void **state)
+{
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("frequency: 49\nflush_interval: 10s\nlabels: {env: prod}\nreceivers:\n  - name: prod\n    type: pyroscope\n"
+				   "    url: http://127.0.0.1:4040\n", NULL, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->frequency, 49);
+	assert_int_equal(c->flush_interval_ns, 10 * NSEC_PER_SEC);
+	assert_string_equal(strmap_get(&c->labels, "env"), "prod");
+	assert_int_equal(c->receivers.n, 1);
+	assert_string_equal(c->receivers.v[0].url, "http://127.0.0.1:4040");
+	assert_int_equal(c->receivers.v[0].timeout_ns, 10 * NSEC_PER_SEC);
+	config_free(c);
+	assert_int_equal(load_with("", NULL, &c, err, sizeof(err)), 0); /* nothing at all: the defaults */
+	assert_int_equal(c->frequency, 99);
+	config_free(c);
+}
+
+static void flags_override_the_environment_and_that_the_file(void **state)
+{
+	char *env[] = { "PATH=/bin", "HOTSPAN_FREQUENCY=20", "HOTSPAN_LABELS=a=1,b=2", "HOTSPAN_FREQUENCY_X=7", NULL };
+	struct config_override flag = { "frequency", "30" };
+	struct config_source src = { .environment = env };
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("frequency: 10\nflush_interval: 5s\nlabels: {c: d}\n", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->frequency, 20);
+	assert_int_equal(c->flush_interval_ns, 5 * NSEC_PER_SEC);
+	assert_int_equal(c->labels.v.n, 2);
+	assert_string_equal(strmap_get(&c->labels, "b"), "2");
+	config_free(c);
+	src.overrides = &flag;
+	src.n_overrides = 1;
+	assert_int_equal(load_with("", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->frequency, 30);
+	config_free(c);
+	flag.value = "none";
+	assert_int_equal(load_with("", &src, &c, err, sizeof(err)), -EINVAL);
+	assert_string_equal(err, "--frequency: 'none' is not a number from 1 to 10000");
+	env[1] = "HOTSPAN_FREQUENCY=x";
+	src.n_overrides = 0;
+	assert_int_equal(load_with("", &src, &c, err, sizeof(err)), -EINVAL);
+	assert_string_equal(err, "environment variable HOTSPAN_FREQUENCY: 'x' is not a number from 1 to 10000");
+}
+
+static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **state)
+{
+	_cleanup_(buf_fini) struct buf once = BUF_INIT, twice = BUF_INIT;
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\n" RECEIVER
+				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {X-A: b}\n",
+				   NULL, &c, err, sizeof(err)), 0);
+	config_print(c, &once);
+	config_free(c);
+	buf_putc(&once, '\0');
+	assert_null(strstr((char *)once.data, "hush"));
+	assert_non_null(strstr((char *)once.data, "<secret>"));
+	assert_int_equal(load_with((char *)once.data, NULL, &c, err, sizeof(err)), 0);
+	config_print(c, &twice);
+	config_free(c);
+	buf_putc(&twice, '\0');
+	assert_string_equal((char *)once.data, (char *)twice.data);
+}
+
+static void note(void *ctx, const char *key)
+{
+	strcat(strcat(ctx, key), " ");
+}
+
+static void rows_that_need_a_restart_keep_their_value(void **state)
+{
+	struct config *a, *b;
+	char err[768], told[256] = "";
+
+	assert_int_equal(load_with("frequency: 10\nlisten: off\n", NULL, &a, err, sizeof(err)), 0);
+	assert_int_equal(load_with("frequency: 20\nlisten: 127.0.0.1:1\nuser_stacks: false\n", NULL, &b, err, sizeof(err)), 0);
+	config_keep_fixed(a, b, note, told);
+	assert_string_equal(told, "user_stacks listen ");
+	assert_int_equal(b->frequency, 20);
+	assert_string_equal(b->listen, "off");
+	assert_true(b->user_stacks);
+	config_free(a);
+	config_free(b);
+}
+
+static void the_documents_in_the_tree_are_those_of_the_rows(void **state)
+{
+	static const struct {
+		const char *file;
+		void (*print)(struct buf *out);
+	} documents[] = { { "CONFIGURATION.md", options_reference }, { "hotspan.schema.json", options_schema } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+		_cleanup_(buf_fini) struct buf want = BUF_INIT, got = BUF_INIT;
+		char file[512];
+		int r;
+
+		snprintf(file, sizeof(file), TESTS_DIR "/../packaging/%s", documents[i].file);
+		r = file_read_path(AT_FDCWD, file, MIB, &got);
+		documents[i].print(&want);
+		if (r < 0 || got.len != want.len || memcmp(got.data, want.data, want.len))
+			fail_msg("packaging/%s is not what options.def says: run ./dev docs", documents[i].file);
+	}
+}
+
+int main(void)
+{
+#define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_file, remove_file)
+	const struct CMUnitTest tests[] = {
+		FILE_TEST(every_error_names_the_line_the_key_and_the_remedy),
+		FILE_TEST(a_file_that_cannot_be_read_is_named),
+		FILE_TEST(the_least_file_works),
+		FILE_TEST(flags_override_the_environment_and_that_the_file),
+		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
+		FILE_TEST(rows_that_need_a_restart_keep_their_value),
+		FILE_TEST(the_documents_in_the_tree_are_those_of_the_rows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
