@@ -106,7 +106,7 @@ int reader_decode(const void *data, size_t len, struct profile **ret, char *err,
 
 	snprintf(err, err_len, "out of memory");
 	if (len > PPROF_MAX_BYTES) {
-		snprintf(err, err_len, "it is larger than %u MiB", PPROF_MAX_BYTES >> 20);
+		snprintf(err, err_len, "it is larger than %u MiB: convert parts of it with -o x.pb.gz, which add up", PPROF_MAX_BYTES >> 20);
 		return -EFBIG;
 	}
 	if (is_gzip(data, len)) {

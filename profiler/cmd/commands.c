@@ -5,6 +5,7 @@
 
 const struct command commands[] = {
 	{ &record_cli, cmd_record },
+	{ &report_cli, cmd_report },
 	{ &agent_cli, cmd_agent },
 	{ &top_cli, cmd_top },
 	{ &report_cli, cmd_report },

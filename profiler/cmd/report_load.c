@@ -45,7 +45,7 @@ static int cannot_read(struct loader *l, const char *path, int r)
 					  strerror(-r);
 
 	if (r == -EFBIG)
-		snprintf(l->err, l->err_len, "%s: it is larger than %u MiB", shown_name(path), PPROF_MAX_BYTES >> 20);
+		snprintf(l->err, l->err_len, "%s: it is larger than %u MiB: convert parts of it with -o x.pb.gz, which add up", shown_name(path), PPROF_MAX_BYTES >> 20);
 	else
 		snprintf(l->err, l->err_len, "cannot read %s: %s", shown_name(path), what);
 	return r;
