@@ -415,7 +415,7 @@ async function copyName(f) {
 
 // ---- Search -------------------------------------------------------------------------------------
 
-let matcher = null, frameMatches = new Uint8Array(F.name.length), matches = [], matchAt = -1;
+let matcher = null, frameMatches = new Uint8Array(F.name.length), matches = [], matchesSorted = false, matchAt = -1;
 
 function compile(query) {
 	const re = query.match(/^\/(.+)\/(i?)$/);
@@ -430,24 +430,26 @@ function search(query) {
 	let error = '';
 	try { matcher = query ? compile(query) : null; } catch (e) { matcher = () => false; error = 'not a regular expression'; }
 	for (let f = 0; f < F.name.length; f++) frameMatches[f] = matcher && matcher(S[F.name[f]]) ? 1 : 0;
-	const inside = new Uint8Array(tree.n);
+	const inside = new Uint8Array(tree.n), { frame, parent, total } = tree;
 	let value = 0;
 	matches = [];
+	matchesSorted = false;
 	matchAt = -1;
 	if (matcher)
-		for (let i = 0; i < tree.n; i++) {
-			const hit = tree.frame[i] >= 0 && frameMatches[tree.frame[i]];
-			const above = i > 0 && inside[tree.parent[i]] & 1, shown = i === zoom || (i > 0 && inside[tree.parent[i]] & 2);
-			inside[i] = (hit && shown || above ? 1 : 0) | (shown ? 2 : 0);
-			if (hit && shown && !above) value += tree.total[i];
-			if (hit && shown && tree.total[i] > 0) matches.push(i);
+		for (let i = zoom; i < tree.n; i++) { // a parent comes before its children
+			const around = i > zoom ? inside[parent[i]] : 0, shown = i === zoom || around & 2;
+			if (!shown) continue;
+			const hit = frame[i] >= 0 && frameMatches[frame[i]];
+			inside[i] = (hit || around & 1 ? 1 : 0) | 2;
+			if (!hit || total[i] <= 0) continue;
+			if (!(around & 1)) value += total[i];
+			matches.push(i);
 		}
-	matches.sort((a, b) => tree.total[b] - tree.total[a] || a - b);
 	const share = tree.total[zoom] ? value / tree.total[zoom] : 0;
 	showMatch(query, value, share, error);
 	main.draw();
 	if (view === 'sandwich') { callers.later(); callees.later(); }
-	fillTable();
+	if (view === 'table') fillTable();
 	saveState();
 	return { ms: performance.now() - start, share, value, matches: matches.length };
 }
@@ -463,6 +465,8 @@ function showMatch(query, value, share, error) {
 
 function nextMatch(step) {
 	if (!matches.length) return;
+	if (!matchesSorted) matches.sort((a, b) => main.tree.total[b] - main.tree.total[a] || a - b);
+	matchesSorted = true;
 	matchAt = (matchAt + step + matches.length) % matches.length;
 	const n = matches[matchAt], { tree } = main;
 	setView('flame');
@@ -574,7 +578,7 @@ function setView(name) {
 		$('tab-' + v).setAttribute('aria-selected', v === name);
 	}
 	$('tip').hidden = true;
-	if (name === 'table') drawRows();
+	if (name === 'table') fillTable();
 	for (const v of [main, callers, callees]) v.resize();
 	saveState();
 }
