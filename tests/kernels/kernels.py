@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kernels [suite...]: boot Debian kernels under QEMU (no KVM needed), record in each, write bench/kernels.md.
+"""kernels [suite...]: boot Debian kernels under QEMU (no KVM needed), record and run the agent in each, write
+bench/kernels.md.
+
+In each kernel the agent pushes the same workload to the fake Pyroscope server too.
 
 A kernel package is fetched through this host's own apt sources with the suite replaced; hotspan, its
 libraries and a workload go into a busybox initramfs, whose init records and prints the verdict.
@@ -17,7 +20,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(os.environ.get("HOTSPAN_KERNELS_DIR", "/var/tmp/hotspan-kernels"))
-HOTSPAN = ROOT / "build/release/hotspan"
+HOTSPAN = ROOT / "build/test/hotspan"
+FAKE = ROOT / "build/test/tests/fake_pyroscope"
 SUITES = {"bookworm": "6.1", "trixie": "6.12", "sid": "newest"}
 
 INIT = """#!/bin/busybox sh
@@ -31,6 +35,22 @@ echo "STATUS $?"
 /bin/busybox sed 's/^/OUT /' /tmp/out
 /bin/busybox sed 's/^/ERR /' /tmp/err
 /bin/busybox sed 's/^/FOLDED /' /tmp/x.folded
+/bin/busybox ip link set lo up
+fake_pyroscope --port 4040 > /dev/null &
+/bin/busybox sleep 1
+HOTSPAN_FLUSH_INTERVAL=2s hotspan agent -c /agent.yaml 2>/tmp/log &
+agent=$!
+/bin/busybox sleep 1
+echo "BURNT $(OTEL_SERVICE_NAME=spin /bin/spin 6 | /bin/busybox awk '{n += $2} END {printf "%.0f", n}')"
+/bin/busybox kill -TERM $agent
+wait $agent
+echo "AGENT $?"
+/bin/busybox sed 's/^/LOG /' /tmp/log
+/bin/busybox wget -q -O /tmp/state http://127.0.0.1:4040/fake/state
+/bin/busybox sed 's/^/STATE /' /tmp/state
+echo
+hotspan doctor > /tmp/doctor; echo "DOCTOR $?"
+/bin/busybox sed 's/^/CHECK /' /tmp/doctor
 /bin/busybox poweroff -f
 """
 
@@ -96,9 +116,11 @@ def initramfs(path):
             (tree / sub).mkdir()
         shutil.copy("/bin/busybox", tree / "bin/busybox")
         shutil.copy(HOTSPAN, tree / "bin/hotspan")
+        shutil.copy(FAKE, tree / "bin/fake_pyroscope")
+        (tree / "agent.yaml").write_text("receivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
         flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
         run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
-        for lib in libraries(HOTSPAN):
+        for lib in {*libraries(HOTSPAN), *libraries(FAKE)}:
             (tree / lib[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(lib, tree / lib[1:])
         (tree / "init").write_text(INIT)
@@ -143,7 +165,25 @@ def judge(text):
     if rooted < 0.9 * total:
         return version[1], verdict, f"only {rooted} of {total} stacks reach main"
     lost = {k: v for k, v in verdict["lost"].items() if v and k != "timer_late"}
-    return version[1], verdict, f"lost {lost}" if lost else None
+    return version[1], verdict, f"lost {lost}" if lost else judge_agent(text)
+
+
+def judge_agent(text):
+    """The agent's sums against the workload's own clock; a tick a virtual CPU misses is time nobody sampled."""
+    log = " ".join(re.findall(r"^LOG (.*)", text, re.M))[-300:]
+    status, burnt, state = (re.search(p, text, re.M) for p in (r"^AGENT (\d+)", r"^BURNT (\d+)", r"^STATE (\{.*\})$"))
+    if not status or status[1] != "0" or not burnt or not state:
+        return "agent failed: " + log
+    series = [s for s in json.loads(state[1])["series"] if s["labels"]["service_name"] == "spin"]
+    if len(series) != 1 or series[0]["nameless"]:
+        return f"agent: {len(series)} series of the workload; {log}"
+    percent = 100 * series[0]["totals"]["cpu:nanoseconds"] / int(burnt[1])
+    if abs(percent - 100) > 8:
+        return f"agent: {percent:.1f} % of the CPU time burnt arrived; {log}"
+    doctor = re.search(r"^DOCTOR (\d+)", text, re.M)
+    if not doctor or doctor[1] != "0":
+        return "doctor sees a blocker: " + " ".join(re.findall(r"^CHECK .*missing.*", text, re.M))[:300]
+    return None
 
 
 def main():
@@ -160,7 +200,7 @@ def main():
         print(f"-- {suite} {version}: {complaint or 'ok'} ({samples} samples)", flush=True)
         rows.append(f"| {suite} | {version} | {samples} | {complaint or 'ok'} |")
     (ROOT / "bench/kernels.md").write_text(
-        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM and records `spin` in each.\n\n"
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM , records `spin` in each,\nand lets the agent push it to the fake Pyroscope server.\n\n"
         f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | result |\n|---|---|---|---|\n"
         + "\n".join(rows) + "\n")
     sys.exit(bool(failed))
