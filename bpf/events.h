@@ -50,6 +50,7 @@ enum { EV_FRAME_NATIVE = 0 };
 /* ev_sample.flags */
 #define EV_SAMPLE_IN_KERNEL (1u << 0)    /* the tick interrupted kernel mode: the user leaf is a syscall or fault site */
 #define EV_SAMPLE_KERNEL_CUT (1u << 1)   /* the kernel stack filled its buffer */
+#define EV_SAMPLE_KTHREAD (1u << 2)      /* a thread of the kernel's own: it has no user side at all */
 
 struct ev_sample {
 	__u64 time_ns;   /* CLOCK_BOOTTIME, the clock of the side-band too */

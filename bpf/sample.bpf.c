@@ -233,10 +233,16 @@ static __always_inline void send(struct ev_sample *ev)
 		count(EV_COUNT_SENT, 1);
 }
 
+static __always_inline __u16 flags_of(struct bpf_perf_event_data *ctx, struct task_struct *task)
+{
+	return (is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL) | (BPF_CORE_READ(task, flags) & PF_KTHREAD ? EV_SAMPLE_KTHREAD : 0);
+}
+
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s, __u64 now)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	struct ev_sample *ev = (void *)s->record;
+	struct task_struct *task = (void *)bpf_get_current_task();
 	int idle = (__u32)ids == 0;
 
 	count_ticks(s, now, ctx->sample_period, idle);
@@ -250,7 +256,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		.period_ns = ctx->sample_period,
 		.weight = 1,
 		.cpu = bpf_get_smp_processor_id(),
-		.flags = is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL,
+		.flags = flags_of(ctx, task),
 		.status = EV_CUT_NOT_ASKED,
 	};
 	bpf_get_current_comm(ev->comm, sizeof(ev->comm));
@@ -261,7 +267,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
 		kernel_stack(ctx, ev);
 	if (config.user_stacks) {
-		user_stack(ctx, s, ev, (void *)bpf_get_current_task());
+		user_stack(ctx, s, ev, task);
 		ev->uframes = s->walk.n;
 		ev->status = s->walk.status;
 	}

@@ -224,7 +224,7 @@ static void label(struct collector *c, const struct ev_sample *ev, struct window
 	cgroups_note(c->cgroups, ev->cgroup_id);
 	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
 	if (c->opts.by == COLLECT_BY_SERVICE) {
-		ret->service = strpool_add(&c->window->strings, services_name(c->services, p, cgroup));
+		ret->service = strpool_add(&c->window->strings, ev->flags & EV_SAMPLE_KTHREAD ? SERVICE_KERNEL : services_name(c->services, p, cgroup));
 		return;
 	}
 	ret->pid = ev->tgid;

@@ -157,8 +157,6 @@ static void decide(const struct process *p, const char *cgroup, char *out, size_
 {
 	if (!p) {
 		snprintf(out, len, "unknown");
-	} else if (!p->maps || !maps_count(p->maps)) {
-		snprintf(out, len, "%s", p->exe[0] ? p->exe : "kernel");
 	} else if (!from_environment(p->pid, out, len) && service_of_cgroup(cgroup, out, len) < 0 &&
 		   !from_executable(p, out, len)) {
 		snprintf(out, len, "%s", p->comm[0] ? p->comm : "unknown");

@@ -4,8 +4,8 @@
  * service - which service a process belongs to: the name its CPU time is filed under.
  *
  * A ladder, the first rung that holds: OTEL_SERVICE_NAME in the process's environment; the innermost
- * systemd unit or container in its cgroup path; the name of its executable; "kernel" for
- * kernel threads. Asked once per process and program it runs; a fork has its parent's service.
+ * systemd unit or container in its cgroup path; the name of its executable. Kernel threads are all
+ * SERVICE_KERNEL. Asked once per process and program it runs; a fork has its parent's service.
  * Memory: names live in the table, 4,096 of them; then it begins anew.
  */
 #include <stddef.h>
@@ -13,6 +13,8 @@
 
 struct process;
 struct services;
+
+#define SERVICE_KERNEL "kernel"
 
 int services_new(struct services **ret);
 struct services *services_free(struct services *t);

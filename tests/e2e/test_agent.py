@@ -74,6 +74,7 @@ def test_sums_pushed_equal_the_cpu_burnt():
         assert set(state["requests"]) == {"200"}, state["requests"]
         [series] = fake.series(service_name=SPIN)
         assert series["pushes"] >= 9, "one push each flush interval"
+        assert not any("spin_half" in names(s) for s in fake.series(service_name="kernel")), "a process that execs is none of the kernel's"
         for name, share in (("spin_half", 0.5), ("spin_third", 0.3), ("spin_fifth", 0.2)):
             assert abs(names(series)[name] / got - share) < 0.02, (name, names(series)[name])
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# fresh [order...]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
+# fresh [order... | package]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
 # `./dev test` run there, each order in a new copy. Orders: "quickstart test" (default, and then)
-# "test quickstart". The chroot has its own /proc, /sys and BPF file system; its packages come from
+# "test quickstart". Then the Debian package is installed, upgraded and removed in one more. The chroot has its own /proc, /sys and BPF file system; its packages come from
 # the sources this host uses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -66,15 +66,36 @@ run_order() { # run_order NAME command...
 			cp "$tree/root/hotspan/hotspan.html" "$work/hotspan.html"
 		fi
 	done
+	if [ "${keep_package:-}" ]; then
+		step "in a bare Debian: ./dev package"
+		enter "$tree" bash -c 'cd /root/hotspan && ./dev package && HOTSPAN_PACKAGE_VERSION=0.1.1 ./dev package'
+		cp "$tree"/root/hotspan/build/*.deb "$work/"
+	fi
+	rm -rf "$tree"
+}
+
+run_package() { # the package made there, in a bare Debian that never saw a compiler
+	local tree=$work/package
+	step "in another bare Debian: install, use, upgrade, remove, purge the package"
+	rm -rf "$tree"
+	cp -a --reflink=auto "$base" "$tree"
+	cp "$work"/*.deb "$root/tests/fresh/package.sh" "$tree/root/"
+	enter "$tree" bash -c 'cd /root && ./package.sh ./hotspan_0.1.0_amd64.deb ./hotspan_0.1.1_amd64.deb' >"$work/package.log" 2>&1 ||
+		{ tail -n 30 "$work/package.log" >&2; step "the package failed"; exit 1; }
 	rm -rf "$tree"
 }
 
 mkdir -p "$work"
 make_base
-if [ $# -gt 0 ]; then
+rm -f "$work"/*.deb
+if [ "${1:-}" = package ]; then
+	keep_package=1 run_order asked build
+	run_package
+elif [ $# -gt 0 ]; then
 	run_order asked "$@"
 else
-	run_order forward quickstart test
+	keep_package=1 run_order forward quickstart test
 	run_order reverse test quickstart
+	run_package
 fi
 step "fresh passed at commit $(git -C "$root" rev-parse --short HEAD)"

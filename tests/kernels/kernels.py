@@ -28,6 +28,7 @@ INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t tmpfs tmp /tmp
+/bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mkdir -p /sys/fs/cgroup; /bin/busybox mount -t cgroup2 none /sys/fs/cgroup
 echo "KERNEL $(/bin/busybox uname -r)"
 hotspan record -F 99 --json -o /tmp/x.folded -- /bin/spin 4 > /tmp/out 2>/tmp/err
@@ -91,7 +92,9 @@ def kernel(suite):
     depends = run("apt-cache", *options, "depends", "linux-image-cloud-amd64")
     package = re.search(r"Depends: (linux-image-\S+)", depends)[1]
     d.mkdir(parents=True, exist_ok=True)
-    run("apt-get", *options, "download", package, cwd=d)
+    # Newer suites keep the image itself in a package of its own.
+    binary = re.findall(r"Depends: (linux-binary-\S+)", run("apt-cache", *options, "depends", package))
+    run("apt-get", *options, "download", package, *binary, cwd=d)
     for deb in d.glob("*.deb"):
         run("dpkg", "-x", deb, d)
         deb.unlink()
@@ -136,7 +139,8 @@ def boot(vmlinuz, initrd):
                         "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1 rdinit=/init",
                         "-nographic", "-no-reboot", "-accel", "tcg,thread=multi"],
                        capture_output=True, timeout=900, stdin=subprocess.DEVNULL)
-    return p.stdout.decode(errors="replace").replace("\r", "")
+    text = p.stdout.decode(errors="replace").replace("\r", "")
+    return re.sub(r"\x1b(c|\[[?0-9;]*[a-zA-Z])", "", text)  # the BIOS clears the screen
 
 
 def judge(text):
