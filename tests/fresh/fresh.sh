@@ -3,8 +3,8 @@
 #
 # fresh [order... | package]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
 # `./dev test` run there, each order in a new copy. Orders: "quickstart test" (default, and then)
-# "test quickstart". Then the Debian package is installed, upgraded and removed in one more. The chroot has its own /proc, /sys and BPF file system; its packages come from
-# the sources this host uses.
+# "test quickstart". Then the Debian package is installed, upgraded and removed in one more. The chroot
+# has its own /proc, /sys and BPF file system; its packages come from the sources this host uses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=${HOTSPAN_FRESH_DIR:-/var/tmp/hotspan-fresh}
