@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "base/vec.h"
+#include "exporter/describe.h"
 #include "exporter/receiver.h"
 
 /* Pyroscope refuses what began more than an hour ago; leave time to send it. */
@@ -79,62 +80,6 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 		     *detail ? ": " : "", detail);
 	}
 	delivery_free(d);
-}
-
-/* The text of {"code":...,"message":"..."}; NULL when the answer is nothing of the kind. */
-static const char *connect_message(const char *answer)
-{
-	static const char key[] = "\"message\":\"";
-	const char *at = *answer == '{' ? strstr(answer, key) : NULL;
-
-	return at ? at + strlen(key) : NULL;
-}
-
-/* The character of a JSON escape, *s behind its backslash and left on its last character. */
-static char unescape(const char **s)
-{
-	unsigned code;
-
-	if (**s == 'n' || **s == 't' || **s == 'r')
-		return ' ';
-	if (**s != 'u' || sscanf(*s + 1, "%4x", &code) != 1 || strlen(*s) < 5)
-		return **s;
-	*s += 4;
-	return code < 0x7f ? (char)code : '?';
-}
-
-/* One line of what a stranger said, fit for a terminal: JSON's escapes undone, control characters taken out. */
-static void quote(const char *s, bool json, char *out, size_t len)
-{
-	size_t n = 0;
-
-	for (; *s && *s != '\r' && *s != '\n' && n + 1 < len && !(json && *s == '"'); s++) {
-		char c = *s;
-
-		if (json && c == '\\' && s[1]) {
-			s++;
-			c = unescape(&s);
-		}
-		out[n++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
-	}
-	out[n] = '\0';
-}
-
-/* What the server or libcurl says, in one line. */
-static void describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len)
-{
-	const char *said = d->error[0] ? d->error : curl_easy_strerror(result->curl_code), *message;
-	char text[300];
-
-	if (result->http_status) {
-		message = connect_message(d->answer);
-		quote(message ? message : d->answer, message, text, sizeof(text));
-		snprintf(out, len, "HTTP %ld%s%s", result->http_status, *text ? ": " : "", text);
-		return;
-	}
-	if (d->starts > 1)
-		said = "the connection was closed without an answer";
-	quote(said, false, out, len);
 }
 
 static uint64_t next_random(struct receiver *rc)
@@ -209,7 +154,7 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	struct retry_verdict v = retry_judge(result);
 	char detail[400];
 
-	describe(d, result, detail, sizeof(detail));
+	delivery_describe(d, result, detail, sizeof(detail));
 	delivery_end_request(d);
 	rc->in_flight--;
 	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;

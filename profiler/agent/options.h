@@ -54,9 +54,6 @@ bool option_is_set(const struct option *o, const void *base);
 int options_init(const struct option_table *t, void *base);
 void options_fini(const struct option_table *t, void *base);
 
-/* Descriptions of every row, generated: Markdown and JSON schema. */
-void options_reference(struct buf *out);
-void options_schema(struct buf *out);
 /* "flush_interval" -> "--flush-interval", "HOTSPAN_FLUSH_INTERVAL". Returns out. */
 char *option_flag(const struct option *o, char *out, size_t len);
 char *option_env(const struct option *o, char *out, size_t len);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/options.h"
+#include "agent/options_doc.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"

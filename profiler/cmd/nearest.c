@@ -6,49 +6,22 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/distance.h"
 #include "cmd/columns.h"
 #include "pprof/top.h"
 
-enum { MAX_SHOWN = 3, MAX_SLIPS = 2, MAX_LEN = 64, WIDTH = 60 };
+enum { MAX_SHOWN = 3, MAX_SLIPS = 2, WIDTH = 60 };
 
 static bool contains(const char *name, const char *part)
 {
 	return *part && strcasestr(name, part);
 }
 
-static int smallest(int a, int b, int c)
-{
-	int ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Letters to insert, drop or change: rows of the usual table, one at a time. */
-static int slips(const char *a, size_t n, const char *b, size_t m)
-{
-	int row[MAX_LEN + 1], diagonal, above;
-
-	for (size_t j = 0; j <= m; j++)
-		row[j] = (int)j;
-	for (size_t i = 1; i <= n; i++) {
-		diagonal = row[0];
-		row[0] = (int)i;
-		for (size_t j = 1; j <= m; j++) {
-			above = row[j];
-			row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[m];
-}
-
 static bool is_slip(const char *name, const char *wrong)
 {
 	size_t n = strcspn(name, "("), m = strlen(wrong);
 
-	if (n > MAX_LEN || m > MAX_LEN || m < 4)
-		return false;
-	return slips(name, n, wrong, m) <= MAX_SLIPS;
+	return m >= 4 && distance(name, n, wrong, m) <= MAX_SLIPS;
 }
 
 static void list(const struct top *t, const char *name, bool (*near)(const char *name, const char *wrong), struct buf *out)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The agent against the fake Pyroscope server: what arrives, how it lives, how it fails."""
+import http.server
 import socket
 
 from hs import *  # noqa: F403
@@ -268,6 +269,30 @@ def test_a_name_that_does_not_exist():
     with Agent(config("http://no-such-host.invalid:4040")) as agent:
         agent.wait_for("receiver prod", "no-such-host.invalid", "resolve", "next try in")
         assert agent.get("/healthz") == (200, "ok\n"), "the network's trouble is not ours"
+
+
+def test_a_proxy_is_asked_for_a_host_we_cannot_resolve():
+    seen = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.path, self.headers["Authorization"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        more = f"proxy_url: http://127.0.0.1:{server.server_port}\nbasic_auth: {{username: me, password: secret}}"
+        with Agent(config("http://pyroscope.invalid:4040/prefix/", receiver=more)) as agent:
+            burnt([spin(1)])
+            until(lambda: delivered(agent) > 0)
+            assert set(seen) == {("http://pyroscope.invalid:4040/prefix/push.v1.PusherService/Push", "Basic bWU6c2VjcmV0")}, seen
+        server.shutdown()
 
 
 def test_pages():

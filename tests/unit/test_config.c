@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/config.h"
-#include "agent/options.h"
+#include "agent/options_doc.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/units.h"

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * describe - what a server answered, or libcurl says of its silence, as one line for people.
+ *
+ * Both are foreign text: control characters go, and of a JSON error body only its message stays.
+ */
+#include <stddef.h>
+
+struct delivery;
+struct retry_result;
+
+/* "HTTP 503: shutting down", "Failed to connect to ...". The request has not been ended yet. */
+void delivery_describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len);

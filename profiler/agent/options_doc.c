@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/options_doc.h"
+
+#include <string.h>
+
+#include "agent/options.h"
+#include "base/buf.h"
+
+static const char *type_name(const struct option *o)
+{
+	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
+					     [OPTION_BYTES] = "size", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
+					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
+
+	return names[o->type];
+}
+
+static void reference_table(const struct option_table *t, bool top, struct buf *out)
+{
+	char env[96];
+
+	buf_printf(out, "| key | %stype | default | on reload | what |\n|---|%s---|---|---|---|\n", top ? "variable | " : "", top ? "---|" : "");
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->v[i];
+
+		buf_printf(out, "| `%s` | ", o->key);
+		if (top)
+			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
+		buf_puts(out, type_name(o));
+		if (*o->unit && o->type != OPTION_MAP)
+			buf_putc(out, ' ');
+		for (const char *u = o->type == OPTION_MAP ? "" : o->unit; *u; u++)
+			*u == '|' ? buf_puts(out, ", ") : buf_putc(out, *u);
+		buf_printf(out, " | %s%s%s | %s | %s |\n",
+			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);
+	}
+}
+
+void options_reference(struct buf *out)
+{
+	buf_puts(out, "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+		      "<!-- made by `hotspan config --reference` from profiler/agent/options.def -->\n"
+		      "# Configuration\n\n"
+		      "A YAML file (`hotspan agent -c FILE`), overridden by environment variables, overridden by flags\n"
+		      "(`flush_interval` is `--flush-interval`). Times are written `15s`, sizes `16MiB`.\n\n");
+	reference_table(&config_options, true, out);
+	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
+	reference_table(&receiver_options, false, out);
+}
+
+static void schema_type(const struct option *o, struct buf *out)
+{
+	switch (o->type) {
+	case OPTION_U32:
+		buf_printf(out, "\"type\":\"integer\",\"minimum\":%llu,\"maximum\":%llu", (unsigned long long)o->min, (unsigned long long)o->max);
+		break;
+	case OPTION_BOOL:
+		buf_puts(out, "\"type\":\"boolean\"");
+		break;
+	case OPTION_DURATION:
+		buf_puts(out, "\"type\":[\"string\",\"integer\"],\"pattern\":\"^[0-9.]+(ns|us|ms|s|m|h)?$\"");
+		break;
+	case OPTION_BYTES:
+		buf_puts(out, "\"type\":[\"string\",\"integer\"],\"pattern\":\"^[0-9.]+(B|KiB|MiB|GiB)?$\"");
+		break;
+	case OPTION_MAP:
+		buf_puts(out, "\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}");
+		break;
+	case OPTION_CHOICE:
+		buf_puts(out, "\"enum\":[\"");
+		for (const char *s = o->unit; *s; s++)
+			*s == '|' ? buf_puts(out, "\",\"") : buf_putc(out, *s);
+		buf_puts(out, "\"]");
+		break;
+	default:
+		buf_puts(out, "\"type\":\"string\"");
+	}
+}
+
+/* Rows of one nested mapping follow each other in options.def: "tls_config.x" opens and closes it. */
+static void schema_rows(const struct option_table *t, struct buf *out)
+{
+	const char *comma = "";
+	size_t open = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->v[i];
+		const char *dot = strchr(o->key, '.'), *name = dot ? dot + 1 : o->key;
+		size_t group = dot ? (size_t)(dot - o->key) : 0;
+
+		if (open && (group != open || strncmp(o->key, t->v[i - 1].key, open))) {
+			buf_puts(out, "}}");
+			open = 0;
+		}
+		buf_puts(out, comma);
+		if (group && !open) {
+			buf_printf(out, "\"%.*s\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{", (int)group, o->key);
+			open = group;
+		}
+		buf_printf(out, "\"%s\":{", name);
+		schema_type(o, out);
+		buf_puts(out, ",\"description\":");
+		buf_json_string(out, o->help, strlen(o->help));
+		buf_putc(out, '}');
+		comma = ",";
+	}
+	if (open)
+		buf_puts(out, "}}");
+}
+
+void options_schema(struct buf *out)
+{
+	buf_puts(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"hotspan.yaml\",\"type\":\"object\","
+		      "\"additionalProperties\":false,\"properties\":{");
+	schema_rows(&config_options, out);
+	buf_puts(out, ",\"receivers\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+		      "\"required\":[\"name\",\"url\"],\"properties\":{");
+	schema_rows(&receiver_options, out);
+	buf_puts(out, "}}}}}\n");
+}
