@@ -50,6 +50,14 @@ echo "AGENT $?"
 /bin/busybox wget -q -O /tmp/state http://127.0.0.1:4040/fake/state
 /bin/busybox sed 's/^/STATE /' /tmp/state
 echo
+/bin/spin 100 > /dev/null & /bin/spin 100 > /dev/null &
+hotspan record -F 99 -d 8 --json -o /tmp/hot.folded > /tmp/hot 2>&1 &
+hot=$!
+/bin/busybox sleep 2; echo 0 > /sys/devices/system/cpu/cpu1/online
+/bin/busybox sleep 2; echo 1 > /sys/devices/system/cpu/cpu1/online
+wait $hot
+/bin/busybox killall spin
+/bin/busybox sed 's/^/HOT /' /tmp/hot
 hotspan doctor > /tmp/doctor; echo "DOCTOR $?"
 /bin/busybox sed 's/^/CHECK /' /tmp/doctor
 /bin/busybox poweroff -f
@@ -184,6 +192,13 @@ def judge_agent(text):
     percent = 100 * series[0]["totals"]["cpu:nanoseconds"] / int(burnt[1])
     if abs(percent - 100) > 8:
         return f"agent: {percent:.1f} % of the CPU time burnt arrived; {log}"
+    hot = re.search(r'^HOT (\{"version".*\})$', text, re.M)
+    if not hot:
+        return "record across hotplug failed: " + " ".join(re.findall(r"^HOT (.*)", text, re.M))[:300]
+    # 8 s on one CPU and some 5 on the one that was away for 2 and is found again within a second.
+    samples = json.loads(hot[1])["samples"]
+    if not 99 * (8 + 4) <= samples <= 99 * (8 + 6.5):
+        return f"{samples} samples in 8 s while one of two CPUs was away for 2 s"
     doctor = re.search(r"^DOCTOR (\d+)", text, re.M)
     if not doctor or doctor[1] != "0":
         return "doctor sees a blocker: " + " ".join(re.findall(r"^CHECK .*missing.*", text, re.M))[:300]
