@@ -149,9 +149,13 @@ static bool is_choice(const char *choices, const char *text)
 {
 	size_t n = strlen(text);
 
-	for (const char *s = choices; s; s = strchr(s, '|'), s += s != NULL)
-		if (!strncmp(s, text, n) && (s[n] == '|' || !s[n]) && n)
+	for (const char *s = choices; *s;) {
+		size_t len = strcspn(s, "|");
+
+		if (len == n && !memcmp(s, text, n))
 			return true;
+		s += len + (s[len] == '|');
+	}
 	return false;
 }
 
