@@ -328,19 +328,21 @@ static void let_signals_kill(void)
 
 static int shut_down(struct agent *a, char *err, size_t err_len)
 {
+	uint64_t limit = a->config->shutdown_timeout_ns, until = time_boot_ns() + limit;
 	struct session_stats s;
 	int r;
 
 	tell_systemd("STOPPING=1");
 	a->running = false;
-	log_info("stopping: naming and sending what is left, at most %.0f s", (double)a->config->shutdown_timeout_ns / 1e9);
-	r = session_finish(a->session);
+	log_info("stopping: naming and sending what is left, at most %.0f s", (double)limit / 1e9);
+	let_signals_kill();
+	r = session_finish(a->session, limit ? limit : 1);
 	if (r < 0) {
-		snprintf(err, err_len, "the last interval is lost: %s", strerror(-r));
+		snprintf(err, err_len, "the last interval is lost: %s",
+			 r == -ETIMEDOUT ? "naming took longer than shutdown_timeout" : strerror(-r));
 		return r;
 	}
-	let_signals_kill();
-	r = net_flush(a->net, a->config->shutdown_timeout_ns);
+	r = net_flush(a->net, until > time_boot_ns() ? until - time_boot_ns() : 0);
 	session_stats(a->session, &s);
 	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
 		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,

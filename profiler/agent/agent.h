@@ -25,5 +25,6 @@ static inline void agent_freep(struct agent **a)
 	agent_free(*a);
 }
 
-/* Until SIGTERM or SIGINT. 0, or negative errno with err. */
+/* Until SIGTERM or SIGINT. 0, or negative errno with err. After -ETIMEDOUT naming still runs: agent_free() would
+ * wait for it, so end the process. */
 int agent_run(struct agent *a, char *err, size_t err_len);

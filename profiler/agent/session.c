@@ -126,11 +126,11 @@ static int wait_ns(struct pollfd *fds, nfds_t n, uint64_t ns)
 }
 
 /* The window the worker is done with dies here. 0 or what on_window() returned. */
-static int take_back(struct session *s, bool wait)
+static int take_back(struct session *s, uint64_t timeout_ns)
 {
 	int r = 0;
 
-	window_free(worker_take_back(s->worker, wait, &r));
+	window_free(worker_take_back(s->worker, timeout_ns, &r));
 	return r;
 }
 
@@ -167,7 +167,7 @@ static int turn(struct session *s)
 	int r = collector_poll(s->collector);
 
 	if (r >= 0)
-		r = take_back(s, false);
+		r = take_back(s, 0);
 	return r < 0 ? r : flush_when_due(s);
 }
 
@@ -217,18 +217,21 @@ void session_set_flush_interval(struct session *s, uint64_t ns)
 	s->opts.flush_interval_ns = ns;
 }
 
-int session_finish(struct session *s)
+int session_finish(struct session *s, uint64_t timeout_ns)
 {
+	uint64_t until = time_boot_ns() + timeout_ns;
 	int r = collector_stop(s->collector), last;
 
 	if (r < 0)
 		return r;
 	s->stats.wall_ns = time_boot_ns() - s->started_ns;
 	s->stats.sampling_cpu_ns = own_cpu_ns() - s->started_cpu_ns;
-	r = take_back(s, true);
+	r = take_back(s, timeout_ns);
+	if (r == -ETIMEDOUT)
+		return r;
 	last = flush(s);
 	if (last >= 0)
-		last = take_back(s, true);
+		last = take_back(s, until > time_boot_ns() ? until - time_boot_ns() : 1);
 	return r < 0 ? r : last;
 }
 

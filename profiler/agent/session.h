@@ -75,7 +75,12 @@ int session_run(struct session *s, const struct session_until *until);
 int session_set_frequency(struct session *s, uint32_t hz);
 void session_set_flush_interval(struct session *s, uint64_t ns);
 
-/* Stops sampling, hands over the last window and waits until on_window() is done with it. 0 or what it returned. */
-int session_finish(struct session *s);
+#define SESSION_NO_LIMIT (UINT64_MAX / 4)
+
+/*
+ * Stops sampling, hands over the last window and waits until on_window() is done with it. 0 or what it
+ * returned. -ETIMEDOUT: naming takes longer; session_free() would wait for it too.
+ */
+int session_finish(struct session *s, uint64_t timeout_ns);
 
 void session_stats(struct session *s, struct session_stats *ret);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -94,6 +95,7 @@ static int start_thread(struct worker *k)
 int worker_new(const struct worker_opts *opts, struct worker **ret)
 {
 	struct worker *k = calloc(1, sizeof(*k));
+	pthread_condattr_t attr;
 	int r;
 
 	if (!k)
@@ -101,7 +103,10 @@ int worker_new(const struct worker_opts *opts, struct worker **ret)
 	k->opts = *opts;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->given, NULL);
-	pthread_cond_init(&k->finished, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&k->finished, &attr);
+	pthread_condattr_destroy(&attr);
 	r = symbolizer_new(NULL, &k->symbols);
 	if (r >= 0)
 		r = start_thread(k);
@@ -151,16 +156,21 @@ void worker_give(struct worker *k, struct window *w)
 	pthread_mutex_unlock(&k->lock);
 }
 
-struct window *worker_take_back(struct worker *k, bool wait, int *ret_result)
+struct window *worker_take_back(struct worker *k, uint64_t timeout_ns, int *ret_result)
 {
+	uint64_t until = time_mono_ns() + timeout_ns;
+	struct timespec ts = { .tv_sec = (time_t)(until / NSEC_PER_SEC), .tv_nsec = (long)(until % NSEC_PER_SEC) };
 	struct window *w;
+	int r = 0;
 
 	pthread_mutex_lock(&k->lock);
-	while (wait && k->todo)
-		pthread_cond_wait(&k->finished, &k->lock);
+	while (timeout_ns && k->todo && !r)
+		r = pthread_cond_timedwait(&k->finished, &k->lock, &ts);
 	w = take_ptr(k->done);
 	if (w)
 		*ret_result = k->result;
+	else if (timeout_ns && k->todo)
+		*ret_result = -ETIMEDOUT;
 	pthread_mutex_unlock(&k->lock);
 	return w;
 }

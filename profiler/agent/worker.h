@@ -34,6 +34,9 @@ struct worker *worker_free(struct worker *k, struct window **ret_left);
 bool worker_is_idle(struct worker *k);
 /* Only when it is idle. */
 void worker_give(struct worker *k, struct window *w);
-/* NULL: nothing is done. *ret_result: what on_window() returned, or why naming failed. */
-struct window *worker_take_back(struct worker *k, bool wait, int *ret_result);
+/*
+ * Waits at most so long for the window it is at. NULL: there is none, or time ran out (-ETIMEDOUT in
+ * *ret_result; untouched otherwise). *ret_result: what on_window() returned, or why naming failed.
+ */
+struct window *worker_take_back(struct worker *k, uint64_t timeout_ns, int *ret_result);
 void worker_stats(struct worker *k, struct worker_stats *ret);

@@ -122,6 +122,8 @@ static int run(struct config *c, const struct config_source *source)
 		r = agent_run(a, err, sizeof(err));
 	if (r < 0)
 		log_error("%s", err[0] ? err : strerror(-r));
+	if (r == -ETIMEDOUT)
+		_exit(EXIT_FAILED);
 	return r >= 0 ? EXIT_OK : r == -EPERM || r == -EACCES || r == -ENOTSUP ? EXIT_CANNOT : EXIT_FAILED;
 }
 

@@ -132,7 +132,7 @@ static int wait_for_command(struct recording *rec)
 static int finish(struct recording *rec)
 {
 	uint64_t bytes = 0;
-	int status, r = session_finish(rec->session);
+	int status, r = session_finish(rec->session, SESSION_NO_LIMIT);
 
 	if (r < 0) {
 		snprintf(rec->err, sizeof(rec->err), "cannot make the profile: %s", strerror(-r));

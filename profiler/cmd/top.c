@@ -283,7 +283,7 @@ static int target_has_ended(struct top *t)
 		snprintf(t->notice, sizeof(t->notice), "the process has ended");
 		return draw(t);
 	}
-	r = session_finish(t->session);
+	r = session_finish(t->session, SESSION_NO_LIMIT);
 	if (r >= 0)
 		r = interval_ended(t);
 	t->done = true;

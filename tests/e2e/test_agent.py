@@ -130,6 +130,15 @@ def test_sigterm_ends_in_time_without_a_server():
         agent.wait_for("could not be sent in time")
 
 
+def test_sigterm_ends_in_time_when_naming_does_not():
+    with Fake() as fake, Agent(config(fake.url, interval="10m").replace("shutdown_timeout: 5s", "shutdown_timeout: 1ms")) as agent:
+        burnt([spin(1)])
+        begin = time.time()
+        assert agent.stop() == 1
+        assert time.time() - begin < 2
+        agent.wait_for("last interval is lost", "shutdown_timeout")
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)
