@@ -10,6 +10,7 @@ import tempfile
 import xml.etree.ElementTree
 
 from hs import *  # noqa: F403
+from pyroscope import Fake
 
 HERE = pathlib.Path(__file__).resolve().parent
 DUMP = BUILD / "tests/unit/pprof_dump"
@@ -78,6 +79,24 @@ def go_reads_a_recording():
     for line in lines:
         for file, rest in re.findall(r" \[(\S*) 0x[0-9a-f]+ \w+((?: \(.*?\))*)\]", line):
             assert rest or file not in flagged or file == "", f"{file} says has_functions, a frame of it has no name"
+
+
+def go_reads_what_the_agent_pushes():
+    """Every series' last profile, as the fake server got it: valid, every frame named, no label that would become a series."""
+    with Fake() as fake, Agent(f"frequency: 999\nflush_interval: 1s\nreceivers:\n  - name: fake\n    url: {fake.url}\n") as agent:
+        subprocess.run(["sh", "-c", "for i in 1 2 3; do python3 -c 'sum(range(9000000))'; done"], check=True)
+        agent.stop()
+        series = fake.state()["series"]
+        for i, s in enumerate(series):
+            path = tmp / f"push-{i}.pb.gz"
+            path.write_bytes(fake.profile(i))
+            lines = theirs(path)
+            assert any(l.startswith("type cpu nanoseconds") for l in lines) and same(ours(path), lines)
+            for line in (l for l in lines if l.startswith("sample")):
+                assert "{}" in line, line
+                assert not re.search(r" 0x[0-9a-f]+ \w+\]", line), f"a frame without a name: {line}"
+        print(f"  {len(series)} series")
+        assert len(series) >= 2
 
 
 def go_merges_two_of_ours():
@@ -223,7 +242,7 @@ def html_data_is_json_whatever_the_names():
         assert len(doc["rows"]) % 4 == 0 and all(r < n for r in doc["rows"][0::4])
 
 
-which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content,
+which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_reads_what_the_agent_pushes, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content,
                 go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_subtracts_as_we_do],
          "outside": [protoc_decodes_what_we_write, python_reads_gos_runtime_profile_as_we_do, speedscope_holds_its_schema,
                      svg_is_xml_whatever_the_names, html_data_is_json_whatever_the_names]}
