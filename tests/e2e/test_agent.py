@@ -381,6 +381,8 @@ def test_what_cannot_start_says_why():
 
 def test_the_units_capabilities_are_enough():
     unit = pathlib.Path(__file__).resolve().parents[2] / "packaging/hotspan.service"
+    for takes_away in ("PrivateTmp", "ProtectKernelLogs", "ProtectKernelTunables", "ProtectProc", "PrivateUsers", "PrivatePIDs"):
+        assert f"\n{takes_away}=" not in unit.read_text(), f"{takes_away} would cost names"
     keep = re.search(r"^CapabilityBoundingSet=(.*)", unit.read_text(), re.M)[1].split()
     caps = ",".join("+" + c.removeprefix("CAP_").lower() for c in keep)
     with Fake() as fake, Agent(config(fake.url), argv=["setpriv", "--bounding-set", f"-all,{caps}", "--inh-caps", f"-all,{caps}", "--no-new-privs"]) as agent:
