@@ -219,7 +219,7 @@ def main():
         print(f"-- {suite} {version}: {complaint or 'ok'} ({samples} samples)", flush=True)
         rows.append(f"| {suite} | {version} | {samples} | {complaint or 'ok'} |")
     (ROOT / "bench/kernels.md").write_text(
-        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM , records `spin` in each,\nand lets the agent push it to the fake Pyroscope server.\n\n"
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM, records `spin` in each,\nand lets the agent push it to the fake Pyroscope server.\n\n"
         f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | result |\n|---|---|---|---|\n"
         + "\n".join(rows) + "\n")
     sys.exit(bool(failed))
