@@ -10,6 +10,7 @@ const struct command commands[] = {
 	{ &top_cli, cmd_top },
 	{ &report_cli, cmd_report },
 	{ &doctor_cli, cmd_doctor },
+	{ &unwind_cli, cmd_unwind },
 	{ &config_cli, cmd_config },
 	{ &completion_cli, cmd_completion },
 	{ &manual_cli, cmd_manual },

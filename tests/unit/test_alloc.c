@@ -28,6 +28,7 @@
 #include "proc/image.h"
 #include "proc/process.h"
 #include "symbolize/symbolizer.h"
+#include "unwind/elf_cfi.h"
 
 #define SPIN BUILD_DIR "/workloads/w_spin"
 
@@ -63,6 +64,24 @@ static int name_an_image(void *ctx)
 static void naming_survives_every_failure(void **state)
 {
 	every_failure_is_survived(name_an_image, NULL, 8);
+}
+
+static int make_unwind_rows(void *ctx)
+{
+	_cleanup_(closep) int fd = open(SPIN, O_RDONLY | O_CLOEXEC);
+	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
+	struct rows *t = NULL;
+	int r = elf_image_open(fd, &img);
+
+	if (r >= 0)
+		r = elf_cfi_rows(img, ELF_CFI_ALL, &t);
+	rows_free(t);
+	return r;
+}
+
+static void unwind_rows_survive_every_failure(void **state)
+{
+	every_failure_is_survived(make_unwind_rows, NULL, 12);
 }
 
 static int live_a_process(void *ctx)
@@ -282,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(naming_survives_every_failure),
+		cmocka_unit_test(unwind_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),

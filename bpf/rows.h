@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * rows - an image's unwind table: which rule unwinds a pc.
+ *
+ *	pc - base = page (64 KiB) | block (256 B) | low byte
+ *	page directory   one entry per page: where its rows lie and how many; 0: one rule for all of it
+ *	page, dense      u16 first row of each of 257 blocks; rows {u8 low byte, u8 rule}; escapes
+ *	page, sparse     up to 256 rows {u16 low half of the pc, u16 rule}: smaller, and as quick
+ *	rules            8 bytes each, per image; the 255 most frequent ones have the short numbers
+ *
+ * A row holds until the next one. Rule 255 in a dense page's row sends to the escapes {u16 pc, u16 rule}:
+ * the last one at or below the pc is that row's. Every page begins with a row, so no search leaves it.
+ * Pure: the same search runs on the host. All loops are bounded by the format.
+ */
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define ROWS_PAGE_BITS 16
+#define ROWS_BLOCKS 256
+#define ROWS_SPARSE_MAX 256 /* above it a dense page is the smaller one */
+#define ROWS_ESCAPE 255
+
+/* A BPF program bounds what it adds to a slab's start; the host's tables are made by itself. */
+#ifndef ROWS_BOUND
+#define ROWS_BOUND(offset) (offset)
+#endif
+
+struct rows_page {
+	__u32 at;   /* of its rows, from the slab's start; even */
+	__u16 n;    /* rows */
+	__u16 info; /* n == 0: the rule; dense: escapes */
+};
+_Static_assert(sizeof(struct rows_page) == 8, "an ABI between BPF and the agent");
+
+/* How the caller's CFA (its sp after the return) is found. */
+enum unwind_cfa {
+	UNWIND_INVALID,   /* no rule here: try something else */
+	UNWIND_STOP,      /* the outermost frame */
+	UNWIND_SIGNAL,    /* a signal's trampoline: the registers lie in a ucontext: rsp at sp + cfa */
+	UNWIND_SP,        /* sp + cfa */
+	UNWIND_FP,        /* fp + cfa */
+	UNWIND_REG,       /* reg + cfa: known in the leaf only */
+	UNWIND_PLT,       /* sp + 8 + ((pc & 15) >= cfa) * 8 */
+	UNWIND_DEREF_SP,  /* *(sp + a) + b */
+	UNWIND_DEREF_FP,  /* *(fp + a) + b */
+	UNWIND_DEREF_REG, /* *(reg + a) + b: leaf only */
+};
+
+/* How the caller's frame pointer is found, and its return address. */
+enum unwind_fp { UNWIND_FP_SAME, UNWIND_FP_AT_CFA, UNWIND_FP_AT_FP, UNWIND_FP_UNDEFINED };
+enum unwind_ra { UNWIND_RA_AT_CFA, UNWIND_RA_REG };
+
+struct unwind_rule {
+	__s32 cfa;    /* offset; of a DEREF: a in the low half, b in the high one */
+	__s16 fp;     /* offset from the CFA or the frame pointer */
+	__u8 how_cfa; /* enum unwind_cfa | register (DWARF's number) << 4 */
+	__u8 how;     /* enum unwind_fp | enum unwind_ra << 2 | x << 4: at CFA - 8 (x + 1), or register x */
+};
+_Static_assert(sizeof(struct unwind_rule) == 8, "an ABI between BPF and the agent");
+
+static __always_inline __u32 unwind_cfa(const struct unwind_rule *r)
+{
+	return r->how_cfa & 15;
+}
+
+static __always_inline __u32 unwind_reg(const struct unwind_rule *r)
+{
+	return r->how_cfa >> 4;
+}
+
+static __always_inline __s32 unwind_deref_a(const struct unwind_rule *r)
+{
+	return (__s16)(r->cfa & 0xffff);
+}
+
+static __always_inline __s32 unwind_deref_b(const struct unwind_rule *r)
+{
+	return r->cfa >> 16;
+}
+
+static __always_inline __u32 unwind_fp(const struct unwind_rule *r)
+{
+	return r->how & 3;
+}
+
+static __always_inline __u32 unwind_ra(const struct unwind_rule *r)
+{
+	return r->how >> 2 & 3;
+}
+
+static __always_inline __u32 unwind_ra_x(const struct unwind_rule *r)
+{
+	return r->how >> 4;
+}
+
+static __always_inline __u32 rows_u16(const __u8 *slab, __u32 offset)
+{
+	return *(const __u16 *)(slab + ROWS_BOUND(offset));
+}
+
+/*
+ * Of n keys (n >= 1) in steps of stride bytes, the last one at or below key. The first is taken to be
+ * and never read. Keys are masked: a row's low byte, or all of it.
+ */
+static __always_inline __u32 rows_last(const __u8 *slab, __u32 at, __u32 stride, __u32 mask, __u32 n, __u32 key)
+{
+	__u32 lo = 0, half;
+
+	for (int i = 0; i < ROWS_PAGE_BITS && n > 1; i++) {
+		half = n / 2;
+		if ((rows_u16(slab, at + (lo + half) * stride) & mask) <= key)
+			lo += half;
+		n -= half;
+	}
+	return lo;
+}
+
+static __always_inline __u32 rows_find_dense(const struct rows_page *p, const __u8 *slab, __u32 pc)
+{
+	__u32 rows = p->at + 2 * (ROWS_BLOCKS + 1), escapes = rows + 2 * p->n;
+	__u32 block = p->at + 2 * (pc >> 8), first = rows_u16(slab, block), end = rows_u16(slab, block + 2);
+	__u32 row, rule;
+
+	/* Where the block's first row lies above the pc, the row before it, of an earlier block, holds. */
+	if (first)
+		first--;
+	row = first + rows_last(slab, rows + 2 * first, 2, 0xff, end - first, pc & 0xff);
+	rule = rows_u16(slab, rows + 2 * row) >> 8;
+	if (rule != ROWS_ESCAPE)
+		return rule;
+	row = rows_last(slab, escapes, 4, 0xffff, p->info, pc);
+	return rows_u16(slab, escapes + 4 * row + 2);
+}
+
+/* The number of the rule for a pc's low 16 bits. */
+static __always_inline __u32 rows_find_in_page(const struct rows_page *p, const __u8 *slab, __u32 pc)
+{
+	if (!p->n)
+		return p->info;
+	if (p->n > ROWS_SPARSE_MAX)
+		return rows_find_dense(p, slab, pc);
+	return rows_u16(slab, p->at + 4 * rows_last(slab, p->at, 4, 0xffff, p->n, pc) + 2);
+}

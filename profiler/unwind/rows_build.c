@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From sections to rows in order of address; rows_pack.c makes the table of them. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "unwind/cfi_run.h"
+#include "unwind/fdes.h"
+#include "unwind/rows.h"
+#include "unwind/rows_pack.h"
+
+/* Code between two FDEs that is padding rather than functions without CFI. */
+enum { PADDING_MAX = 15 };
+
+struct builder {
+	const struct rows_source *src;
+	struct rows_draft draft;
+	struct rules rules;
+	struct cies cies;
+	struct rows_stats stats;
+	struct fdes fdes;
+	uint32_t ahead[FDES_SECTIONS]; /* per section: the next FDE that starts behind the one at hand */
+	uint64_t cursor;               /* address up to which code is covered */
+	struct cfi_run run;
+};
+
+static int put(struct builder *b, uint64_t address, uint16_t rule)
+{
+	return draft_put(&b->draft, address - b->draft.base, rule);
+}
+
+static int rule_number(struct builder *b, const struct cfi_state *state, bool signal)
+{
+	enum unwind_why why;
+	int r = rules_intern(&b->rules, rule_of(state, signal, &why));
+
+	if (r < 0)
+		why = UNWIND_WHY_TOO_MANY;
+	if (why != UNWIND_WHY_NONE)
+		b->stats.why[why]++;
+	return r < 0 ? 0 : r;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The rows of an FDE up to an end, which may lie before its own. */
+static int run_fde(struct builder *b, const struct cfi_section *s, const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t end)
+{
+	struct cfi_row row;
+	int r, err;
+
+	cfi_run_begin(&b->run, s, cie, fde);
+	while (b->cursor < end && (r = cfi_run_next(&b->run, &row)) > 0) {
+		if (row.end <= b->cursor)
+			continue;
+		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, row.state, cie->signal));
+		if (err < 0)
+			return err;
+		b->cursor = row.end < end ? row.end : end;
+	}
+	if (b->cursor == end)
+		return 0;
+	/* Damaged: the rest of the function has no rules, and not those of the row before either. */
+	b->stats.why[UNWIND_WHY_BAD_CODE]++;
+	err = put(b, b->cursor, 0);
+	b->cursor = end;
+	return err;
+}
+
+/* Where the next FDE of the same section starts; the code's end when none does. Linear over all calls. */
+static uint64_t next_start(struct builder *b, uint32_t i)
+{
+	const struct fde_ref *v = b->fdes.v;
+	uint32_t section = v[i].place & 1, *at = &b->ahead[section];
+
+	while (*at < b->fdes.n && ((v[*at].place & 1) != section || v[*at].start <= v[i].start))
+		++*at;
+	return *at < b->fdes.n ? b->draft.base + v[*at].start : b->src->end;
+}
+
+static int add_fde(struct builder *b, uint32_t i)
+{
+	const struct fde_ref *ref = &b->fdes.v[i];
+	const struct cfi_section *s = &b->src->sections[ref->place & 1];
+	const struct cfi_cie *cie = NULL;
+	uint64_t end = next_start(b, i);
+	struct cfi_entry e;
+	struct cfi_fde fde;
+	int r = 0;
+
+	if (cfi_next(s, &(size_t){ ref->place >> 1 }, &e) > 0)
+		cie = cies_get(&b->cies, s, e.cie);
+	if (!cie || cfi_fde_read(s, &e, cie, &fde) < 0)
+		return 0; /* was read before: not reached */
+	if (fde.end > end && end < b->src->end)
+		b->stats.why[UNWIND_WHY_OVERLAP]++;
+	if (fde.end < end)
+		end = fde.end;
+	if (end <= b->cursor)
+		return 0;
+	if (fde.start > b->cursor) {
+		if (fde.start - b->cursor > PADDING_MAX)
+			r = put(b, b->cursor, 0);
+		b->cursor = fde.start;
+	}
+	return r < 0 ? r : run_fde(b, s, cie, &fde, end);
+}
+
+static int build(struct builder *b, struct rows **ret)
+{
+	const struct rows_source *src = b->src;
+	uint64_t base = src->start & ~(uint64_t)0xffff;
+	int r = fdes_collect(src, base, &b->cies, &b->stats, &b->fdes);
+
+	if (r >= 0)
+		r = b->fdes.n ? draft_init(&b->draft, base, src->end) : -ENODATA;
+	for (uint32_t i = 0; i < b->fdes.n && r >= 0; i++)
+		r = add_fde(b, i);
+	fdes_fini(&b->fdes);
+	if (r >= 0 && b->cursor < src->end)
+		r = put(b, b->cursor, 0);
+	if (r >= 0)
+		r = draft_pack(&b->draft, &b->rules, &b->stats, ret);
+	return r;
+}
+
+int rows_build(const struct rows_source *src, struct rows **ret)
+{
+	struct builder *b;
+	int r;
+
+	if (src->end <= src->start)
+		return -ENODATA;
+	if (src->end - (src->start & ~(uint64_t)0xffff) > 1ull << 32)
+		return -E2BIG;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	b->src = src;
+	b->cursor = src->start;
+	r = rules_init(&b->rules);
+	if (r >= 0)
+		r = build(b, ret);
+	draft_fini(&b->draft);
+	rules_fini(&b->rules);
+	free(b);
+	return r;
+}
