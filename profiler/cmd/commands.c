@@ -8,7 +8,6 @@ const struct command commands[] = {
 	{ &report_cli, cmd_report },
 	{ &agent_cli, cmd_agent },
 	{ &top_cli, cmd_top },
-	{ &report_cli, cmd_report },
 	{ &doctor_cli, cmd_doctor },
 	{ &unwind_cli, cmd_unwind },
 	{ &config_cli, cmd_config },

@@ -28,7 +28,8 @@ static inline void made_uint(struct made *m, uint64_t v, unsigned int len)
 static inline void made_bytes(struct made *m, const void *p, size_t len)
 {
 	assert(m->len + len <= sizeof(m->data));
-	memcpy(m->data + m->len, p, len);
+	if (len)
+		memcpy(m->data + m->len, p, len);
 	m->len += len;
 }
 
