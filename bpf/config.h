@@ -7,12 +7,14 @@
 #include <linux/types.h>
 
 /* sample_config.filter: a task must match one row of each kind that is switched on. */
-#define SAMPLE_FILTER_PID (1u << 0)    /* tgid is a key of `pids`; children join their parent */
-#define SAMPLE_FILTER_COMM (1u << 1)   /* comm is a key of `comms` */
+#define SAMPLE_FILTER_PID    (1u << 0) /* tgid is a key of `pids`; children join their parent */
+#define SAMPLE_FILTER_COMM   (1u << 1) /* comm is a key of `comms` */
 #define SAMPLE_FILTER_CGROUP (1u << 2) /* below one of `cgroups` */
 
 enum {
 	SAMPLE_MAX_PIDS = 16384,
+	SAMPLE_MAX_SPACES =
+		16384, /* processes whose stacks are walked here; the others' are finished in user space */
 	SAMPLE_MAX_COMMS = 64,
 	SAMPLE_MAX_CGROUPS = 16,
 };
@@ -21,7 +23,8 @@ struct sample_config {
 	__u32 filter;
 	__u32 n_cgroups;
 	__u32 ring_wakeup_bytes; /* wake user space early when this much waits */
+	__u32 rest_wakeup_ns; /* and for a walk to be finished, when the last such was this long ago */
 	__u8 kernel_stacks, user_stacks;
 	__u8 reserved[2];
 };
-_Static_assert(sizeof(struct sample_config) == 16, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct sample_config) == 20, "layout is an ABI between BPF and the agent");

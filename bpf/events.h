@@ -24,11 +24,12 @@ enum ev_cut {
 
 /* The per-CPU counters: first the drops, then these. */
 enum ev_counter {
-	EV_COUNT_TICKS = EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
-	EV_COUNT_IDLE,                /* of these: the CPU was idle */
-	EV_COUNT_FILTERED,            /* of these: outside the targets */
-	EV_COUNT_SENT,                /* of these: handed to the ring buffer */
-	EV_COUNT_RUN_NS,              /* time spent in the program: its own cost, always measured */
+	EV_COUNT_TICKS =
+		EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
+	EV_COUNT_IDLE,       /* of these: the CPU was idle */
+	EV_COUNT_FILTERED,   /* of these: outside the targets */
+	EV_COUNT_SENT,       /* of these: handed to the ring buffer */
+	EV_COUNT_RUN_NS,     /* time spent in the program: its own cost, always measured */
 	EV_COUNT_MAX,
 };
 
@@ -36,7 +37,9 @@ enum {
 	EV_COMM_LEN = 16,
 	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
 	EV_USER_FRAMES = 512,
-	EV_RECORD_WORDS = 1024,
+	EV_REGS = 16,              /* general registers, by DWARF's numbers */
+	EV_REST_STACK = 32 * 1024, /* bytes of stack kept aside at most */
+	EV_RECORD_WORDS = 1024,    /* a sample without its rest */
 };
 
 /*
@@ -44,13 +47,19 @@ enum {
  * be no address at all. Kernel frames are plain addresses.
  */
 #define EV_FRAME_KIND_SHIFT 56
-#define EV_FRAME_ADDR_MASK ((1ull << EV_FRAME_KIND_SHIFT) - 1)
-enum { EV_FRAME_NATIVE = 0 };
+#define EV_FRAME_ADDR_MASK  ((1ull << EV_FRAME_KIND_SHIFT) - 1)
+enum {
+	EV_FRAME_NATIVE = 0,
+	EV_FRAME_EXACT = 1, /* a pc that a signal interrupted: no return address, as a leaf */
+};
 
 /* ev_sample.flags */
-#define EV_SAMPLE_IN_KERNEL (1u << 0)    /* the tick interrupted kernel mode: the user leaf is a syscall or fault site */
-#define EV_SAMPLE_KERNEL_CUT (1u << 1)   /* the kernel stack filled its buffer */
-#define EV_SAMPLE_KTHREAD (1u << 2)      /* a thread of the kernel's own: it has no user side at all */
+#define EV_SAMPLE_IN_KERNEL \
+	(1u << 0) /* the tick interrupted kernel mode: the user leaf is a syscall or fault site */
+#define EV_SAMPLE_KERNEL_CUT (1u << 1) /* the kernel stack filled its buffer */
+#define EV_SAMPLE_KTHREAD    (1u << 2) /* a thread of the kernel's own: it has no user side at all */
+#define EV_SAMPLE_REST \
+	(1u << 3) /* a struct ev_rest follows the frames: the walk is to be finished */
 
 struct ev_sample {
 	__u64 time_ns;   /* CLOCK_BOOTTIME, the clock of the side-band too */
@@ -67,5 +76,19 @@ struct ev_sample {
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
 _Static_assert(sizeof(struct ev_sample) == 64, "layout is an ABI between BPF and the agent");
+
+/*
+ * The state of a walk that the program could not finish: the process or an image was new to it. Behind the
+ * frames, with the stack from sp on as far as it could be read; regs holds where flags says so (walk.h).
+ */
+struct ev_rest {
+	__u64 pc, sp, fp;     /* of the next frame, not pushed yet */
+	__u64 mm, exec_pages; /* the address space as it was (space.h) */
+	__u32 flags;          /* WALK_* */
+	__u32 stack_bytes;
+	__u64 regs[EV_REGS];
+	__u8 stack[];
+};
+_Static_assert(sizeof(struct ev_rest) == 176, "layout is an ABI between BPF and the agent");
 _Static_assert((EV_KERNEL_FRAMES + EV_USER_FRAMES) * 8 + 64 <= EV_RECORD_WORDS * 8,
 	       "a record fits its scratch space");

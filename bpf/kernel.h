@@ -9,7 +9,9 @@
 
 #define __core __attribute__((preserve_access_index))
 
-struct mm_struct;
+struct mm_struct {
+	unsigned long exec_vm;
+} __core;
 
 struct task_struct {
 	unsigned int flags;
@@ -20,7 +22,7 @@ struct task_struct {
 } __core;
 
 #define PF_IO_WORKER 0x00000010
-#define PF_KTHREAD 0x00200000
+#define PF_KTHREAD   0x00200000
 
 #if defined(__TARGET_ARCH_x86)
 /* Bottom of the kernel stack, where entry code saved the user registers; for kernels without

@@ -9,29 +9,60 @@
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/config.h"
 #include "bpf/kernel.h"
+#include "bpf/space.h"
 #include "bpf/walk.h"
 
 const volatile struct sample_config config;
+
+#define PAGE_BYTES 4096u
 
 struct scratch {
 	struct walk walk;
 	__u64 last_tick_ns;
 	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
-	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample */
+	__u64 rest_sent_ns;
+	__u64 record
+		[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
+	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
 };
 
+/* By CPU number, sized before load: a per-CPU array's values are bounded by 32 KiB. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps");
+
+struct slab {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SLAB_BYTES);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SLAB_COUNT);
+	__type(key, __u32);
+	__array(values, struct slab);
+} slabs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SAMPLE_MAX_SPACES);
+	__type(key, __u32);
+	__type(value, struct space);
+} spaces SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -67,6 +98,19 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } cgroups SEC(".maps");
+
+static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
+{
+	__u32 i = at >> SLAB_BITS, zero = 0;
+	void *slab = bpf_map_lookup_elem(&slabs, &i);
+
+	return slab ? bpf_map_lookup_elem(slab, &zero) : NULL;
+}
+
+static __always_inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
+{
+	return bpf_probe_read_user(to, len, (const void *)from);
+}
 
 static __always_inline void count(__u32 what, __u64 n)
 {
@@ -121,10 +165,11 @@ static __always_inline int push_user(struct scratch *s)
 {
 	struct ev_sample *ev = (void *)s->record;
 	__u32 at = ev->kframes + s->walk.n;
+	__u64 exact = s->walk.n && !(s->walk.flags & WALK_RETURN) ? EV_FRAME_EXACT : 0;
 
 	if (at >= EV_KERNEL_FRAMES + EV_USER_FRAMES || s->walk.n >= EV_USER_FRAMES)
 		return 0;
-	s->record[sizeof(*ev) / 8 + at] = s->walk.pc;
+	s->record[sizeof(*ev) / 8 + at] = s->walk.pc | exact << EV_FRAME_KIND_SHIFT;
 	s->walk.n++;
 	return 1;
 }
@@ -133,25 +178,25 @@ static long walk_one(__u32 i, void *ctx)
 {
 	struct scratch *s = *(struct scratch **)ctx;
 
-	return !push_user(s) || walk_step(&s->walk) == WALK_END;
+	if (walk_locate(&s->walk) != WALK_ON)
+		return 1;
+	return !push_user(s) || walk_step(&s->walk) != WALK_ON;
 }
 
 /* status starts as DEPTH: whoever ends the walk earlier says why. */
 static __always_inline void walk_user(struct scratch *s)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
-		bpf_loop(EV_USER_FRAMES, walk_one, &s, 0);
+		bpf_loop(EV_USER_FRAMES + 1, walk_one, &s, 0);
 		return;
 	}
-	for (__u32 i = 0; i < 64; i++)
-		if (walk_one(i, &s))
-			break;
+	s->walk.status = EV_CUT_NO_TABLES; /* user space walks */
 }
 
 #if defined(__TARGET_ARCH_x86)
-#define USER_CS(regs) ((regs)->cs)
+#define USER_CS(regs)      ((regs)->cs)
 #define is_user_mode(regs) (((regs)->cs & 3) == 3)
-#define is_compat(regs) ((regs)->cs == 0x23)
+#define is_compat(regs)    ((regs)->cs == 0x23)
 /* execve and execveat: entry code leaves the syscall's number here until the return. */
 #define is_exec(regs) ((regs)->orig_rax == 59 || (regs)->orig_rax == 322)
 
@@ -160,6 +205,23 @@ static __always_inline void walk_from(struct walk *w, const struct pt_regs *regs
 	w->pc = regs->rip;
 	w->sp = regs->rsp;
 	w->fp = regs->rbp;
+	w->flags = WALK_REGS;
+	w->regs[0] = regs->rax;
+	w->regs[1] = regs->rdx;
+	w->regs[2] = regs->rcx;
+	w->regs[3] = regs->rbx;
+	w->regs[4] = regs->rsi;
+	w->regs[5] = regs->rdi;
+	w->regs[6] = regs->rbp;
+	w->regs[7] = regs->rsp;
+	w->regs[8] = regs->r8;
+	w->regs[9] = regs->r9;
+	w->regs[10] = regs->r10;
+	w->regs[11] = regs->r11;
+	w->regs[12] = regs->r12;
+	w->regs[13] = regs->r13;
+	w->regs[14] = regs->r14;
+	w->regs[15] = regs->r15;
 }
 #endif
 
@@ -186,10 +248,26 @@ static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct
 		ev->flags |= EV_SAMPLE_KERNEL_CUT;
 }
 
+/* Has user space told us of this address space as it is now? */
+static __always_inline int know_space(struct scratch *s, __u32 tgid, struct mm_struct *mm)
+{
+	const struct space *space = bpf_map_lookup_elem(&spaces, &tgid);
+
+	s->walk.maps = s->walk.n_maps = 0;
+	s->walk.here.start = s->walk.here.end = 0;
+	if (!space || space->mm != (__u64)mm || space->exec_pages != BPF_CORE_READ(mm, exec_vm))
+		return 0;
+	s->walk.maps = space->maps;
+	s->walk.n_maps = space->n_maps;
+	return 1;
+}
+
 static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct scratch *s,
 				       struct ev_sample *ev, struct task_struct *task)
 {
+	struct mm_struct *mm;
 	struct pt_regs regs;
+	int in_exec = 0;
 
 	s->walk.n = 0;
 	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) {
@@ -201,44 +279,121 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 			s->walk.status = EV_CUT_NO_REGS;
 			return;
 		}
-		if (is_exec(&regs)) {
-			s->walk.status = EV_CUT_IN_EXEC;
-			return;
-		}
+		in_exec = is_exec(&regs);
 	} else {
 		__builtin_memcpy(&regs, &ctx->regs, sizeof(regs));
 	}
 	walk_from(&s->walk, &regs);
-	if (is_compat(&regs) || !BPF_CORE_READ(task, mm)) {
+	mm = BPF_CORE_READ(task, mm);
+	if (is_compat(&regs) || !mm) {
 		push_user(s);
 		s->walk.status = is_compat(&regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
+		return;
+	}
+	if (!know_space(s, ev->tgid, mm)) {
+		/* Inside execve an unknown address space may be the new one, and the registers are the old one's. */
+		s->walk.status = in_exec ? EV_CUT_IN_EXEC : EV_CUT_NO_TABLES;
 		return;
 	}
 	s->walk.status = EV_CUT_DEPTH;
 	walk_user(s);
 }
 
-static __always_inline void send(struct ev_sample *ev)
+/* The frames' end in the record, in bytes. */
+static __always_inline __u32 record_bytes(const struct ev_sample *ev)
 {
-	__u32 len = sizeof(*ev) + (ev->kframes + ev->uframes) * 8;
-	__u64 wake = BPF_RB_NO_WAKEUP;
+	return sizeof(*ev) + (ev->kframes + ev->uframes) * 8;
+}
 
+static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, __u32 at)
+{
+	__u32 len = PAGE_BYTES - (rest->sp & (PAGE_BYTES - 1)), bytes = 0;
+
+	at += sizeof(*rest);
+	for (int i = 0; i < EV_REST_STACK / PAGE_BYTES; i++) {
+		__u64 to = at + bytes;
+
+		asm volatile("" : "+r"(to));
+		if (to > sizeof(s->record) + sizeof(*rest) + EV_REST_STACK - PAGE_BYTES ||
+		    len > PAGE_BYTES)
+			break;
+		if (bpf_probe_read_user((__u8 *)s->record + to, len,
+					(const void *)(rest->sp + bytes)))
+			break;
+		bytes += len;
+		len = PAGE_BYTES;
+	}
+	rest->stack_bytes = bytes;
+}
+
+/* What user space needs to finish the walk, behind the frames. The record's length with it. */
+static __always_inline __u32 add_rest(struct scratch *s, __u64 mm, __u64 exec_pages)
+{
+	struct ev_sample *ev = (void *)s->record;
+	__u64 at = record_bytes(ev);
+	struct ev_rest *rest;
+
+	asm volatile("" : "+r"(at));
+	if (at > sizeof(s->record))
+		return 0;
+	rest = (void *)((__u8 *)s->record + at);
+	rest->pc = s->walk.pc;
+	rest->sp = s->walk.sp;
+	rest->fp = s->walk.fp;
+	rest->mm = mm;
+	rest->exec_pages = exec_pages;
+	rest->flags = s->walk.flags;
+	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
+	copy_stack(s, rest, at);
+	return at + sizeof(*rest) + rest->stack_bytes;
+}
+
+/* Wakes user space when the ring fills up, and for a process it does not know yet: it may be short-lived. */
+static __always_inline __u64 wakeup(struct scratch *s, const struct ev_sample *ev)
+{
 	if (bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > config.ring_wakeup_bytes)
-		wake = BPF_RB_FORCE_WAKEUP;
-	if (len > EV_RECORD_WORDS * 8)
-		len = EV_RECORD_WORDS * 8;
-	if (bpf_ringbuf_output(&samples, ev, len, wake))
-		count(EV_DROP_RING_FULL, 1);
-	else
-		count(EV_COUNT_SENT, 1);
+		return BPF_RB_FORCE_WAKEUP;
+	if (!(ev->flags & EV_SAMPLE_REST) || ev->time_ns - s->rest_sent_ns < config.rest_wakeup_ns)
+		return BPF_RB_NO_WAKEUP;
+	s->rest_sent_ns = ev->time_ns;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline int output(struct scratch *s, __u64 len)
+{
+	asm volatile("" : "+r"(len));
+	if (len > sizeof(s->record) + sizeof(s->room))
+		return -1;
+	return bpf_ringbuf_output(&samples, s->record, len, wakeup(s, (void *)s->record));
+}
+
+/* With the rest of the walk where there is one; should there be no room for that, with its first frame. */
+static __always_inline void send(struct scratch *s, struct task_struct *task)
+{
+	struct ev_sample *ev = (void *)s->record;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
+	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks) {
+		ev->flags |= EV_SAMPLE_REST;
+		if (!output(s, add_rest(s, (__u64)mm, BPF_CORE_READ(mm, exec_vm)))) {
+			count(EV_COUNT_SENT, 1);
+			return;
+		}
+		ev->flags &= ~EV_SAMPLE_REST;
+		push_user(s);
+		ev->uframes = s->walk.n;
+	}
+	count(output(s, record_bytes(ev)) ? EV_DROP_RING_FULL : EV_COUNT_SENT, 1);
 }
 
 static __always_inline __u16 flags_of(struct bpf_perf_event_data *ctx, struct task_struct *task)
 {
-	return (is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL) | (BPF_CORE_READ(task, flags) & PF_KTHREAD ? EV_SAMPLE_KTHREAD : 0);
+	return (is_user_mode(&ctx->regs) ? 0 : EV_SAMPLE_IN_KERNEL) |
+	       (BPF_CORE_READ(task, flags) & PF_KTHREAD ? EV_SAMPLE_KTHREAD : 0);
 }
 
-static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s, __u64 now)
+static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
+					__u64 now)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	struct ev_sample *ev = (void *)s->record;
@@ -271,13 +426,14 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		ev->uframes = s->walk.n;
 		ev->status = s->walk.status;
 	}
-	send(ev);
+	send(s, task);
 }
 
 SEC("perf_event")
 int sample(struct bpf_perf_event_data *ctx)
 {
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &(__u32){ 0 });
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
 	__u64 now = bpf_ktime_get_boot_ns();
 
 	if (!s)

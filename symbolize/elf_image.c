@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/cleanup.h"
+#include "base/units.h"
 
 /* More program headers than any linker writes; a hostile file can claim 2^32. */
 enum { MAX_SEGMENTS = 4096 };
+/* Two pages today; what its header says beyond this is not believed. */
+#define VDSO_MAX (64 * KIB)
 
 static int read_segments(struct elf_image *img)
 {
@@ -27,9 +31,11 @@ static int read_segments(struct elf_image *img)
 			continue;
 		if (ph.p_offset + ph.p_filesz < ph.p_offset || ph.p_vaddr + ph.p_memsz < ph.p_vaddr)
 			continue;
-		img->segments[img->n_segments++] = (struct elf_segment){
-			.vaddr = ph.p_vaddr, .memsz = ph.p_memsz, .offset = ph.p_offset, .filesz = ph.p_filesz,
-			.flags = ph.p_flags };
+		img->segments[img->n_segments++] = (struct elf_segment){ .vaddr = ph.p_vaddr,
+									 .memsz = ph.p_memsz,
+									 .offset = ph.p_offset,
+									 .filesz = ph.p_filesz,
+									 .flags = ph.p_flags };
 	}
 	return 0;
 }
@@ -67,6 +73,18 @@ int elf_image_open_memory(const void *bytes, size_t len, struct elf_image **ret)
 	img->fd = -1;
 	img->elf = elf_memory((char *)bytes, len);
 	return finish_open(img, ret);
+}
+
+int elf_image_open_vdso(struct elf_image **ret)
+{
+	const uint8_t *vdso = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *eh = (const void *)vdso;
+	uint64_t len;
+
+	if (!vdso)
+		return -ENOENT;
+	len = eh->e_shoff + (uint64_t)eh->e_shnum * eh->e_shentsize;
+	return elf_image_open_memory(vdso, len < VDSO_MAX ? len : VDSO_MAX, ret);
 }
 
 struct elf_image *elf_image_free(struct elf_image *img)
@@ -107,7 +125,10 @@ Elf_Scn *elf_image_section(const struct elf_image *img, const char *name, GElf_S
 			continue;
 		found = elf_strptr(img->elf, names, ret_header->sh_name);
 		if (found && !strcmp(found, name))
-			return ret_header->sh_type != SHT_NOBITS && ret_header->sh_size <= ELF_SECTION_MAX ? scn : NULL;
+			return ret_header->sh_type != SHT_NOBITS &&
+					       ret_header->sh_size <= ELF_SECTION_MAX
+				       ? scn
+				       : NULL;
 	}
 	return NULL;
 }
@@ -120,7 +141,8 @@ Elf_Data *elf_image_data(Elf_Scn *scn)
 	if (!gelf_getshdr(scn, &sh))
 		return NULL;
 	if (sh.sh_flags & SHF_COMPRESSED) {
-		if (!gelf_getchdr(scn, &ch) || ch.ch_size > ELF_SECTION_MAX || elf_compress(scn, 0, 0) < 0)
+		if (!gelf_getchdr(scn, &ch) || ch.ch_size > ELF_SECTION_MAX ||
+		    elf_compress(scn, 0, 0) < 0)
 			return NULL;
 	}
 	return elf_getdata(scn, NULL);

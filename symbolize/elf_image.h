@@ -15,7 +15,8 @@
 
 struct elf_segment {
 	uint64_t vaddr, memsz;
-	uint64_t offset, filesz; /* 0 in a debug file: objcopy --only-keep-debug keeps addresses, not places */
+	uint64_t offset,
+		filesz; /* 0 in a debug file: objcopy --only-keep-debug keeps addresses, not places */
 	uint32_t flags; /* PF_X ... */
 	uint32_t reserved;
 };
@@ -31,6 +32,8 @@ struct elf_image {
 int elf_image_open(int fd, struct elf_image **ret);
 /* The same for an image in memory (the vDSO); bytes are borrowed. */
 int elf_image_open_memory(const void *bytes, size_t len, struct elf_image **ret);
+/* Our own vDSO, which every process shares. -ENOENT: this kernel has none. */
+int elf_image_open_vdso(struct elf_image **ret);
 struct elf_image *elf_image_free(struct elf_image *img);
 static inline void elf_image_freep(struct elf_image **img)
 {

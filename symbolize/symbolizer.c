@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -27,7 +26,6 @@
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
 /* The vDSO is two to four pages; its headers say how far. */
-#define VDSO_MAX (64 * KIB)
 
 struct sym_image {
 	struct symbolizer *owner;
@@ -108,13 +106,16 @@ static int copy_segments(struct sym_image *img, const struct elf_image *elf)
 }
 
 /* Symbols of the image's debug file, when there is one. */
-static int add_debug_file(struct sym_image *img, const struct elf_image *elf, const struct build_id *id,
-			  const struct sym_source *src)
+static int add_debug_file(struct sym_image *img, const struct elf_image *elf,
+			  const struct build_id *id, const struct sym_source *src)
 {
-	const struct debug_file_search search = { .debug_dir = img->owner->debug_dir, .root_fd = src->root_fd,
+	const struct debug_file_search search = { .debug_dir = img->owner->debug_dir,
+						  .root_fd = src->root_fd,
 						  .path = src->path };
-	_cleanup_(closep) int fd = debug_file_open(elf, id, &search);
-	_cleanup_(elf_image_freep) struct elf_image *debug = NULL;
+	_cleanup_(closep)
+	int fd = debug_file_open(elf, id, &search);
+	_cleanup_(elf_image_freep)
+	struct elf_image *debug = NULL;
 	int r;
 
 	if (fd < 0)
@@ -141,7 +142,8 @@ static int check_identity(const struct sym_source *src, struct build_id *ret)
 
 static int load_elf(struct sym_image *img, const struct sym_source *src)
 {
-	_cleanup_(elf_image_freep) struct elf_image *elf = NULL;
+	_cleanup_(elf_image_freep)
+	struct elf_image *elf = NULL;
 	struct build_id id = src->id;
 	int r = 0;
 
@@ -163,19 +165,12 @@ static int load_elf(struct sym_image *img, const struct sym_source *src)
 	return img->table.v.n ? 0 : src->fd < 0 ? -ENOENT : -ENODATA;
 }
 
-/* Every process has the same vDSO: ours will do. */
 static int load_vdso(struct sym_image *img)
 {
-	const uint8_t *vdso = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
-	_cleanup_(elf_image_freep) struct elf_image *elf = NULL;
-	const Elf64_Ehdr *eh = (const void *)vdso;
-	uint64_t len;
-	int r;
+	_cleanup_(elf_image_freep)
+	struct elf_image *elf = NULL;
+	int r = elf_image_open_vdso(&elf);
 
-	if (!vdso)
-		return -ENOENT;
-	len = eh->e_shoff + (uint64_t)eh->e_shnum * eh->e_shentsize;
-	r = elf_image_open_memory(vdso, len < VDSO_MAX ? len : VDSO_MAX, &elf);
 	if (r >= 0)
 		r = copy_segments(img, elf);
 	if (r >= 0)
@@ -219,7 +214,8 @@ static bool same_image(const void *ctx, uint32_t id)
 	const struct query *q = ctx;
 	const struct sym_image *img = q->s->images.v[id];
 
-	return img->kind == q->src->kind && build_id_equal(&img->id, &q->src->id) && img->key == q->src->key;
+	return img->kind == q->src->kind && build_id_equal(&img->id, &q->src->id) &&
+	       img->key == q->src->key;
 }
 
 /* Files without an identity, and maps that grow, are read anew each time. */
@@ -233,14 +229,17 @@ static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t
 	return hash_bytes(id->bytes, id->len, hash_u64(key) + kind);
 }
 
-static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash, struct sym_image **ret)
+static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash,
+		     struct sym_image **ret)
 {
 	struct sym_image *img = calloc(1, sizeof(*img)), **slot;
 	uint64_t begin = time_boot_ns();
 
 	if (!img)
 		return -ENOMEM;
-	*img = (struct sym_image){ .owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round };
+	*img = (struct sym_image){
+		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round
+	};
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
 	if (!slot) {
@@ -253,14 +252,17 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	s->stats.symbols += img->table.v.n;
 	s->stats.table_bytes += symtab_bytes(&img->table);
 	*ret = img;
-	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1) : 0;
+	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1)
+						 : 0;
 }
 
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
 	uint64_t hash = key_hash(src->kind, &src->id, src->key);
-	uint32_t id = is_cacheable(src->kind, &src->id) ? htable_find(&s->index, hash, same_image, &q) : HTABLE_NONE;
+	uint32_t id = is_cacheable(src->kind, &src->id)
+			      ? htable_find(&s->index, hash, same_image, &q)
+			      : HTABLE_NONE;
 
 	if (id != HTABLE_NONE) {
 		*ret = s->images.v[id];
@@ -288,7 +290,9 @@ int sym_image_segment(const struct sym_image *img, uint64_t offset, struct sym_s
 
 	if (!seg)
 		return -ENOENT;
-	*ret = (struct sym_segment){ .vaddr = seg->vaddr, .size = seg->filesz, .offset = seg->offset };
+	*ret = (struct sym_segment){ .vaddr = seg->vaddr,
+				     .size = seg->filesz,
+				     .offset = seg->offset };
 	return 0;
 }
 
@@ -296,7 +300,8 @@ int sym_image_segment(const struct sym_image *img, uint64_t offset, struct sym_s
 static const char *pretty_name(struct symbolizer *s, const char *system_name)
 {
 	uint32_t id = strpool_add(&s->mangled, system_name);
-	_cleanup_(freep) char *pretty = NULL;
+	_cleanup_(freep)
+	char *pretty = NULL;
 
 	if (strpool_error(&s->mangled))
 		return system_name;
@@ -307,7 +312,8 @@ static const char *pretty_name(struct symbolizer *s, const char *system_name)
 		pretty = demangle(system_name);
 		s->demangled_of.v[id] = strpool_add(&s->names, pretty ? pretty : system_name);
 	}
-	return strpool_error(&s->names) ? system_name : strpool_str(&s->names, s->demangled_of.v[id]);
+	return strpool_error(&s->names) ? system_name
+					: strpool_str(&s->names, s->demangled_of.v[id]);
 }
 
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
@@ -352,7 +358,8 @@ static void forget(struct symbolizer *s, uint32_t at)
 
 static int by_use(const void *a, const void *b)
 {
-	const struct sym_image *x = *(struct sym_image *const *)a, *y = *(struct sym_image *const *)b;
+	const struct sym_image *x = *(struct sym_image *const *)a,
+			       *y = *(struct sym_image *const *)b;
 
 	return x->used < y->used ? 1 : x->used > y->used ? -1 : 0;
 }

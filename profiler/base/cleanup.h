@@ -8,20 +8,24 @@
  *	*ret = take_ptr(s);          hands the pointer over and disarms the cleanup
  */
 #include <dirent.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define take_ptr(p)                         \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* The struct whose member p points to. */
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 
 static inline int take_fd(int *fd)
 {

@@ -2,6 +2,7 @@
 #include "collect/collector.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,11 @@
 #include "proc/scan.h"
 #include "proc/service.h"
 #include "proc/sideband.h"
+#include "unwind/unwinder.h"
 
 /* Samples of an exiting process come for a while after its exit event. */
-#define EXIT_GRACE_NS (2 * NSEC_PER_SEC)
-#define CPU_CHECK_NS (1 * NSEC_PER_SEC)
+#define EXIT_GRACE_NS        (2 * NSEC_PER_SEC)
+#define CPU_CHECK_NS         (1 * NSEC_PER_SEC)
 #define DEFAULT_WINDOW_BYTES (256 * MIB)
 
 /*
@@ -30,10 +32,10 @@
  * explain; only the others were lost. Counted since the rate last changed, and before that.
  */
 struct settled {
-	uint64_t since_idle_ns;            /* of all CPUs, then */
-	uint64_t since_idle, since_late;   /* ticks of the counters, then */
-	uint64_t before;                   /* late ticks that idling explained until then */
-	uint64_t late_told;                /* what was called lost once stays lost: counters only grow */
+	uint64_t since_idle_ns;          /* of all CPUs, then */
+	uint64_t since_idle, since_late; /* ticks of the counters, then */
+	uint64_t before;                 /* late ticks that idling explained until then */
+	uint64_t late_told; /* what was called lost once stays lost: counters only grow */
 };
 
 struct collector {
@@ -44,17 +46,18 @@ struct collector {
 	struct services *services;
 	struct sideband *sideband;
 	struct sampler *sampler;
+	struct unwinder *unwinder;
 	struct timeline timeline;
 	struct window *window;
 	struct collector_stats stats;
 	struct resolved resolved; /* of the sample at hand: too large for a stack */
 	int epoll_fd;
 	bool started;
-	uint64_t complete_ns;  /* every record stamped up to here has been drained */
+	uint64_t complete_ns; /* every record stamped up to here has been drained */
 	uint64_t cpus_checked_ns;
 	struct settled settled;
-	uint64_t lost_told;    /* losses that earlier windows carry */
-	int n_cpus;            /* highest CPU number opened + 1 */
+	uint64_t lost_told; /* losses that earlier windows carry */
+	int n_cpus;         /* highest CPU number opened + 1 */
 	bool online[CPUS_MAX];
 };
 
@@ -62,6 +65,7 @@ struct collector *collector_free(struct collector *c)
 {
 	if (!c)
 		return NULL;
+	unwinder_free(c->unwinder); /* before the maps it fills */
 	sampler_free(c->sampler);
 	sideband_free(c->sideband);
 	timeline_fini(&c->timeline);
@@ -155,14 +159,28 @@ static int explain(int r, char *err, size_t err_len)
 	if (r == -EPERM || r == -EACCES) {
 		/* The program is loaded, so CAP_PERFMON is held: Debian's and Ubuntu's kernels ask for more above 2. */
 		snprintf(err, err_len, "%s",
-			 "opening the sampling events was refused: run it as root (sudo), or set kernel.perf_event_paranoid to 2");
+			 "opening the sampling events was refused: run it as root (sudo), or set "
+			 "kernel.perf_event_paranoid to 2");
 		return -EPERM;
 	}
 	snprintf(err, err_len, "cannot open perf events: %s", strerror(-r));
 	return r;
 }
 
-int collector_new(const struct collector_opts *opts, struct collector **ret, char *err, size_t err_len)
+static int make_unwinder(struct collector *c, char *err, size_t err_len)
+{
+	const struct unwinder_opts opts = { .slabs_fd = sampler_slabs_fd(c->sampler),
+					    .spaces_fd = sampler_spaces_fd(c->sampler),
+					    .max_bytes = c->opts.max_unwind_bytes };
+	int r = unwinder_new(&opts, c->processes, &c->unwinder);
+
+	if (r < 0)
+		snprintf(err, err_len, "cannot make room for unwind tables: %s", strerror(-r));
+	return r;
+}
+
+int collector_new(const struct collector_opts *opts, struct collector **ret, char *err,
+		  size_t err_len)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 	int r;
@@ -174,6 +192,8 @@ int collector_new(const struct collector_opts *opts, struct collector **ret, cha
 	r = make_parts(c);
 	if (r >= 0)
 		r = sampler_new(&opts->sampler, &c->sampler, err, err_len);
+	if (r >= 0)
+		r = make_unwinder(c, err, err_len);
 	if (r < 0) {
 		collector_free(c);
 		return r;
@@ -191,6 +211,8 @@ int collector_start(struct collector *c, char *err, size_t err_len)
 {
 	int r = watch(c, sampler_fd(c->sampler));
 
+	if (r >= 0)
+		r = watch(c, unwinder_fd(c->unwinder));
 	if (r >= 0)
 		r = follow_cpus(c); /* the side-band only: not started yet */
 	if (r < 0)
@@ -224,7 +246,10 @@ static void label(struct collector *c, const struct ev_sample *ev, struct window
 	cgroups_note(c->cgroups, ev->cgroup_id);
 	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
 	if (c->opts.by == COLLECT_BY_SERVICE) {
-		ret->service = strpool_add(&c->window->strings, ev->flags & EV_SAMPLE_KTHREAD ? SERVICE_KERNEL : services_name(c->services, p, cgroup));
+		ret->service = strpool_add(&c->window->strings,
+					   ev->flags & EV_SAMPLE_KTHREAD
+						   ? SERVICE_KERNEL
+						   : services_name(c->services, p, cgroup));
 		return;
 	}
 	ret->pid = ev->tgid;
@@ -240,12 +265,13 @@ static void label(struct collector *c, const struct ev_sample *ev, struct window
 static int add_sample(struct collector *c, const struct ev_sample *ev)
 {
 	struct window_labels labels;
-	int r = resolve_sample(c->processes, ev, &c->resolved);
+	int r = resolve_sample(c->processes, c->unwinder, ev, &c->resolved);
 
 	if (r < 0)
 		return r;
 	label(c, ev, &labels);
-	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight, ev->period_ns);
+	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight,
+		       ev->period_ns);
 	if (r == -ENOSPC) {
 		c->stats.counters[EV_DROP_WINDOW_FULL] += ev->weight;
 		return 0;
@@ -256,12 +282,14 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 		c->stats.first_sample_ns = ev->time_ns;
 	c->stats.samples += ev->weight;
 	c->stats.cpu_ns += (uint64_t)ev->weight * ev->period_ns;
-	c->stats.cuts[c->resolved.cut < EV_CUT_MAX ? c->resolved.cut : EV_CUT_NO_REGS] += ev->weight;
+	c->stats.cuts[c->resolved.cut < EV_CUT_MAX ? c->resolved.cut : EV_CUT_NO_REGS] +=
+		ev->weight;
 	c->stats.kernel_cut += ev->flags & EV_SAMPLE_KERNEL_CUT ? ev->weight : 0;
 	return 0;
 }
 
-static int on_due(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record, size_t len)
+static int on_due(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record,
+		  size_t len)
 {
 	struct collector *c = ctx;
 	int64_t r;
@@ -305,9 +333,13 @@ int collector_poll(struct collector *c)
 	uint64_t now = time_boot_ns();
 	int r = drain(c);
 
+	unwinder_poll(c->unwinder, now);
 	if (r >= 0)
 		r = timeline_run(&c->timeline, c->complete_ns, on_due, c);
-	process_reap(c->processes, c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
+	if (r == -EAGAIN)
+		r = 0; /* rows are being built: the next poll goes on from there */
+	process_reap(c->processes,
+		     c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
 	c->complete_ns = now;
 	if (r >= 0 && now - c->cpus_checked_ns > CPU_CHECK_NS)
 		r = follow_cpus(c);
@@ -324,7 +356,13 @@ int collector_stop(struct collector *c)
 	if (c->window)
 		c->window->end_boot_ns = time_boot_ns();
 	r = drain(c);
-	return r < 0 ? r : timeline_run(&c->timeline, UINT64_MAX, on_due, c);
+	if (r >= 0)
+		r = timeline_run(&c->timeline, UINT64_MAX, on_due, c);
+	while (r == -EAGAIN) { /* not for ever: unwind/tables.h gives up on a table */
+		poll(&(struct pollfd){ .fd = unwinder_fd(c->unwinder), .events = POLLIN }, 1, 100);
+		r = timeline_run(&c->timeline, UINT64_MAX, on_due, c);
+	}
+	return r;
 }
 
 /* Late ticks since the rate last changed that idling explains. */
@@ -332,7 +370,8 @@ static uint64_t explained(const struct collector *c, const uint64_t counters[EV_
 {
 	const struct settled *t = &c->settled;
 	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now;
-	uint64_t late = counters[EV_DROP_TIMER_LATE] - t->since_late, seen = counters[EV_COUNT_IDLE] - t->since_idle, idle;
+	uint64_t late = counters[EV_DROP_TIMER_LATE] - t->since_late,
+		 seen = counters[EV_COUNT_IDLE] - t->since_idle, idle;
 
 	if (!late || cpus_idle_ns(&now) < 0 || now < t->since_idle_ns)
 		return 0;
@@ -364,7 +403,9 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
 	ret->images = images_live(c->images);
-	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband);
+	unwinder_stats(c->unwinder, &ret->unwind);
+	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband) +
+			    ret->unwind.kernel_bytes;
 }
 
 int collector_set_frequency(struct collector *c, uint32_t hz)

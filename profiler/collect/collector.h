@@ -20,6 +20,7 @@
 #include "bpf/events.h"
 #include "collect/sampler.h"
 #include "collect/window.h"
+#include "unwind/unwinder.h"
 
 struct collector;
 
@@ -34,6 +35,7 @@ struct collector_opts {
 	struct sampler_opts sampler;
 	enum collect_by by;
 	size_t max_window_bytes; /* 0: 256 MiB */
+	size_t max_unwind_bytes; /* of unwind tables; 0: 64 MiB */
 };
 
 struct collector_stats {
@@ -45,12 +47,14 @@ struct collector_stats {
 	uint64_t kernel_cut;             /* kernel stacks that filled their buffer */
 	uint64_t sideband_lost;          /* PERF_RECORD_LOST: process events that never arrived */
 	uint32_t processes, images;
-	uint32_t cpus;                   /* sampled now */
-	uint64_t kernel_bytes;           /* BPF maps and programs, perf rings */
-	uint64_t first_sample_ns;        /* CLOCK_BOOTTIME; 0: none yet */
+	struct unwinder_stats unwind;
+	uint32_t cpus;            /* sampled now */
+	uint64_t kernel_bytes;    /* BPF maps and programs, perf rings */
+	uint64_t first_sample_ns; /* CLOCK_BOOTTIME; 0: none yet */
 };
 
-int collector_new(const struct collector_opts *opts, struct collector **ret, char *err, size_t err_len);
+int collector_new(const struct collector_opts *opts, struct collector **ret, char *err,
+		  size_t err_len);
 struct collector *collector_free(struct collector *c);
 
 int collector_add_pid(struct collector *c, pid_t pid);

@@ -37,13 +37,18 @@ static void resolve_kernel(const struct ev_sample *ev, struct resolved *out)
 		push(out, IMAGE_ID_KERNEL, i ? ev->pc[i] - 1 : ev->pc[i]);
 }
 
-static void resolve_user(struct processes *t, const struct process *p, const __u64 *pc, uint32_t n,
-			 struct resolved *out)
+static bool is_return(const struct unwound *user, uint32_t i)
+{
+	return i && user->pc[i] >> EV_FRAME_KIND_SHIFT != EV_FRAME_EXACT;
+}
+
+static void resolve_user(struct processes *t, struct unwinder *u, const struct process *p,
+			 uint64_t now_ns, struct resolved *out)
 {
 	struct images *images = processes_images(t);
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t addr = (pc[i] & EV_FRAME_ADDR_MASK) - (i ? 1 : 0);
+	for (uint32_t i = 0; i < out->user.n; i++) {
+		uint64_t addr = (out->user.pc[i] & EV_FRAME_ADDR_MASK) - is_return(&out->user, i);
 		const struct mapping *m = maps_find(p->maps, addr);
 
 		if (!m && i) {
@@ -54,34 +59,55 @@ static void resolve_user(struct processes *t, const struct process *p, const __u
 			push(out, IMAGE_ID_NONE, addr);
 			continue;
 		}
-		if (!image_get(images, m->image)->opened)
-			image_open(images, m->image,
-				   &(struct image_owner){ (pid_t)p->pid, m->vma_start, m->vma_end });
+		image_open(images, m->image,
+			   &(struct image_owner){ (pid_t)p->pid, m->vma_start, m->vma_end });
+		unwinder_touch(u, m->image, now_ns);
 		push(out, m->image, addr - m->start + m->pgoff);
 	}
 }
 
-int resolve_sample(struct processes *t, const struct ev_sample *ev, struct resolved *ret)
+static const struct ev_rest *rest_of(const struct ev_sample *ev)
+{
+	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev->uframes)
+					  : NULL;
+}
+
+/* A process that nobody knows: its leaf is all that can be told. */
+static void resolve_stranger(const struct ev_sample *ev, struct resolved *ret)
+{
+	const struct ev_rest *rest = rest_of(ev);
+
+	push(ret, IMAGE_ID_NONE,
+	     (ev->uframes ? ev->pc[ev->kframes] : rest->pc) & EV_FRAME_ADDR_MASK);
+	ret->cut = EV_CUT_UNKNOWN_PROCESS;
+}
+
+int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
+		   struct resolved *ret)
 {
 	struct process *p = process_find(t, ev->tgid);
+	bool has_user = ev->uframes || rest_of(ev);
 	int r;
 
 	ret->n = 0;
 	ret->cut = ev->status;
 	resolve_kernel(ev, ret);
-	if (ev->uframes && (!p || p->needs_scan)) {
+	if (has_user && (!p || p->needs_scan)) {
 		r = scan_late(t, ev, &p);
 		if (r < 0)
 			return r;
 	}
 	ret->process = p;
-	if (!ev->uframes)
+	if (!has_user)
 		return 0;
-	if (p) {
-		resolve_user(t, p, ev->pc + ev->kframes, ev->uframes, ret);
-	} else {
-		push(ret, IMAGE_ID_NONE, ev->pc[ev->kframes] & EV_FRAME_ADDR_MASK);
-		ret->cut = EV_CUT_UNKNOWN_PROCESS;
+	if (!p) {
+		resolve_stranger(ev, ret);
+		return 0;
 	}
+	r = unwinder_finish(u, p, ev, rest_of(ev), &ret->user);
+	if (r < 0)
+		return r;
+	ret->cut = ret->user.status;
+	resolve_user(t, u, p, ev->time_ns, ret);
 	return 0;
 }

@@ -10,15 +10,23 @@
 
 #include "bpf/events.h"
 #include "collect/window.h"
+#include "unwind/unwinder.h"
 
 struct processes;
+struct unwinder;
 
 struct resolved {
 	uint32_t n;
-	uint32_t cut;           /* enum ev_cut; may differ from the sample's when user space ended the stack */
+	uint32_t
+		cut; /* enum ev_cut; may differ from the sample's when user space ended the stack */
 	struct process *process; /* borrowed until the table changes; NULL: unknown and gone */
+	struct unwound user;     /* the whole user stack's pcs */
 	struct window_frame frames[EV_KERNEL_FRAMES + EV_USER_FRAMES];
 };
 
-/* 0 or -ENOMEM. Opens the images it meets for the first time. */
-int resolve_sample(struct processes *t, const struct ev_sample *ev, struct resolved *ret);
+/*
+ * Opens the images it meets for the first time, finishes the walk where the program could not. 0; -EAGAIN:
+ * unwind rows are being built, call again with the same sample; -ENOMEM.
+ */
+int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
+		   struct resolved *ret);

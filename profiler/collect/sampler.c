@@ -21,6 +21,9 @@
 #include "bpf/config.h"
 #include "bpf/sample.skel.h"
 
+/* A process met for the first time is worked on this soon, if the last such wake-up is as long ago. */
+#define REST_WAKEUP_NS (20 * NSEC_PER_MSEC)
+
 struct sampler {
 	struct sample_bpf *skel;
 	struct ring_buffer *ring;
@@ -54,17 +57,33 @@ static uint32_t ring_bytes(uint32_t hz)
 	return (uint32_t)n;
 }
 
+/* What a record says its length is; more than len when it is cut off. */
+static size_t record_len(const struct ev_sample *ev, size_t len)
+{
+	const struct ev_rest *rest;
+	size_t need = sizeof(*ev);
+
+	if (len < need || (ev->uframes > EV_USER_FRAMES || ev->kframes > EV_KERNEL_FRAMES))
+		return SIZE_MAX;
+	need += (ev->kframes + ev->uframes) * sizeof(ev->pc[0]);
+	if (!(ev->flags & EV_SAMPLE_REST))
+		return need;
+	rest = (const void *)((const char *)ev + need);
+	need += sizeof(*rest);
+	return need <= len ? need + rest->stack_bytes : need;
+}
+
 static int on_record(void *ctx, void *data, size_t len)
 {
 	struct sampler *s = ctx;
 	const struct ev_sample *ev = data;
 	int r;
 
-	if (len < sizeof(*ev) || len < sizeof(*ev) + (ev->kframes + ev->uframes) * sizeof(ev->pc[0])) {
+	if (record_len(ev, len) > len) {
 		s->malformed++;
 		return 0;
 	}
-	r = s->fn(s->ctx, ev, sizeof(*ev) + (ev->kframes + ev->uframes) * sizeof(ev->pc[0]));
+	r = s->fn(s->ctx, ev, record_len(ev, len));
 	if (r < 0)
 		s->drain_error = r;
 	return r < 0 ? r : 0;
@@ -73,18 +92,25 @@ static int on_record(void *ctx, void *data, size_t len)
 static int explain(int r, char *err, size_t err_len)
 {
 	if (r == -EPERM) {
-		snprintf(err, err_len, "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it with sudo");
+		snprintf(err, err_len,
+			 "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it "
+			 "with sudo");
 		return -EPERM;
 	}
 	if (r == -EMFILE || r == -ENFILE) {
-		snprintf(err, err_len, "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)", strerror(-r));
+		snprintf(err, err_len,
+			 "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)",
+			 strerror(-r));
 		return r;
 	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
-		snprintf(err, err_len, "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y");
+		snprintf(err, err_len,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with "
+			 "CONFIG_DEBUG_INFO_BTF=y");
 		return -ENOTSUP;
 	}
-	snprintf(err, err_len, "the kernel refused the BPF program (%s): %s", strerror(-r), last_warning);
+	snprintf(err, err_len, "the kernel refused the BPF program (%s): %s", strerror(-r),
+		 last_warning);
 	return -ENOTSUP;
 }
 
@@ -102,8 +128,8 @@ static int set_filters(struct sampler *s, const struct sampler_opts *o)
 		r = bpf_map__update_elem(s->skel->maps.comms, comm, sizeof(comm), &yes, 1, BPF_ANY);
 	}
 	for (uint32_t i = 0; i < o->n_cgroups && r >= 0; i++)
-		r = bpf_map__update_elem(s->skel->maps.cgroups, &i, sizeof(i), &o->cgroup_fds[i], sizeof(int),
-					 BPF_ANY);
+		r = bpf_map__update_elem(s->skel->maps.cgroups, &i, sizeof(i), &o->cgroup_fds[i],
+					 sizeof(int), BPF_ANY);
 	return r;
 }
 
@@ -121,10 +147,12 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 	       &(struct sample_config){ .filter = filter,
 					.n_cgroups = o->n_cgroups,
 					.ring_wakeup_bytes = ring / 2,
+					.rest_wakeup_ns = REST_WAKEUP_NS,
 					.kernel_stacks = o->kernel_stacks,
 					.user_stacks = o->user_stacks },
 	       sizeof(struct sample_config));
 	bpf_map__set_max_entries(s->skel->maps.samples, ring);
+	bpf_map__set_max_entries(s->skel->maps.scratch, (uint32_t)libbpf_num_possible_cpus());
 	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid);
 	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid);
 }
@@ -196,7 +224,8 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 	uint32_t key = (uint32_t)pid;
 	uint8_t yes = 1;
 
-	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY);
+	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes),
+				    BPF_ANY);
 }
 
 static int open_event(uint64_t period_ns, int cpu)
@@ -288,7 +317,18 @@ int sampler_fd(const struct sampler *s)
 	return ring_buffer__epoll_fd(s->ring);
 }
 
-int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len), void *ctx)
+int sampler_slabs_fd(const struct sampler *s)
+{
+	return bpf_map__fd(s->skel->maps.slabs);
+}
+
+int sampler_spaces_fd(const struct sampler *s)
+{
+	return bpf_map__fd(s->skel->maps.spaces);
+}
+
+int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len),
+		  void *ctx)
 {
 	int r;
 
@@ -302,7 +342,8 @@ int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample
 int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
 {
 	int n_cpus = libbpf_num_possible_cpus();
-	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)n_cpus, sizeof(*per_cpu));
+	_cleanup_(freep)
+	uint64_t *per_cpu = calloc((size_t)n_cpus, sizeof(*per_cpu));
 
 	if (!per_cpu)
 		return -ENOMEM;
@@ -322,7 +363,8 @@ int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
 /* "memlock:\t8192" in the descriptor's fdinfo. */
 static uint64_t memlock_of(int fd)
 {
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	_cleanup_(buf_fini)
+	struct buf b = BUF_INIT;
 	char path[64], *p;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
@@ -339,9 +381,7 @@ uint64_t sampler_kernel_bytes(const struct sampler *s)
 	struct bpf_program *prog;
 	uint64_t bytes = 0;
 
-	bpf_object__for_each_map(map, s->skel->obj)
-		bytes += memlock_of(bpf_map__fd(map));
-	bpf_object__for_each_program(prog, s->skel->obj)
-		bytes += memlock_of(bpf_program__fd(prog));
+	bpf_object__for_each_map(map, s->skel->obj) bytes += memlock_of(bpf_map__fd(map));
+	bpf_object__for_each_program(prog, s->skel->obj) bytes += memlock_of(bpf_program__fd(prog));
 	return bytes;
 }

@@ -51,9 +51,14 @@ int sampler_set_frequency(struct sampler *s, uint32_t hz);
 /* Readable when the ring is half full. */
 int sampler_fd(const struct sampler *s);
 
+/* The program's maps that the unwinder fills (unwind/unwinder.h); borrowed. */
+int sampler_slabs_fd(const struct sampler *s);
+int sampler_spaces_fd(const struct sampler *s);
+
 /* Hands every waiting sample to fn; a record of an impossible size is counted, not handed on.
  * 0, or the first negative value of fn. */
-int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len), void *ctx);
+int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len),
+		  void *ctx);
 
 /* Sums over CPUs of enum ev_drop and enum ev_counter. */
 int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX]);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collect/timeline.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns, const void *record,
-		 size_t len)
+int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns,
+		 const void *record, size_t len)
 {
 	size_t at = t->bytes.len, padded = (len + 7) & ~(size_t)7;
 	uint8_t *to = buf_reserve(&t->bytes, padded);
@@ -18,7 +19,9 @@ int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_
 	}
 	memcpy(to, record, len);
 	t->bytes.len += padded;
-	*item = (struct timeline_item){ .time_ns = time_ns, .at = at, .len = (uint32_t)len, .source = source };
+	*item = (struct timeline_item){
+		.time_ns = time_ns, .at = at, .len = (uint32_t)len, .source = source
+	};
 	return 0;
 }
 
@@ -58,8 +61,8 @@ static int compact(struct timeline *t, uint32_t n)
 }
 
 int timeline_run(struct timeline *t, uint64_t until_ns,
-		 int (*fn)(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record,
-			   size_t len),
+		 int (*fn)(void *ctx, enum timeline_source source, uint64_t time_ns,
+			   const void *record, size_t len),
 		 void *ctx)
 {
 	uint32_t n = 0;
@@ -67,10 +70,11 @@ int timeline_run(struct timeline *t, uint64_t until_ns,
 
 	if (t->items.n)
 		qsort(t->items.v, t->items.n, sizeof(*t->items.v), by_time);
-	for (; n < t->items.n && t->items.v[n].time_ns <= until_ns && r >= 0; n++) {
+	while (n < t->items.n && t->items.v[n].time_ns <= until_ns && r >= 0) {
 		const struct timeline_item *item = &t->items.v[n];
 
 		r = fn(ctx, item->source, item->time_ns, t->bytes.data + item->at, item->len);
+		n += r != -EAGAIN;
 	}
 	c = n ? compact(t, n) : 0;
 	return r < 0 ? r : c;

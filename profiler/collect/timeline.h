@@ -32,13 +32,13 @@ struct timeline {
 };
 
 /* 0 or -ENOMEM. */
-int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns, const void *record,
-		 size_t len);
+int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns,
+		 const void *record, size_t len);
 
 /* Hands records with time <= until_ns to fn, oldest first. 0, or the first negative value of fn (the
- * remaining records stay). fn must not add records. */
+ * remaining records stay; at -EAGAIN that one too, to be handed on again). fn must not add records. */
 int timeline_run(struct timeline *t, uint64_t until_ns,
-		 int (*fn)(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record,
-			   size_t len),
+		 int (*fn)(void *ctx, enum timeline_source source, uint64_t time_ns,
+			   const void *record, size_t len),
 		 void *ctx);
 void timeline_fini(struct timeline *t);

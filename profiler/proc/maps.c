@@ -35,6 +35,11 @@ uint32_t maps_count(const struct maps *m)
 	return m ? m->n : 0;
 }
 
+const struct mapping *maps_at(const struct maps *m, uint32_t i)
+{
+	return &m->v[i];
+}
+
 /* Index of the first mapping that ends above addr. */
 static uint32_t first_above(const struct maps *m, uint64_t addr)
 {
@@ -133,7 +138,8 @@ static void join(struct maps *m, uint32_t i, struct images *images)
 {
 	struct mapping *x = &m->v[i];
 
-	if (x[0].image == x[1].image && x[0].end == x[1].start && x[0].pgoff + (x[0].end - x[0].start) == x[1].pgoff) {
+	if (x[0].image == x[1].image && x[0].end == x[1].start &&
+	    x[0].pgoff + (x[0].end - x[0].start) == x[1].pgoff) {
 		x[0].end = x[1].end;
 		remove_at(m, i + 1, images);
 	}

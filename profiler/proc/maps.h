@@ -15,7 +15,8 @@ struct images;
 struct mapping {
 	uint64_t start, end; /* addresses in the process */
 	uint64_t pgoff;      /* file offset of start; for JIT regions the address itself */
-	uint64_t vma_start, vma_end; /* as the kernel announced it: the name of its map_files link */
+	uint64_t vma_start,
+		vma_end; /* as the kernel announced it: the name of its map_files link */
 	uint32_t image;
 	uint32_t reserved;
 };
@@ -35,3 +36,5 @@ int maps_insert(struct maps **m, struct images *images, const struct mapping *ad
 /* NULL when no mapping covers addr. Borrowed until the next insert. */
 const struct mapping *maps_find(const struct maps *m, uint64_t addr);
 uint32_t maps_count(const struct maps *m);
+/* The i-th mapping in order of address, i < maps_count(). */
+const struct mapping *maps_at(const struct maps *m, uint32_t i);

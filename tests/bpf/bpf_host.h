@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * bpf_host - the BPF helpers our pure walkers call, for a test on the host: user memory is one
- * drawn stack, anything else faults.
+ * bpf_host - what our pure walkers call, for a test on the host: user memory is one drawn stack,
+ * anything else faults; tables lie in slabs that the test makes.
  */
 #include <linux/types.h>
 #include <stddef.h>
@@ -29,16 +29,29 @@ static inline void host_stack(uint64_t at, const void *bytes, size_t len)
 	host_memory.reads = host_memory.faults = 0;
 }
 
-static inline long bpf_probe_read_user(void *to, uint32_t len, const void *from)
-{
-	uint64_t addr = (uint64_t)(uintptr_t)from;
+struct walk;
 
+static inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
+{
 	host_memory.reads++;
-	if (addr < host_memory.at || len > host_memory.len || addr - host_memory.at > host_memory.len - len) {
+	if (from < host_memory.at || len > host_memory.len ||
+	    from - host_memory.at > host_memory.len - len) {
 		host_memory.faults++;
 		memset(to, 0, len);
 		return -14;
 	}
-	memcpy(to, (const char *)host_memory.bytes + (addr - host_memory.at), len);
+	memcpy(to, (const char *)host_memory.bytes + (from - host_memory.at), len);
 	return 0;
+}
+
+/* The slabs a test makes up: numbers from 0 on. */
+struct host_slabs {
+	const uint8_t *v[4];
+};
+
+static inline const __u8 *slab_of(const void *slabs, __u32 at)
+{
+	const struct host_slabs *s = slabs;
+
+	return s && at >> 20 < 4 ? s->v[at >> 20] : NULL;
 }
