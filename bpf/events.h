@@ -36,10 +36,10 @@ enum ev_counter {
 enum {
 	EV_COMM_LEN = 16,
 	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
-	EV_USER_FRAMES = 512,
+	EV_USER_FRAMES = 1024,
 	EV_REGS = 16,              /* general registers, by DWARF's numbers */
 	EV_REST_STACK = 32 * 1024, /* bytes of stack kept aside at most */
-	EV_RECORD_WORDS = 1024,    /* a sample without its rest */
+	EV_RECORD_WORDS = 2048,    /* a sample without its rest */
 };
 
 /*

@@ -73,6 +73,7 @@ int session_new(const struct session_opts *opts, struct session **ret, char *err
 	s->stats.start_ns = time_boot_ns();
 	raise_file_limit();
 	mallopt(M_ARENA_MAX, 2); /* one more thread that allocates; glibc would make an arena for each */
+	mallopt(M_MMAP_THRESHOLD, 256 * KIB); /* fixed: sections of ELF files go back as soon as they are freed */
 	snprintf(err, err_len, "out of memory");
 	r = collector_new(&opts->collector, &s->collector, err, err_len);
 	if (r >= 0)

@@ -18,8 +18,9 @@ enum { UNIT = 64, UNITS = SLAB_BYTES / UNIT, WORDS = UNITS / 64 };
 #define GRACE_NS (100 * NSEC_PER_MSEC)
 
 struct one_slab {
-	uint8_t *bytes; /* NULL: no such slab */
+	uint8_t *bytes; /* NULL: not mapped now */
 	int fd;
+	bool touched; /* since the last reap */
 	uint32_t used, next; /* units in use; where the last chunk ended */
 	uint64_t busy[WORDS];
 };
@@ -76,24 +77,25 @@ struct slabs *slabs_free(struct slabs *s)
 	return NULL;
 }
 
-static int map_slab(struct slabs *s, uint32_t i, struct one_slab *o)
+static int map_slab(struct one_slab *o)
+{
+	int flags = o->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+	void *bytes = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, flags, o->fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return -errno;
+	o->bytes = bytes;
+	return 0;
+}
+
+static int make_map(struct slabs *s, uint32_t i, struct one_slab *o)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	int flags = MAP_SHARED, fd = -1;
 
-	if (s->map_fd >= 0) {
-		fd = o->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "slab", sizeof(uint32_t), SLAB_BYTES, 1, &opts);
-		if (fd < 0)
-			return -errno;
-	} else {
-		flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	}
-	o->bytes = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (o->bytes == MAP_FAILED) {
-		o->bytes = NULL;
-		return -errno;
-	}
-	return fd >= 0 && bpf_map_update_elem(s->map_fd, &i, &fd, BPF_ANY) < 0 ? -errno : 0;
+	if (s->map_fd < 0)
+		return 0;
+	o->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "slab", sizeof(uint32_t), SLAB_BYTES, 1, &opts);
+	return o->fd < 0 || bpf_map_update_elem(s->map_fd, &i, &o->fd, BPF_ANY) < 0 ? -errno : 0;
 }
 
 /* Slab 0's first unit is never given away: address 0 is nothing. */
@@ -115,7 +117,9 @@ static int add_slab(struct slabs *s, uint32_t *ret)
 	o->fd = -1;
 	s->v.v[i] = o;
 	s->live++;
-	r = map_slab(s, i, o);
+	r = make_map(s, i, o);
+	if (r >= 0)
+		r = map_slab(o);
 	if (r < 0) {
 		free_slab(s, i);
 		return r;
@@ -173,7 +177,8 @@ static bool take(struct slabs *s, struct one_slab *o, uint32_t n, uint32_t *ret)
 
 int slabs_alloc(struct slabs *s, uint32_t bytes, uint32_t *ret_at)
 {
-	uint32_t n = (bytes + UNIT - 1) / UNIT, unit, i = 0;
+	uint32_t n = (bytes + UNIT - 1) / UNIT, unit, i = 0, at;
+	void *chunk;
 	int r;
 
 	if (!n || n > UNITS - 1)
@@ -186,8 +191,14 @@ int slabs_alloc(struct slabs *s, uint32_t bytes, uint32_t *ret_at)
 			return r;
 		take(s, s->v.v[i], n, &unit);
 	}
-	*ret_at = i << SLAB_BITS | unit * UNIT;
-	memset(slabs_at(s, *ret_at), 0, bytes);
+	at = i << SLAB_BITS | unit * UNIT;
+	chunk = slabs_at(s, at);
+	if (!chunk) {
+		mark(s, s->v.v[i], unit, n, false);
+		return -ENOMEM;
+	}
+	memset(chunk, 0, bytes);
+	*ret_at = at;
 	return 0;
 }
 
@@ -209,23 +220,42 @@ void slabs_retire(struct slabs *s, uint32_t at, uint32_t bytes, uint64_t now_ns)
 		*x = (struct retired){ .time_ns = now_ns, .at = at, .bytes = bytes };
 }
 
+/* A mapped page counts as ours although the kernel holds it once for both: what is not in use is unmapped. */
+static void unmap_idle(struct slabs *s)
+{
+	vec_foreach(o, &s->v)
+	{
+		if (!*o || (*o)->fd < 0 || !(*o)->bytes)
+			continue;
+		if (!(*o)->touched) {
+			munmap((*o)->bytes, SLAB_BYTES);
+			(*o)->bytes = NULL;
+		}
+		(*o)->touched = false;
+	}
+}
+
 void slabs_reap(struct slabs *s, uint64_t now_ns)
 {
 	uint32_t n = 0;
 
 	while (n < s->retired.n && s->retired.v[n].time_ns + GRACE_NS <= now_ns)
 		release(s, &s->retired.v[n++]);
-	if (!n)
-		return;
-	s->retired.n -= n;
-	memmove(s->retired.v, s->retired.v + n, s->retired.n * sizeof(*s->retired.v));
+	if (n) {
+		s->retired.n -= n;
+		memmove(s->retired.v, s->retired.v + n, s->retired.n * sizeof(*s->retired.v));
+	}
+	unmap_idle(s);
 }
 
 void *slabs_at(const struct slabs *s, uint32_t at)
 {
-	uint32_t i = at >> SLAB_BITS;
+	struct one_slab *o = at >> SLAB_BITS < s->v.n ? s->v.v[at >> SLAB_BITS] : NULL;
 
-	return i < s->v.n && s->v.v[i] ? s->v.v[i]->bytes + (at & (SLAB_BYTES - 1)) : NULL;
+	if (!o || (!o->bytes && map_slab(o) < 0))
+		return NULL;
+	o->touched = true;
+	return o->bytes + (at & (SLAB_BYTES - 1));
 }
 
 size_t slabs_used_bytes(const struct slabs *s)

@@ -21,9 +21,11 @@ struct slabs *slabs_free(struct slabs *s);
 int slabs_alloc(struct slabs *s, uint32_t bytes, uint32_t *ret_at);
 /* Given back once the grace is over; bytes as asked for. Address 0 is fine. */
 void slabs_retire(struct slabs *s, uint32_t at, uint32_t bytes, uint64_t now_ns);
-/* Takes back what was retired long enough ago; empty slabs go. */
+/* Takes back what was retired long enough ago; empty slabs go, and those not looked at since the last call
+ * leave our address space. */
 void slabs_reap(struct slabs *s, uint64_t now_ns);
 
+/* Good until the next slabs_reap(). NULL: no such slab. */
 void *slabs_at(const struct slabs *s, uint32_t at);
 /* Bytes in chunks, retired ones among them; kernel memory held. */
 size_t slabs_used_bytes(const struct slabs *s);

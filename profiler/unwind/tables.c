@@ -80,6 +80,7 @@ int tables_fd(const struct tables *t)
 	return builder_fd(t->builder);
 }
 
+/* NULL: out of memory for the mapping; what the head says then stays. */
 static struct space_image *head_of(const struct tables *t, uint32_t image)
 {
 	return slabs_at(t->slabs, t->v.v[image].head);
@@ -88,7 +89,10 @@ static struct space_image *head_of(const struct tables *t, uint32_t image)
 /* The program reads `how` first: it is written last. */
 static void set_how(struct tables *t, uint32_t image, enum space_how how)
 {
-	__atomic_store_n(&head_of(t, image)->how, how, __ATOMIC_RELEASE);
+	struct space_image *head = head_of(t, image);
+
+	if (head)
+		__atomic_store_n(&head->how, how, __ATOMIC_RELEASE);
 }
 
 static struct table *slot(struct tables *t, uint32_t image)
@@ -187,7 +191,7 @@ static uint32_t piece_end(const struct rows *rows, uint32_t first)
 
 static int load_piece(struct tables *t, struct table *x, const struct rows *rows, uint32_t first, uint32_t end, struct rows_page *out)
 {
-	uint32_t from = rows->pages[first].at, to = first, at = 0;
+	uint32_t from = rows->pages[first].at, to = from, at = 0;
 	int r;
 
 	for (uint32_t i = first; i < end; i++)
@@ -239,8 +243,8 @@ static void set_segments(const struct built *b, struct space_image *head)
 static void load(struct tables *t, const struct built *b, uint64_t now_ns)
 {
 	struct table *x = &t->v.v[b->id];
-	struct space_image head = { 0 };
-	int r = b->result;
+	struct space_image head = { 0 }, *place = head_of(t, b->id);
+	int r = place ? b->result : -ENOMEM;
 
 	if (r >= 0)
 		r = load_rows(t, x, b->rows, &head);
@@ -253,7 +257,7 @@ static void load(struct tables *t, const struct built *b, uint64_t now_ns)
 		return;
 	}
 	set_segments(b, &head);
-	memcpy(head_of(t, b->id), &head, sizeof(head));
+	*place = head;
 	set_how(t, b->id, SPACE_ROWS);
 	x->rows = b->rows->stats.rows;
 	t->stats.loaded++;
@@ -283,14 +287,16 @@ static bool can_have_rows(const struct image *i)
 
 int tables_want(struct tables *t, uint32_t image, uint64_t now_ns)
 {
+	struct space_image *head;
 	uint32_t at;
 	int r = tables_head(t, image, now_ns, &at);
 
 	if (r < 0)
 		return r;
 	tables_poll(t, now_ns);
-	if (head_of(t, image)->how != SPACE_UNKNOWN)
-		return 0;
+	head = head_of(t, image);
+	if (!head || head->how != SPACE_UNKNOWN)
+		return head ? 0 : -ENOMEM;
 	if (t->v.v[image].asked_ns)
 		return now_ns - t->v.v[image].asked_ns < PATIENCE_NS ? -EAGAIN : 0;
 	if (!can_have_rows(image_get(t->images, image))) {

@@ -111,15 +111,15 @@ static void each_way_a_chain_breaks_has_its_own_name(void **state)
 
 static void a_chain_longer_than_the_record_says_depth(void **state)
 {
-	uint64_t stack[2 * 600], pc[512];
+	uint64_t stack[2 * (EV_USER_FRAMES + 88)], pc[EV_USER_FRAMES];
 	struct walk w = { .pc = CODE, .sp = STACK, .fp = STACK };
 
-	for (int i = 0; i < 600; i++) {
+	for (int i = 0; i < EV_USER_FRAMES + 88; i++) {
 		stack[2 * i] = STACK + 16u * (unsigned int)(i + 1);
 		stack[2 * i + 1] = CODE + (unsigned int)i;
 	}
 	host_stack(STACK, stack, sizeof(stack));
-	assert_int_equal(walk_by_fp(&w, pc, 512), 512);
+	assert_int_equal(walk_by_fp(&w, pc, EV_USER_FRAMES), EV_USER_FRAMES);
 	assert_int_equal(w.status, EV_CUT_DEPTH);
 }
 
