@@ -170,7 +170,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	const struct config *c = a->config;
 	struct session_opts session = {
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
-			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes },
+			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes,
+			       .max_unwind_bytes = c->max_unwind_bytes },
 		.names = { .name_unnamed = true },
 		.flush_interval_ns = c->flush_interval_ns,
 		.on_window = on_window,

@@ -21,6 +21,7 @@ struct config {
 	struct strmap labels;
 	bool kernel_stacks, user_stacks;
 	uint64_t max_window_bytes;
+	uint64_t max_unwind_bytes;
 	char *listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

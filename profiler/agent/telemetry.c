@@ -52,6 +52,23 @@ static void names(const struct session_stats *s, struct buf *b)
 	one(b, "hotspan_cpus", PROM_GAUGE, "CPUs being sampled.", s->collect.cpus);
 }
 
+static void unwinding(const struct unwinder_stats *u, struct buf *b)
+{
+	const struct tables_stats *t = &u->tables;
+
+	one(b, "hotspan_unwind_finished_total", PROM_COUNTER, "User stacks finished by the agent: their process or an image was new to the BPF program.", (double)u->finished);
+	one(b, "hotspan_unwind_processes", PROM_GAUGE, "Processes whose stacks the BPF program walks by itself.", u->spaces);
+	one(b, "hotspan_unwind_tables", PROM_GAUGE, "Images whose unwind rows are loaded.", t->loaded);
+	one(b, "hotspan_unwind_rows", PROM_GAUGE, "Rows in those tables.", (double)t->rows);
+	one(b, "hotspan_unwind_table_bytes", PROM_GAUGE, "Kernel memory of those tables.", (double)t->bytes);
+	one(b, "hotspan_unwind_tables_evicted_total", PROM_COUNTER, "Tables that went because of max_unwind_bytes.", t->evicted);
+	one(b, "hotspan_unwind_tables_failed_total", PROM_COUNTER, "Images without a table: no call frame information, or none that we can read.", t->failed);
+	one(b, "hotspan_unwind_wait_seconds_total", PROM_COUNTER, "Time that samples waited for tables to be built.", seconds(t->build_ns));
+	prom_family(b, "hotspan_unwind_rows_without_rule_total", PROM_COUNTER, "Pieces of code that no rule can describe, by reason.");
+	for (uint32_t i = 0; i < UNWIND_WHY_MAX; i++)
+		prom_value(b, "hotspan_unwind_rows_without_rule_total", (double)t->why[i], "reason", unwind_why_name(i), NULL);
+}
+
 static void intervals(const struct telemetry *t, struct buf *b)
 {
 	one(b, "hotspan_frequency_hertz", PROM_GAUGE, "Samples per second and CPU.", t->frequency_hz);
@@ -119,6 +136,7 @@ static void cost(const struct telemetry *t, struct buf *b)
 void telemetry_print(const struct telemetry *t, struct buf *out)
 {
 	samples(&t->session->collect, out);
+	unwinding(&t->session->collect.unwind, out);
 	names(t->session, out);
 	intervals(t, out);
 	receiver_families(t, out);
