@@ -38,6 +38,7 @@ enum {
 	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
 	EV_USER_FRAMES = 1024,
 	EV_REGS = 16,              /* general registers, by DWARF's numbers */
+	EV_RED_ZONE = 128,            /* bytes below sp that belong to the leaf: an epilogue's rows still point there */
 	EV_REST_STACK = 32 * 1024, /* bytes of stack kept aside at most */
 	EV_RECORD_WORDS = 2048,    /* a sample without its rest */
 };
@@ -79,7 +80,7 @@ _Static_assert(sizeof(struct ev_sample) == 64, "layout is an ABI between BPF and
 
 /*
  * The state of a walk that the program could not finish: the process or an image was new to it. Behind the
- * frames, with the stack from sp on as far as it could be read; regs holds where flags says so (walk.h).
+ * frames, with the stack from sp - EV_RED_ZONE on as far as it could be read; regs holds where flags says so (walk.h).
  */
 struct ev_rest {
 	__u64 pc, sp, fp;     /* of the next frame, not pushed yet */

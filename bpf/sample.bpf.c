@@ -307,7 +307,8 @@ static __always_inline __u32 record_bytes(const struct ev_sample *ev)
 
 static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, __u32 at)
 {
-	__u32 len = PAGE_BYTES - (rest->sp & (PAGE_BYTES - 1)), bytes = 0;
+	__u64 from = rest->sp - EV_RED_ZONE;
+	__u32 len = PAGE_BYTES - (from & (PAGE_BYTES - 1)), bytes = 0;
 
 	at += sizeof(*rest);
 	for (int i = 0; i < EV_REST_STACK / PAGE_BYTES; i++) {
@@ -318,7 +319,7 @@ static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, 
 		    len > PAGE_BYTES)
 			break;
 		if (bpf_probe_read_user((__u8 *)s->record + to, len,
-					(const void *)(rest->sp + bytes)))
+					(const void *)(from + bytes)))
 			break;
 		bytes += len;
 		len = PAGE_BYTES;

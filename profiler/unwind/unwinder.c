@@ -55,7 +55,7 @@ static bool read_code(const struct finish *f, void *to, uint32_t len, uint64_t f
 static long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 {
 	struct finish *f = container_of(w, struct finish, walk);
-	uint64_t skip = from - f->rest->sp;
+	uint64_t skip = from - (f->rest->sp - EV_RED_ZONE);
 
 	if (skip < f->rest->stack_bytes && len <= f->rest->stack_bytes - skip) {
 		memcpy(to, f->rest->stack + skip, len);

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Whole stacks without frame pointers: how many reach their root, and do the callers agree with perf's.
+
+perf copies 64 KiB of stack with each sample and unwinds by libdw: slow, and independent of us. Compared are
+pairs (function, caller) of the stacks that perf itself completed."""
+import collections
+import math
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+from hs import *  # noqa: F403
+
+SECONDS = 4
+GATE = 99.5  # % of user stacks that reach their root
+ROOTS = re.compile(r"_start$|_start_c|__libc_start|clone|start_thread|runtime\.(goexit|mstart|rt0_go|mcall|systemstack)|_rt0_")
+
+
+class Load:
+    """A command in a loop, all of its processes under one recording."""
+
+    def __init__(self, argv, setup=None, loop=True, env=None):
+        self.dir = tempfile.TemporaryDirectory(prefix="hotspan-load-")
+        if setup:
+            setup(pathlib.Path(self.dir.name))
+        argv = [a.replace("@", self.dir.name) for a in argv]
+        if loop:
+            argv = ["/bin/sh", "-c", 'while :; do "$@" >/dev/null 2>&1 </dev/null; done', "sh", *argv]
+        self.p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                  env=env, cwd=self.dir.name)
+        time.sleep(0.5)
+        assert self.p.poll() is None, f"{argv} ended at once"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        try:
+            os.killpg(self.p.pid, 9)
+        except ProcessLookupError:
+            pass
+        self.p.wait()
+
+
+def complete(r):
+    """(% of user stacks that reach their root, {why: %} of the others)."""
+    cuts = {k: v for k, v in r.verdict["stacks"].items()}
+    whole = sum(cuts.pop(k, 0) for k in ("root", "exiting"))
+    for k in ("no_user", "not_asked"):
+        cuts.pop(k, None)
+    total = whole + sum(cuts.values())
+    assert total > 300, f"only {total} user stacks"
+    return 100 * whole / total, {k: round(100 * v / total, 2) for k, v in cuts.items() if v}
+
+
+def name_of(name):
+    """What both tools can say of a frame: its function, else its file."""
+    m = re.match(r"\[(.+?)\+0x[0-9a-f]+\]$", name)
+    if m:
+        return f"[{m[1]}]"
+    return re.sub(r"\(.*|<.*| ?\[clone .*|@@?.*$|\.(cold|part|isra|constprop|lto_priv|localalias).*$", "", name.strip())
+
+
+def our_pairs(stacks):
+    pairs = collections.Counter()
+    for frames, n in stacks:
+        user = [name_of(plain(f)) for f in frames[1:] if not f.endswith("_[k]")]
+        for callee, caller in zip(user[::-1], user[::-1][1:]):
+            pairs[callee, caller] += n
+    return pairs
+
+
+def perf_pairs(data, comms):
+    """Pairs of the stacks that perf completed, and how many those were."""
+    out = subprocess.run(["perf", "script", "-i", data, "--no-inline", "-F", "comm,ip,sym,dso"], capture_output=True, text=True)
+    pairs, done = collections.Counter(), 0
+    for block in out.stdout.split("\n\n"):
+        lines = block.strip("\n").split("\n")
+        frames = []
+        for line in lines[1:]:
+            m = re.match(r"\s+([0-9a-f]+) (.*) \((.*)\)$", line)
+            if m and not m[1].startswith("ffffffff"):
+                frames.append(name_of(m[2]) if m[2] != "[unknown]" else f"[{os.path.basename(m[3])}]")
+        if len(frames) < 2 or not (ROOTS.search(frames[-1]) or re.match(r"\[", frames[-1]) and "__libc_start_main" in " ".join(frames)):
+            continue
+        done += 1
+        for callee, caller in zip(frames, frames[1:]):
+            pairs[callee, caller] += 1
+    return pairs, done
+
+
+def agree(ours, theirs, n_ours, n_theirs):
+    """Every pair in over 5 % of either's stacks is in as many of the other's, within the error of sampling."""
+    judged = 0
+    for pair in set(ours) | set(theirs):
+        a, b = ours[pair] / n_ours, theirs[pair] / n_theirs
+        if max(a, b) < 0.05:
+            continue
+        judged += 1
+        p = (a + b) / 2
+        # Loads have phases and samples come in runs: twice the error of independent ones, five sigma of it.
+        bound = 0.02 + 10 * math.sqrt(min(p, 1) * (1 - min(p, 0.99)) * (1 / n_ours + 1 / n_theirs))
+        assert abs(a - b) <= bound, f"{pair}: {100 * a:.1f} % of our stacks, {100 * b:.1f} % of perf's, bound {100 * bound:.1f}"
+    assert judged, "nothing to judge"
+    return judged
+
+
+def judge(name, load, gate=GATE, perf=True):
+    with tempfile.TemporaryDirectory() as d, load:
+        data = f"{d}/perf.data"
+        recording = Recording("-F", 499, "-p", load.p.pid, "-d", SECONDS)
+        if perf:
+            time.sleep(0.5)
+            # Its own session: what perf follows is the load, by its cgroup-less means: the whole host.
+            subprocess.run(["perf", "record", "-q", "-B", "-N", "-e", "cpu-clock:u", "-F", "49", "--call-graph", "dwarf,65528", "-a",
+                            "-o", data, "--", "sleep", str(SECONDS - 1)], capture_output=True, text=True)
+        r = recording.wait()
+        percent, why = complete(r)
+        frames = [len(f) - 1 for f, n in r.stacks for _ in range(n)]
+        print(f"  {name}: {r.verdict['samples']} samples, {sum(frames) / len(frames):.0f} frames on average, "
+              f"{percent:.2f} % of user stacks whole, others {why}", flush=True)
+        if perf:
+            comms = {f[0] for f, _ in r.stacks}
+            theirs, n = perf_pairs(data, comms)
+            if n > 50:
+                user = sum(c for f, c in r.stacks if any(not x.endswith("_[k]") for x in f[1:]))
+                print(f"    {agree(our_pairs(r.stacks), theirs, user, n)} pairs agree with {n} stacks of perf's")
+        assert percent >= gate, f"{name}: {percent:.2f} % of user stacks reach their root, others {why}"
+        return r
+
+
+def source(name, text):
+    def write(d):
+        (d / name).write_text(text)
+    return write
+
+
+CXX = """#include <regex>
+#include <map>
+#include <string>
+#include <functional>
+template<int N> int f() { std::map<int, std::function<int()>> m; m[N] = [] { return f<N - 1>(); }; return m[N](); }
+template<> int f<0>() { return std::regex_match("aab", std::regex("a+b")); }
+int main() { return f<20>(); }
+"""
+
+
+def test_cc1plus():
+    need("g++")
+    judge("cc1plus", Load(["g++", "-O2", "-g", "-c", "@/x.cc", "-o", "@/x.o"], source("x.cc", CXX)))
+
+
+def test_python():
+    judge("python3", Load(["/usr/bin/python3", "-c", "import json\nd={str(i):[i,i*2.5,'x'*i] for i in range(300)}\nfor i in range(200): json.loads(json.dumps(d))"]))
+
+
+def test_perl():
+    judge("perl", Load([need("perl"), "-e", "for(1..2000000){$a{$_%1000}+=$_*2; @b=sort {$a<=>$b} (3,2,1) if $_%10==0}"]))
+
+
+def test_sqlite():
+    judge("sqlite3", Load([need("sqlite3"), ":memory:", "with recursive c(x) as (select 1 union all select x+1 from c where x<1000000) "
+                           "select sum(x), count(distinct x%1000), max(printf('%d',x)) from c;"]))
+
+
+def test_openssl():
+    judge("openssl speed", Load([need("openssl"), "speed", "-seconds", "1", "rsa2048", "sha256", "aes-128-gcm", "ecdsap256"]))
+
+
+def test_git():
+    def setup(d):
+        (d / "a").write_text("\n".join(f"line {i * 7919 % 10007}" for i in range(60000)))
+        (d / "b").write_text("\n".join(f"line {i * 7919 % 10009}" for i in range(60000)))
+    judge("git", Load([need("git"), "diff", "--no-index", "--stat", "--minimal", "@/a", "@/b"], setup))
+
+
+def test_xz():
+    judge("xz", Load([need("xz"), "-k", "-c", "-T2", str(HOTSPAN)]))
+
+
+def test_go_of_debian():
+    def setup(d):
+        (d / "in").write_text("\n".join(f"{i * 7919 % 100003:x} some words to search {i}" for i in range(200000)))
+    fzf = need("fzf")
+    judge("fzf, a Go program", Load(["/bin/sh", "-c", f"{fzf} --filter 'abc sea' < @/in"], setup), perf=False)
+
+
+def test_rust_of_debian():
+    def setup(d):
+        (d / "in").write_text("\n".join(f"{i * 7919 % 100003:x} some words to search {i}" for i in range(400000)))
+    judge("ripgrep, a Rust program", Load([need("rg"), "-c", "-e", "[a-f]{3,}.*(words|sea)rch [0-9]*7$", "@/in"], setup))
+
+
+def test_nginx():
+    nginx, wrk = need("nginx"), need("wrk")
+
+    def setup(d):
+        (d / "index.html").write_text("x" * 2000)
+        os.chmod(d, 0o755)
+        (d / "nginx.conf").write_text(f"daemon off; master_process off; worker_processes 1; pid {d}/pid; error_log {d}/err;\n"
+                                      f"events {{}} http {{ access_log off; server {{ listen 127.0.0.1:18081; root {d}; }} }}\n")
+    load = Load([nginx, "-c", "@/nginx.conf", "-p", "@"], setup, loop=False)
+    with Load([wrk, "-t1", "-c8", "-d60s", "http://127.0.0.1:18081/"], loop=False):
+        judge("nginx", load)
+
+
+def test_musl_static():
+    judge("musl, static", Load([workload("spin_musl"), "1"]), perf=False)
+
+
+def test_a_child_that_lives_for_one_sample():
+    """The first sample of a process has a whole stack too: what it runs is new to the BPF program each time."""
+    judge("short-lived", Load(["/usr/bin/env", "true"]), gate=90, perf=False)
+
+
+def test_reported_without_a_gate():
+    for name, argv in {"node": ["node", "-e", "function f(n){return n<2?n:f(n-1)+f(n-2)}; for(let i=0;i<20;i++){f(27); JSON.stringify([...Array(20000).keys()])}"]}.items():
+        judge(name, Load([need(name), *argv[1:]]), gate=0, perf=False)
+
+
+if __name__ == "__main__":
+    run_tests(globals())
