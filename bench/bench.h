@@ -10,7 +10,8 @@
  *		bench_metric(b, "bytes_per_stack", ...);
  *	}
  *
- * Prints one JSON line per bench: the fastest of the rounds of one second, since noise only adds.
+ * Prints one JSON line per bench: the fastest of the rounds of one second, since noise only adds; none when
+ * it returns without a round. Units that are known only at run time are set before the loop (b->units).
  */
 #include <stdbool.h>
 #include <stdint.h>

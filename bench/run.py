@@ -120,7 +120,7 @@ def bpf_stats():
 
 
 def micro():
-    for name in ("pprof", "symbolize", "collect"):
+    for name in ("pprof", "symbolize", "collect", "unwind"):
         text = subprocess.run([BUILD / f"bench/bench_{name}"], check=True, capture_output=True, text=True).stdout
         yield from map(json.loads, text.splitlines())
 

@@ -5,13 +5,17 @@
  *
  *	pc - base = page (64 KiB) | block (256 B) | low byte
  *	page directory   one entry per page: where its rows lie and how many; 0: one rule for all of it
- *	page, dense      u16 first row of each of 257 blocks; rows {u8 low byte, u8 rule}; escapes
- *	page, sparse     up to 256 rows {u16 low half of the pc, u16 rule}: smaller, and as quick
+ *	page, dense      each block's first row: u16 per group of 16 blocks, u8 more per block (wide, where
+ *	                 that is too little: u16 per block); rows {u8 low byte, u8 rule}; escapes
+ *	page, sparse     up to 288 rows: u16 low half of each pc, u8 rule of each; escapes
  *	rules            8 bytes each, per image; the 255 most frequent ones have the short numbers
  *
- * A row holds until the next one. Rule 255 in a dense page's row sends to the escapes {u16 pc, u16 rule}:
- * the last one at or below the pc is that row's. Every page begins with a row, so no search leaves it.
- * Pure: the same search runs on the host. All loops are bounded by the format.
+ * A row holds until the next one. Rule 255 in a row sends to the escapes {u16 pc, u16 rule}: the last
+ * one at or below the pc is that row's. Every page begins with a row, so no search leaves it.
+ * Pure: the same search runs on the host. All loops are bounded by the format; all loads are of 16 bits
+ * at even offsets, so that one mask bounds them.
+ * Why groups: most code changes its rule every 100 bytes, and 257 starts of 2 bytes were a quarter of
+ * such a page. A page is wide where a rule changes every 16 bytes: starts weigh little there.
  */
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
@@ -22,7 +26,11 @@
 
 #define ROWS_PAGE_BITS 16
 #define ROWS_BLOCKS 256
-#define ROWS_SPARSE_MAX 256 /* above it a dense page is the smaller one */
+#define ROWS_GROUP_BITS 4
+#define ROWS_GROUPS (ROWS_BLOCKS >> ROWS_GROUP_BITS)
+#define ROWS_INDEX (2 * ROWS_GROUPS + ROWS_BLOCKS) /* bytes before a dense page's rows */
+#define ROWS_INDEX_WIDE (2 * ROWS_BLOCKS)
+#define ROWS_SPARSE_MAX ROWS_INDEX /* above it a dense page is the smaller one: 2 bytes a row, not 3 */
 #define ROWS_ESCAPE 255
 
 /* A BPF program bounds what it adds to a slab's start; the host's tables are made by itself. */
@@ -31,9 +39,9 @@
 #endif
 
 struct rows_page {
-	__u32 at;   /* of its rows, from the slab's start; even */
+	__u32 at;   /* of its bytes, from the slab's start: even, | 1: wide */
 	__u16 n;    /* rows */
-	__u16 info; /* n == 0: the rule; dense: escapes */
+	__u16 info; /* n == 0: the rule; else escapes */
 };
 _Static_assert(sizeof(struct rows_page) == 8, "an ABI between BPF and the agent");
 
@@ -103,6 +111,36 @@ static __always_inline __u32 rows_u16(const __u8 *slab, __u32 offset)
 	return *(const __u16 *)(slab + ROWS_BOUND(offset));
 }
 
+static __always_inline __u32 rows_u8(const __u8 *slab, __u32 offset)
+{
+	return rows_u16(slab, offset & ~1u) >> 8 * (offset & 1) & 0xff;
+}
+
+static __always_inline __u32 rows_at(const struct rows_page *p)
+{
+	return p->at & ~1u;
+}
+
+/* A dense page's index: the first row at or behind a block's start. */
+static __always_inline __u32 rows_first(const struct rows_page *p, const __u8 *slab, __u32 block)
+{
+	__u32 at = rows_at(p);
+
+	if (block >= ROWS_BLOCKS)
+		return p->n;
+	if (p->at & 1)
+		return rows_u16(slab, at + 2 * block);
+	return rows_u16(slab, at + 2 * (block >> ROWS_GROUP_BITS)) + rows_u8(slab, at + 2 * ROWS_GROUPS + block);
+}
+
+/* Where a dense page's rows lie; a sparse page's rules. */
+static __always_inline __u32 rows_behind_index(const struct rows_page *p)
+{
+	if (p->n <= ROWS_SPARSE_MAX)
+		return rows_at(p) + 2 * p->n;
+	return rows_at(p) + (p->at & 1 ? ROWS_INDEX_WIDE : ROWS_INDEX);
+}
+
 /*
  * Of n keys (n >= 1) in steps of stride bytes, the last one at or below key. The first is taken to be
  * and never read. Keys are masked: a row's low byte, or all of it.
@@ -122,27 +160,40 @@ static __always_inline __u32 rows_last(const __u8 *slab, __u32 at, __u32 stride,
 
 static __always_inline __u32 rows_find_dense(const struct rows_page *p, const __u8 *slab, __u32 pc)
 {
-	__u32 rows = p->at + 2 * (ROWS_BLOCKS + 1), escapes = rows + 2 * p->n;
-	__u32 block = p->at + 2 * (pc >> 8), first = rows_u16(slab, block), end = rows_u16(slab, block + 2);
-	__u32 row, rule;
+	__u32 rows = rows_behind_index(p);
+	__u32 first = rows_first(p, slab, pc >> 8), end = rows_first(p, slab, (pc >> 8) + 1);
 
 	/* Where the block's first row lies above the pc, the row before it, of an earlier block, holds. */
 	if (first)
 		first--;
-	row = first + rows_last(slab, rows + 2 * first, 2, 0xff, end - first, pc & 0xff);
-	rule = rows_u16(slab, rows + 2 * row) >> 8;
-	if (rule != ROWS_ESCAPE)
-		return rule;
-	row = rows_last(slab, escapes, 4, 0xffff, p->info, pc);
-	return rows_u16(slab, escapes + 4 * row + 2);
+	first += rows_last(slab, rows + 2 * first, 2, 0xff, end - first, pc & 0xff);
+	return rows_u16(slab, rows + 2 * first) >> 8;
+}
+
+static __always_inline __u32 rows_find_sparse(const struct rows_page *p, const __u8 *slab, __u32 pc)
+{
+	return rows_u8(slab, rows_behind_index(p) + rows_last(slab, rows_at(p), 2, 0xffff, p->n, pc));
+}
+
+static __always_inline __u32 rows_escapes(const struct rows_page *p)
+{
+	return rows_behind_index(p) + (p->n <= ROWS_SPARSE_MAX ? (p->n + 1u) & ~1u : 2u * p->n);
+}
+
+static __always_inline __u32 rows_find_escape(const struct rows_page *p, const __u8 *slab, __u32 pc)
+{
+	__u32 at = rows_escapes(p);
+
+	return rows_u16(slab, at + 4 * rows_last(slab, at, 4, 0xffff, p->info, pc) + 2);
 }
 
 /* The number of the rule for a pc's low 16 bits. */
 static __always_inline __u32 rows_find_in_page(const struct rows_page *p, const __u8 *slab, __u32 pc)
 {
+	__u32 rule;
+
 	if (!p->n)
 		return p->info;
-	if (p->n > ROWS_SPARSE_MAX)
-		return rows_find_dense(p, slab, pc);
-	return rows_u16(slab, p->at + 4 * rows_last(slab, p->at, 4, 0xffff, p->n, pc) + 2);
+	rule = p->n <= ROWS_SPARSE_MAX ? rows_find_sparse(p, slab, pc) : rows_find_dense(p, slab, pc);
+	return rule == ROWS_ESCAPE ? rows_find_escape(p, slab, pc) : rule;
 }

@@ -22,17 +22,17 @@ size_t rows_bytes(const struct rows *t)
 /* Where the row-th row of a page begins, and where the page's next one does: in low 16 bits. */
 static uint32_t row_pc(const struct rows *t, const struct rows_page *p, uint32_t row)
 {
-	uint32_t block = 0, rows = p->at + 2 * (ROWS_BLOCKS + 1);
+	uint32_t block = 0;
 
 	if (row >= p->n)
 		return 1u << ROWS_PAGE_BITS;
 	if (p->n <= ROWS_SPARSE_MAX)
-		return rows_u16(t->blob, p->at + 4 * row);
+		return rows_u16(t->blob, rows_at(p) + 2 * row);
 	/* The last block that begins at or before the row. */
 	for (uint32_t step = ROWS_BLOCKS / 2; step; step /= 2)
-		if (rows_u16(t->blob, p->at + 2 * (block + step)) <= row)
+		if (rows_first(p, t->blob, block + step) <= row)
 			block += step;
-	return block << 8 | (rows_u16(t->blob, rows + 2 * row) & 0xff);
+	return block << 8 | (rows_u16(t->blob, rows_behind_index(p) + 2 * row) & 0xff);
 }
 
 static uint64_t page_start(const struct rows *t, uint32_t page)

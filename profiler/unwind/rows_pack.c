@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/vec.h"
 #include "unwind/rows.h"
@@ -112,10 +113,31 @@ static uint32_t count_escapes(const struct draft_row *rows, uint32_t n)
 	return escapes;
 }
 
+/* The first row at or behind each block's start. */
+static void find_blocks(const struct draft_row *rows, uint32_t n, uint16_t *first)
+{
+	uint32_t row = 0;
+
+	for (uint32_t block = 0; block < ROWS_BLOCKS; block++) {
+		while (row < n && rows[row].pc >> 8 < block)
+			row++;
+		first[block] = (uint16_t)row;
+	}
+}
+
+static bool needs_wide(const uint16_t *first)
+{
+	for (uint32_t block = 0; block < ROWS_BLOCKS; block++)
+		if (first[block] - first[block >> ROWS_GROUP_BITS << ROWS_GROUP_BITS] > UINT8_MAX)
+			return true;
+	return false;
+}
+
 /* Where a page's rows go and how long they are; the rows have their final rules. */
 static uint32_t place_page(struct rows *t, uint32_t page, const struct draft_row *rows, uint32_t n, uint32_t at)
 {
 	struct rows_page *p = &t->pages[page];
+	uint16_t first[ROWS_BLOCKS];
 
 	if (n > UINT16_MAX) {
 		t->stats.why[UNWIND_WHY_BAD_PAGE]++;
@@ -127,40 +149,78 @@ static uint32_t place_page(struct rows *t, uint32_t page, const struct draft_row
 	}
 	p->at = at;
 	p->n = (uint16_t)n;
-	if (n <= ROWS_SPARSE_MAX)
-		return 4 * n;
 	p->info = (uint16_t)count_escapes(rows, n);
 	t->stats.escapes += p->info;
-	return 2 * (ROWS_BLOCKS + 1) + 2 * n + 4 * p->info;
+	if (n > ROWS_SPARSE_MAX) {
+		find_blocks(rows, n, first);
+		p->at |= needs_wide(first);
+	}
+	return rows_escapes(p) - at + 4 * p->info;
 }
 
-static void write_sparse(uint16_t *out, const struct draft_row *rows, uint32_t n)
+static uint32_t short_rule(const struct draft_row *row)
 {
+	return row->rule >= ROWS_ESCAPE ? ROWS_ESCAPE : row->rule;
+}
+
+static void write_sparse(uint8_t *out, const struct draft_row *rows, uint32_t n)
+{
+	uint16_t *pcs = (uint16_t *)out;
+
+	out += 2 * n;
 	for (uint32_t i = 0; i < n; i++) {
-		*out++ = rows[i].pc;
-		*out++ = rows[i].rule;
+		pcs[i] = rows[i].pc;
+		out[i] = (uint8_t)short_rule(&rows[i]);
+	}
+	if (n & 1)
+		out[n] = 0;
+}
+
+static void write_index(uint8_t *out, const struct draft_row *rows, uint32_t n, bool wide)
+{
+	uint16_t first[ROWS_BLOCKS], *starts = (uint16_t *)out;
+
+	find_blocks(rows, n, first);
+	if (wide) {
+		memcpy(out, first, sizeof(first));
+		return;
+	}
+	for (uint32_t block = 0; block < ROWS_BLOCKS; block++) {
+		uint32_t group = block >> ROWS_GROUP_BITS;
+
+		starts[group] = first[group << ROWS_GROUP_BITS];
+		out[2 * ROWS_GROUPS + block] = (uint8_t)(first[block] - starts[group]);
 	}
 }
 
 static void write_dense(uint16_t *out, const struct draft_row *rows, uint32_t n)
 {
-	uint16_t *packed = out + ROWS_BLOCKS + 1, *escapes = packed + n;
-	uint32_t row = 0;
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (uint16_t)((rows[i].pc & 0xff) | short_rule(&rows[i]) << 8);
+}
 
-	for (uint32_t block = 0; block <= ROWS_BLOCKS; block++) {
-		while (row < n && rows[row].pc >> 8 < block)
-			row++;
-		out[block] = (uint16_t)row;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		bool escape = rows[i].rule >= ROWS_ESCAPE;
-
-		packed[i] = (uint16_t)((rows[i].pc & 0xff) | (escape ? ROWS_ESCAPE : rows[i].rule) << 8);
-		if (escape) {
-			*escapes++ = rows[i].pc;
-			*escapes++ = rows[i].rule;
+static void write_escapes(uint16_t *out, const struct draft_row *rows, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (rows[i].rule >= ROWS_ESCAPE) {
+			*out++ = rows[i].pc;
+			*out++ = rows[i].rule;
 		}
+}
+
+static void write_page(const struct rows_page *p, const struct draft_row *rows, uint8_t *blob)
+{
+	uint8_t *out = blob + rows_at(p), *behind = blob + rows_behind_index(p);
+
+	if (!p->n)
+		return;
+	if (p->n <= ROWS_SPARSE_MAX) {
+		write_sparse(out, rows, p->n);
+	} else {
+		write_index(out, rows, p->n, p->at & 1);
+		write_dense((uint16_t *)behind, rows, p->n);
 	}
+	write_escapes((uint16_t *)(blob + rows_escapes(p)), rows, p->n);
 }
 
 static int write_pages(const struct rows_draft *d, struct rows *t)
@@ -173,15 +233,8 @@ static int write_pages(const struct rows_draft *d, struct rows *t)
 	if (!t->blob)
 		return -ENOMEM;
 	t->blob_bytes = at;
-	for (uint32_t i = 0; i < d->n_pages; i++) {
-		const struct rows_page *p = &t->pages[i];
-		const struct draft_row *rows = &d->rows.v[d->first[i]];
-
-		if (p->n > ROWS_SPARSE_MAX)
-			write_dense((uint16_t *)(t->blob + p->at), rows, p->n);
-		else if (p->n)
-			write_sparse((uint16_t *)(t->blob + p->at), rows, p->n);
-	}
+	for (uint32_t i = 0; i < d->n_pages; i++)
+		write_page(&t->pages[i], &d->rows.v[d->first[i]], t->blob);
 	return 0;
 }
 

@@ -88,7 +88,7 @@ static void equal_rules_have_one_number(void **state)
 	rules_fini(&d);
 }
 
-enum { CODE_AT = 0x10000, CODE_LEN = 5 << 16 };
+enum { CODE_AT = 0x10000, CODE_LEN = 6 << 16 };
 
 /* Code with a known CFA offset at every byte; 0: none. */
 static uint32_t expected[CODE_LEN];
@@ -132,15 +132,15 @@ static void check_spans(const struct rows *t)
 	assert_in_range(n, t->stats.rows, t->stats.rows + 1);
 }
 
-/* One FDE [start, end) that changes its CFA each step bytes to one of n_rules offsets. */
-static void make_code(size_t cie, uint32_t start, uint32_t end, uint32_t step, uint32_t n_rules)
+/* One FDE [start, end) that changes its CFA each step bytes to one of n_rules offsets, rule 0's is 8. */
+static void make_rules(size_t cie, uint32_t start, uint32_t end, uint32_t step, uint32_t rule, uint32_t n_rules)
 {
 	static uint8_t code[1 << 18];
 	uint32_t n = 0, off = 8;
 
 	for (uint32_t at = start; at < end; at++) {
 		if (at > start && (at - start) % step == 0) {
-			off = 8 + 8 * (((at - start) / step) % n_rules);
+			off = 8 + 8 * (rule + ((at - start) / step) % n_rules);
 			code[n++] = DW_CFA_advance_loc2;
 			code[n++] = (uint8_t)step;
 			code[n++] = (uint8_t)(step >> 8);
@@ -154,6 +154,11 @@ static void make_code(size_t cie, uint32_t start, uint32_t end, uint32_t step, u
 	made_fde(&made, cie, CODE_AT + start, end - start, code, n);
 }
 
+static void make_code(size_t cie, uint32_t start, uint32_t end, uint32_t step, uint32_t n_rules)
+{
+	make_rules(cie, start, end, step, 0, n_rules);
+}
+
 static void every_kind_of_page_is_searched_right(void **state)
 {
 	struct rows *t;
@@ -163,16 +168,18 @@ static void every_kind_of_page_is_searched_right(void **state)
 	memset(expected, 0, sizeof(expected));
 	cie = made_usual_cie(&made);
 	make_code(cie, 0x00100, 0x00400, 7, 9);      /* page 0: sparse */
-	make_code(cie, 0x0fff0, 0x1ff00, 13, 700);   /* page 1: dense, with escapes, and rows begun on page 0 */
+	make_code(cie, 0x0fff0, 0x1ff00, 17, 700);   /* page 1: dense, with escapes, and rows begun on page 0 */
 	make_code(cie, 0x20010, 0x30000, 0x6000, 2); /* page 2: sparse, up to its very end */
 	make_code(cie, 0x30000, 0x40000, 0xffff, 1); /* page 3: one rule */
-	make_code(cie, 0x40000, 0x40300, 1, 200);    /* page 4: dense with full blocks, then empty ones */
+	make_code(cie, 0x40000, 0x40300, 1, 200);    /* page 4: wide, with full blocks, then empty ones */
+	make_rules(cie, 0x50000, 0x60000, 999, 700, 99); /* page 5: sparse, of rare rules */
 	assert_int_equal(build(&t), 0);
-	assert_int_equal(t->n_pages, 5);
+	assert_int_equal(t->n_pages, 6);
 	assert_in_range(t->pages[0].n, 2, ROWS_SPARSE_MAX);
-	assert_true(t->pages[1].n > ROWS_SPARSE_MAX && t->pages[1].info > 0);
+	assert_true(t->pages[1].n > ROWS_SPARSE_MAX && t->pages[1].info > 0 && !(t->pages[1].at & 1));
 	assert_int_equal(t->pages[3].n, 0);
-	assert_true(t->pages[4].n > ROWS_SPARSE_MAX);
+	assert_true(t->pages[4].n > ROWS_SPARSE_MAX && t->pages[4].at & 1);
+	assert_true(t->pages[5].n <= ROWS_SPARSE_MAX && t->pages[5].info > 50);
 	check_everywhere(t);
 	check_spans(t);
 	rows_free(t);
