@@ -355,14 +355,14 @@ static void build_prefix(const struct elf_cfi *c, size_t len)
 	rows_free(rows);
 }
 
-static size_t truncate_everywhere(struct elf_image *img, size_t step)
+static void truncate_everywhere(struct elf_image *img, size_t step)
 {
 	struct elf_cfi c;
 
 	assert_int_equal(elf_cfi_find(img, ELF_CFI_EH_FRAME, &c), 0);
 	for (size_t len = 0; len <= c.sections[0].len; len += step)
 		build_prefix(&c, len);
-	return c.sections[0].len;
+	elf_cfi_fini(&c);
 }
 
 static void every_prefix_of_real_sections_is_survived(void **state)

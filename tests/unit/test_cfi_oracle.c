@@ -251,12 +251,13 @@ static void check_kind(const char *path, const struct elf_image *img, unsigned i
 	bool debug = which == ELF_CFI_DEBUG_FRAME;
 	struct subject s = { .path = path, .section = debug ? ".debug_frame" : ".eh_frame" };
 	Dwarf *dw = NULL;
-	struct elf_cfi c;
+	struct elf_cfi c = { .n = 0 };
 	int r = elf_cfi_find(img, which, &c);
 
 	if (r >= 0)
 		r = elf_cfi_rows(img, which, &s.rows);
 	if (r < 0) {
+		elf_cfi_fini(&c);
 		all.skipped += r == -ENOTSUP || r == -ENODATA;
 		all.failed += r != -ENOTSUP && r != -ENODATA;
 		if (r != -ENOTSUP && r != -ENODATA)
@@ -273,6 +274,7 @@ static void check_kind(const char *path, const struct elf_image *img, unsigned i
 	all.rows += s.rows->stats.rows;
 	for (int i = 0; i < UNWIND_WHY_MAX; i++)
 		all.why[i] += s.rows->stats.why[i];
+	elf_cfi_fini(&c);
 	if (debug)
 		dwarf_end(dw);
 	else if (s.cfi)
