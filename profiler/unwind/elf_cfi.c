@@ -7,13 +7,16 @@
 /* Where a section's end is unknown we read up to its segment's, within a bound. */
 #define CHUNK_MAX (64ull << 20)
 
-static int check_machine(const struct elf_image *img)
+/* enum arch, or why the image's code is none we unwind. */
+static int arch_of(const struct elf_image *img)
 {
 	GElf_Ehdr eh;
 
 	if (!gelf_getehdr(img->elf, &eh))
 		return -EBADMSG;
-	return eh.e_machine == EM_X86_64 && eh.e_ident[EI_CLASS] == ELFCLASS64 ? 0 : -ENOTSUP;
+	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB)
+		return -ENOTSUP;
+	return arch_of_elf(eh.e_machine);
 }
 
 static int find_code(const struct elf_image *img, struct elf_cfi *c)
@@ -147,7 +150,7 @@ static int by_minidebug(const struct elf_image *img, struct elf_cfi *c)
 	if (r < 0)
 		return 0;
 	mini = c->minidebug->img;
-	c->minidebug_lost = check_machine(mini) < 0;
+	c->minidebug_lost = arch_of(mini) != (int)c->arch;
 	if (!c->minidebug_lost)
 		c->n += by_section(mini, ".debug_frame", &c->sections[c->n]) || by_section(mini, ".eh_frame", &c->sections[c->n]);
 	return 0;
@@ -155,10 +158,12 @@ static int by_minidebug(const struct elf_image *img, struct elf_cfi *c)
 
 static int find(const struct elf_image *img, unsigned int which, struct elf_cfi *c)
 {
-	int r = check_machine(img);
+	int r = arch_of(img);
 
-	if (r >= 0)
-		r = find_code(img, c);
+	if (r < 0)
+		return r;
+	c->arch = (enum arch)r;
+	r = find_code(img, c);
 	if (r < 0)
 		return r;
 	if (which & ELF_CFI_EH_FRAME)
@@ -168,6 +173,8 @@ static int find(const struct elf_image *img, unsigned int which, struct elf_cfi 
 		c->n += by_section(img, ".debug_frame", &c->sections[c->n]);
 	if (which & ELF_CFI_MINIDEBUG)
 		r = by_minidebug(img, c);
+	for (uint32_t i = 0; i < c->n; i++)
+		c->sections[i].arch = c->arch;
 	return r < 0 ? r : c->n ? 0 : -ENODATA;
 }
 

@@ -5,7 +5,7 @@
  *
  * In this order: the section .eh_frame; what PT_GNU_EH_FRAME points to (no section headers); the first
  * CIE in a loaded segment (neither: static and stripped to the bone). And .debug_frame, which Go and
- * hand-written code carry instead; and what of the two lies in the MiniDebugInfo. Only 64-bit x86 so far.
+ * hand-written code carry instead; and what of the two lies in the MiniDebugInfo.
  * Memory: sections are borrowed from the image or from what an elf_cfi owns; a table stands alone.
  */
 #include "symbolize/elf_image.h"
@@ -17,6 +17,7 @@
 enum { ELF_CFI_EH_FRAME = 1, ELF_CFI_DEBUG_FRAME = 2, ELF_CFI_MINIDEBUG = 4, ELF_CFI_ALL = 7 };
 
 struct elf_cfi {
+	enum arch arch;
 	struct cfi_section sections[FDES_SECTIONS]; /* the better one first */
 	uint32_t n;
 	bool minidebug_lost; /* there is one, but it cannot be read */

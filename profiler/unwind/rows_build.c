@@ -28,10 +28,10 @@ static int put(struct builder *b, uint64_t address, uint16_t rule)
 	return draft_put(&b->draft, address - b->draft.base, rule);
 }
 
-static int rule_number(struct builder *b, const struct cfi_state *state, bool signal)
+static int rule_number(struct builder *b, enum arch arch, const struct cfi_state *state, bool signal)
 {
 	enum unwind_why why;
-	int r = rules_intern(&b->rules, rule_of(state, signal, &why));
+	int r = rules_intern(&b->rules, rule_of(arch, state, signal, &why));
 
 	if (r < 0)
 		why = UNWIND_WHY_TOO_MANY;
@@ -55,7 +55,7 @@ static int run_fde(struct builder *b, const struct cfi_section *s, const struct 
 	while (b->cursor < end && (r = cfi_run_next(&b->run, &row)) > 0) {
 		if (row.end <= b->cursor)
 			continue;
-		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, row.state, cie->signal));
+		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, s->arch, row.state, cie->signal));
 		if (err < 0)
 			return err;
 		b->cursor = row.end < end ? row.end : end;
@@ -143,6 +143,8 @@ int rows_build(const struct rows_source *src, struct rows **ret)
 	r = rules_init(&b->rules);
 	if (r >= 0)
 		r = build(b, ret);
+	if (r >= 0)
+		(*ret)->arch = src->sections[0].arch;
 	draft_fini(&b->draft);
 	rules_fini(&b->rules);
 	free(b);

@@ -85,7 +85,7 @@ static enum unwind_why own_rule(const struct origin *o, uint64_t pc, struct unwi
 	cfi_run_begin(&run, o->section, o->cie, o->fde);
 	while (cfi_run_next(&run, &row) > 0)
 		if (pc >= row.start && pc < row.end) {
-			*ret = rule_of(row.state, o->cie->signal, &why);
+			*ret = rule_of(o->section->arch, row.state, o->cie->signal, &why);
 			return why;
 		}
 	return why;
@@ -192,7 +192,7 @@ static void check_pc(const struct subject *s, uint64_t pc, const struct origin *
 		return;
 	}
 	all.covered++;
-	machine_randomise(&m, pc, all.random);
+	machine_randomise(&m, s->rows->arch, pc, all.random);
 	if (eval_libdw(frame, &m, &theirs) < 0)
 		cause = unwind_cfa(ours) == UNWIND_INVALID ? CAUSE_N : CAUSE_LIBDW;
 	else if (unwind_cfa(ours) == UNWIND_INVALID)
