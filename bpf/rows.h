@@ -45,11 +45,16 @@ struct rows_page {
 };
 _Static_assert(sizeof(struct rows_page) == 8, "an ABI between BPF and the agent");
 
-/* How the caller's CFA (its sp after the return) is found. */
+/*
+ * How the caller's CFA (its sp after the return) is found.
+ *
+ * SIGNAL: the interrupted sp lies at sp + cfa, its pc 8 bytes behind that. Before it: 40 bytes rbp on
+ * x86-64; on arm64 16 bytes fp and 8 bytes lr, which is alive again in the frame that follows.
+ */
 enum unwind_cfa {
 	UNWIND_INVALID,   /* no rule here: try something else */
 	UNWIND_STOP,      /* the outermost frame */
-	UNWIND_SIGNAL,    /* a signal's trampoline: the registers lie in a ucontext: rsp at sp + cfa */
+	UNWIND_SIGNAL,    /* a signal's trampoline: the registers lie in a ucontext */
 	UNWIND_SP,        /* sp + cfa */
 	UNWIND_FP,        /* fp + cfa */
 	UNWIND_REG,       /* reg + cfa: known in the leaf only */
@@ -59,15 +64,23 @@ enum unwind_cfa {
 	UNWIND_DEREF_REG, /* *(reg + a) + b: leaf only */
 };
 
-/* How the caller's frame pointer is found, and its return address. */
+/*
+ * How the caller's frame pointer is found, and its return address. Of the latter: AT_CFA at
+ * CFA - 8 (x + 1); REG in register x: known in the leaf only. arm64 has two more: BESIDE_FP at
+ * CFA + 8 fp + 8 (x - UNWIND_RA_BESIDE), where fp may be an offset for this alone (FP_SAME); LR in the
+ * link register: known in the leaf and behind a signal.
+ * arm64 may sign return addresses, and no rule says when: clear the bits above the address space of
+ * each, which changes no address that is not signed.
+ */
 enum unwind_fp { UNWIND_FP_SAME, UNWIND_FP_AT_CFA, UNWIND_FP_AT_FP, UNWIND_FP_UNDEFINED };
-enum unwind_ra { UNWIND_RA_AT_CFA, UNWIND_RA_REG };
+enum unwind_ra { UNWIND_RA_AT_CFA, UNWIND_RA_REG, UNWIND_RA_BESIDE_FP, UNWIND_RA_LR };
+#define UNWIND_RA_BESIDE 8
 
 struct unwind_rule {
 	__s32 cfa;    /* offset; of a DEREF: a in the low half, b in the high one */
-	__s16 fp;     /* offset from the CFA or the frame pointer */
-	__u8 how_cfa; /* enum unwind_cfa | register (DWARF's number) << 4 */
-	__u8 how;     /* enum unwind_fp | enum unwind_ra << 2 | x << 4: at CFA - 8 (x + 1), or register x */
+	__s16 fp;     /* offset from the CFA or the frame pointer: in bytes; of arm64's code in eights */
+	__u8 how_cfa; /* enum unwind_cfa | register (DWARF's number, of REG and DEREF_REG) << 4 */
+	__u8 how;     /* enum unwind_fp | enum unwind_ra << 2 | x << 4 */
 };
 _Static_assert(sizeof(struct unwind_rule) == 8, "an ABI between BPF and the agent");
 

@@ -82,7 +82,7 @@ static const char *failure(int r)
 	case -ENODATA:
 		return "it carries no unwind information for its code";
 	case -ENOTSUP:
-		return "only 64-bit x86 code can be unwound";
+		return "only 64-bit x86 and arm64 code can be unwound";
 	case -EBADMSG:
 		return "it is no ELF file, or a damaged one";
 	case -E2BIG:
@@ -105,14 +105,16 @@ static int load(const char *path, struct rows **ret, uint64_t *ret_ns)
 	return r;
 }
 
-static void print_head(struct buf *out)
+static void print_head(const struct rows *rows, struct buf *out)
 {
-	buf_printf(out, "%-16s %-14s %-12s %s\n", "   LOC", "CFA", "rbp", "ra");
+	const struct arch_facts *arch = arch_facts(rows->arch);
+
+	buf_printf(out, "%-16s %-14s %-12s %s\n", "   LOC", "CFA", arch->names[arch->fp], "ra");
 }
 
-static void print_row(const struct rows_span *span, struct buf *out)
+static void print_row(const struct rows *rows, const struct rows_span *span, struct buf *out)
 {
-	struct rule_text t = rule_text(span->rule);
+	struct rule_text t = rule_text(rows->arch, span->rule);
 
 	if (*t.fp)
 		buf_printf(out, "%016" PRIx64 " %-14s %-12s %s\n", span->start, t.cfa, t.fp, t.ra);
@@ -125,9 +127,9 @@ static void print_all(const struct rows *t, struct buf *out)
 	struct rows_cursor at = { 0 };
 	struct rows_span span;
 
-	print_head(out);
+	print_head(t, out);
 	while (rows_next(t, &at, &span))
-		print_row(&span, out);
+		print_row(t, &span, out);
 }
 
 static int print_one(const struct rows *t, const struct arguments *a, struct buf *out)
@@ -140,8 +142,8 @@ static int print_one(const struct rows *t, const struct arguments *a, struct buf
 			continue;
 		if (unwind_cfa(span.rule) == UNWIND_INVALID)
 			break;
-		print_head(out);
-		print_row(&span, out);
+		print_head(t, out);
+		print_row(t, &span, out);
 		return 0;
 	}
 	log_error("no rule of %s covers %s", a->path, a->address_text);

@@ -10,6 +10,7 @@
  * The section is hostile: a CIE may lie anywhere, overlap others, or be none.
  * Sources: DWARF 5 section 6.4; LSB 5.0 core, "Exception Frames"; the GNU augmentations of binutils.
  */
+#include "unwind/arch.h"
 #include "unwind/bytes.h"
 
 struct cfi_section {
@@ -17,6 +18,7 @@ struct cfi_section {
 	size_t len;
 	uint64_t vaddr;      /* of data[0] */
 	uint64_t text, data_base; /* what DW_EH_PE_textrel and datarel count from */
+	enum arch arch; /* whose registers it speaks of */
 	bool debug_frame;
 	bool ends_at_zero; /* a zero length ends it: where it ends is not known otherwise */
 };

@@ -4,17 +4,19 @@
 #include <dwarf.h>
 #include <errno.h>
 
-/* DWARF's numbers on x86-64. */
-enum { REG_FP = 6, REG_SP = 7 };
+/* Signs the return address or ends that, as DW_CFA_GNU_window_save does on arm64, with the pc in it too. */
+enum { DW_CFA_AARCH64_negate_ra_state_with_pc = 0x2c };
 
 /* The slot of a register in a state; NULL for one that a walk does not need. */
 static struct cfi_value *slot_of(const struct cfi_run *run, struct cfi_state *state, uint64_t reg)
 {
+	const struct arch_facts *arch = arch_facts(run->section->arch);
+
 	if (reg == run->cie->ra)
 		return &state->ra;
-	if (reg == REG_FP)
+	if (reg == arch->fp)
 		return &state->fp;
-	return reg == REG_SP ? &state->sp : NULL;
+	return reg == arch->sp ? &state->sp : NULL;
 }
 
 static void set(struct cfi_run *run, uint64_t reg, struct cfi_value v)
@@ -23,6 +25,23 @@ static void set(struct cfi_run *run, uint64_t reg, struct cfi_value v)
 
 	if (slot)
 		*slot = v;
+}
+
+/* A column beyond 65,534 is nobody's register: it must not fold onto one that is. */
+static uint16_t narrow(uint64_t reg)
+{
+	return reg < UINT16_MAX ? (uint16_t)reg : UINT16_MAX;
+}
+
+/*
+ * A register that is said to be the same. A return address is in its own column then, where that is a
+ * register; x86-64's is none, and no rule says it.
+ */
+static struct cfi_value unchanged(const struct cfi_run *run, uint64_t reg)
+{
+	bool in_register = reg == run->cie->ra && arch_facts(run->section->arch)->lr != ARCH_NO_REGISTER;
+
+	return in_register ? (struct cfi_value){ .kind = CFI_REGISTER, .reg = narrow(reg) } : (struct cfi_value){ .kind = CFI_SAME };
 }
 
 static int64_t scaled(const struct cfi_run *run, uint64_t factored)
@@ -41,12 +60,6 @@ static struct cfi_value read_expression(struct cfi_run *run, enum cfi_kind kind)
 	const uint8_t *p = bytes_take(&run->in, len);
 
 	return (struct cfi_value){ .kind = kind, .len = p ? (uint32_t)len : 0, .expr = p };
-}
-
-/* A column beyond 65,534 is nobody's register: it must not fold onto one that is. */
-static uint16_t narrow(uint64_t reg)
-{
-	return reg < UINT16_MAX ? (uint16_t)reg : UINT16_MAX;
 }
 
 static void set_cfa(struct cfi_run *run, uint64_t reg, int64_t off)
@@ -112,6 +125,8 @@ static int execute(struct cfi_run *run, uint8_t op)
 		return recall(run);
 	case DW_CFA_GNU_window_save: /* arm64: the return address is signed from here on, or no longer */
 		return 0;
+	case DW_CFA_AARCH64_negate_ra_state_with_pc:
+		return run->section->arch == ARCH_ARM64 ? 0 : -ENOTSUP;
 	case DW_CFA_def_cfa_expression:
 		run->now.cfa = read_expression(run, CFI_EXPRESSION);
 		return 0;
@@ -146,7 +161,7 @@ static int execute(struct cfi_run *run, uint8_t op)
 		set(run, reg, (struct cfi_value){ .kind = CFI_UNDEFINED });
 		break;
 	case DW_CFA_same_value:
-		set(run, reg, (struct cfi_value){ .kind = CFI_SAME });
+		set(run, reg, unchanged(run, reg));
 		break;
 	case DW_CFA_register:
 		set(run, reg, (struct cfi_value){ .kind = CFI_REGISTER, .reg = narrow(bytes_uleb(in)) });
@@ -260,6 +275,7 @@ int cfi_run_initial(const struct cfi_section *s, struct cfi_cie *cie, struct byt
 	struct cfi_run run = { .section = s, .cie = cie, .in = instructions, .initial = true };
 	uint64_t pc;
 
+	run.now.ra = unchanged(&run, cie->ra);
 	while (bytes_left(&run.in)) {
 		int r = step(&run, &pc);
 

@@ -7,13 +7,16 @@
 /* Where a section's end is unknown we read up to its segment's, within a bound. */
 #define CHUNK_MAX (64ull << 20)
 
-static int check_machine(const struct elf_image *img)
+/* enum arch, or why the image's code is none we unwind. */
+static int arch_of(const struct elf_image *img)
 {
 	GElf_Ehdr eh;
 
 	if (!gelf_getehdr(img->elf, &eh))
 		return -EBADMSG;
-	return eh.e_machine == EM_X86_64 && eh.e_ident[EI_CLASS] == ELFCLASS64 ? 0 : -ENOTSUP;
+	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB)
+		return -ENOTSUP;
+	return arch_of_elf(eh.e_machine);
 }
 
 static int find_code(const struct elf_image *img, struct elf_cfi *c)
@@ -135,24 +138,61 @@ static bool by_scan(const struct elf_image *img, struct cfi_section *ret)
 	return false;
 }
 
-int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret)
+/* Whatever is wrong with a MiniDebugInfo costs its own rows only. */
+static int by_minidebug(const struct elf_image *img, struct elf_cfi *c)
 {
-	struct elf_cfi c = { .n = 0 };
-	int r = check_machine(img);
+	const struct elf_image *mini;
+	int r = minidebug_open(img, &c->minidebug);
 
-	if (r >= 0)
-		r = find_code(img, &c);
+	if (r == -ENOMEM)
+		return r;
+	c->minidebug_lost = r < 0 && r != -ENODATA;
+	if (r < 0)
+		return 0;
+	mini = c->minidebug->img;
+	c->minidebug_lost = arch_of(mini) != (int)c->arch;
+	if (!c->minidebug_lost)
+		c->n += by_section(mini, ".debug_frame", &c->sections[c->n]) || by_section(mini, ".eh_frame", &c->sections[c->n]);
+	return 0;
+}
+
+static int find(const struct elf_image *img, unsigned int which, struct elf_cfi *c)
+{
+	int r = arch_of(img);
+
+	if (r < 0)
+		return r;
+	c->arch = (enum arch)r;
+	r = find_code(img, c);
 	if (r < 0)
 		return r;
 	if (which & ELF_CFI_EH_FRAME)
-		c.n += by_section(img, ".eh_frame", &c.sections[0]) || by_header(img, &c.sections[0]) ||
-		       by_scan(img, &c.sections[0]);
+		c->n += by_section(img, ".eh_frame", &c->sections[0]) || by_header(img, &c->sections[0]) ||
+			by_scan(img, &c->sections[0]);
 	if (which & ELF_CFI_DEBUG_FRAME)
-		c.n += by_section(img, ".debug_frame", &c.sections[c.n]);
-	if (!c.n)
-		return -ENODATA;
-	*ret = c;
-	return 0;
+		c->n += by_section(img, ".debug_frame", &c->sections[c->n]);
+	if (which & ELF_CFI_MINIDEBUG)
+		r = by_minidebug(img, c);
+	for (uint32_t i = 0; i < c->n; i++)
+		c->sections[i].arch = c->arch;
+	return r < 0 ? r : c->n ? 0 : -ENODATA;
+}
+
+int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret)
+{
+	struct elf_cfi c = { .n = 0 };
+	int r = find(img, which, &c);
+
+	if (r < 0)
+		elf_cfi_fini(&c);
+	else
+		*ret = c;
+	return r;
+}
+
+void elf_cfi_fini(struct elf_cfi *c)
+{
+	c->minidebug = minidebug_free(c->minidebug);
 }
 
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret)
@@ -162,5 +202,9 @@ int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **
 
 	if (r < 0)
 		return r;
-	return rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .start = c.start, .end = c.end }, ret);
+	r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .start = c.start, .end = c.end }, ret);
+	if (r >= 0)
+		(*ret)->stats.why[UNWIND_WHY_MINIDEBUG] += c.minidebug_lost;
+	elf_cfi_fini(&c);
+	return r;
 }

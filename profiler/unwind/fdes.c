@@ -43,7 +43,7 @@ static int collect_one(const struct rows_source *src, uint64_t base, const struc
 	if (!ref)
 		return -ENOMEM;
 	ref->start = (uint32_t)(fde.start - base);
-	ref->place = (uint32_t)(e->offset << 1) | (uint32_t)(s - src->sections);
+	ref->place = (uint32_t)(e->offset << 2) | (uint32_t)(s - src->sections);
 	stats->fdes++;
 	return 0;
 }
@@ -55,7 +55,7 @@ static int collect_section(const struct rows_source *src, uint64_t base, const s
 	size_t offset = 0;
 	int r;
 
-	if (s->len > INT32_MAX)
+	if (s->len >> 30)
 		return -E2BIG;
 	while ((r = cfi_next(s, &offset, &e)) > 0) {
 		r = e.is_cie ? 0 : collect_one(src, base, s, &e, cies, stats, out);

@@ -11,12 +11,22 @@
 #include "unwind/cfi.h"
 
 #define FDES_MAX (2u << 20)
-#define FDES_SECTIONS 2
+#define FDES_SECTIONS 3 /* .eh_frame, .debug_frame, that of the MiniDebugInfo */
 
 struct fde_ref {
 	uint32_t start; /* from the base */
-	uint32_t place; /* offset in the section << 1 | which section: never 2 GiB long */
+	uint32_t place; /* offset in the section << 2 | which section: never 1 GiB long */
 };
+
+static inline uint32_t fde_section(const struct fde_ref *f)
+{
+	return f->place & 3;
+}
+
+static inline uint32_t fde_offset(const struct fde_ref *f)
+{
+	return f->place >> 2;
+}
 
 struct fdes {
 	struct fde_ref *v;

@@ -26,6 +26,7 @@ struct rows_stats {
 };
 
 struct rows {
+	enum arch arch;
 	uint64_t base, end; /* addresses in the image; base begins page 0 */
 	uint32_t n_pages, n_rules;
 	struct rows_page *pages;
@@ -36,7 +37,7 @@ struct rows {
 };
 
 struct rows_source {
-	const struct cfi_section *sections; /* the better one first */
+	const struct cfi_section *sections; /* the better one first; all of one machine */
 	uint32_t n_sections;
 	uint64_t start, end; /* of the code; at most 4 GiB */
 };

@@ -28,10 +28,10 @@ static int put(struct builder *b, uint64_t address, uint16_t rule)
 	return draft_put(&b->draft, address - b->draft.base, rule);
 }
 
-static int rule_number(struct builder *b, const struct cfi_state *state, bool signal)
+static int rule_number(struct builder *b, enum arch arch, const struct cfi_state *state, bool signal)
 {
 	enum unwind_why why;
-	int r = rules_intern(&b->rules, rule_of(state, signal, &why));
+	int r = rules_intern(&b->rules, rule_of(arch, state, signal, &why));
 
 	if (r < 0)
 		why = UNWIND_WHY_TOO_MANY;
@@ -55,7 +55,7 @@ static int run_fde(struct builder *b, const struct cfi_section *s, const struct 
 	while (b->cursor < end && (r = cfi_run_next(&b->run, &row)) > 0) {
 		if (row.end <= b->cursor)
 			continue;
-		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, row.state, cie->signal));
+		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, s->arch, row.state, cie->signal));
 		if (err < 0)
 			return err;
 		b->cursor = row.end < end ? row.end : end;
@@ -73,9 +73,9 @@ static int run_fde(struct builder *b, const struct cfi_section *s, const struct 
 static uint64_t next_start(struct builder *b, uint32_t i)
 {
 	const struct fde_ref *v = b->fdes.v;
-	uint32_t section = v[i].place & 1, *at = &b->ahead[section];
+	uint32_t section = fde_section(&v[i]), *at = &b->ahead[section];
 
-	while (*at < b->fdes.n && ((v[*at].place & 1) != section || v[*at].start <= v[i].start))
+	while (*at < b->fdes.n && (fde_section(&v[*at]) != section || v[*at].start <= v[i].start))
 		++*at;
 	return *at < b->fdes.n ? b->draft.base + v[*at].start : b->src->end;
 }
@@ -83,14 +83,14 @@ static uint64_t next_start(struct builder *b, uint32_t i)
 static int add_fde(struct builder *b, uint32_t i)
 {
 	const struct fde_ref *ref = &b->fdes.v[i];
-	const struct cfi_section *s = &b->src->sections[ref->place & 1];
+	const struct cfi_section *s = &b->src->sections[fde_section(ref)];
 	const struct cfi_cie *cie = NULL;
 	uint64_t end = next_start(b, i);
 	struct cfi_entry e;
 	struct cfi_fde fde;
 	int r = 0;
 
-	if (cfi_next(s, &(size_t){ ref->place >> 1 }, &e) > 0)
+	if (cfi_next(s, &(size_t){ fde_offset(ref) }, &e) > 0)
 		cie = cies_get(&b->cies, s, e.cie);
 	if (!cie || cfi_fde_read(s, &e, cie, &fde) < 0)
 		return 0; /* was read before: not reached */
@@ -143,6 +143,8 @@ int rows_build(const struct rows_source *src, struct rows **ret)
 	r = rules_init(&b->rules);
 	if (r >= 0)
 		r = build(b, ret);
+	if (r >= 0)
+		(*ret)->arch = src->sections[0].arch;
 	draft_fini(&b->draft);
 	rules_fini(&b->rules);
 	free(b);

@@ -4,21 +4,28 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static const char *register_name(uint32_t reg)
+/* The register that a CFA counts from. */
+static const char *base_name(const struct arch_facts *arch, const struct unwind_rule *r)
 {
-	static const char *const names[16] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
-					       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
-
-	return names[reg & 15];
+	switch (unwind_cfa(r)) {
+	case UNWIND_SP:
+	case UNWIND_DEREF_SP:
+		return arch->names[arch->sp];
+	case UNWIND_FP:
+	case UNWIND_DEREF_FP:
+		return arch->names[arch->fp];
+	default:
+		return arch->names[unwind_reg(r)];
+	}
 }
 
-static void write_cfa(const struct unwind_rule *r, char *out, size_t len)
+static void write_cfa(const struct arch_facts *arch, const struct unwind_rule *r, char *out, size_t len)
 {
 	switch (unwind_cfa(r)) {
 	case UNWIND_SP:
 	case UNWIND_FP:
 	case UNWIND_REG:
-		snprintf(out, len, "%s%+d", register_name(unwind_reg(r)), r->cfa);
+		snprintf(out, len, "%s%+d", base_name(arch, r), r->cfa);
 		break;
 	case UNWIND_PLT:
 		snprintf(out, len, "plt%d", r->cfa);
@@ -26,7 +33,7 @@ static void write_cfa(const struct unwind_rule *r, char *out, size_t len)
 	case UNWIND_DEREF_SP:
 	case UNWIND_DEREF_FP:
 	case UNWIND_DEREF_REG:
-		snprintf(out, len, "*(%s%+d)%+d", register_name(unwind_reg(r)), unwind_deref_a(r), unwind_deref_b(r));
+		snprintf(out, len, "*(%s%+d)%+d", base_name(arch, r), unwind_deref_a(r), unwind_deref_b(r));
 		break;
 	case UNWIND_SIGNAL:
 		snprintf(out, len, "signal%+d", r->cfa);
@@ -36,45 +43,57 @@ static void write_cfa(const struct unwind_rule *r, char *out, size_t len)
 	}
 }
 
-static void write_fp(const struct unwind_rule *r, char *out, size_t len)
+static void write_fp(const struct arch_facts *arch, const struct unwind_rule *r, char *out, size_t len)
 {
 	switch (unwind_fp(r)) {
 	case UNWIND_FP_SAME:
 		snprintf(out, len, "u");
 		break;
 	case UNWIND_FP_AT_CFA:
-		snprintf(out, len, "c%+d", r->fp);
+		snprintf(out, len, "c%+d", r->fp * arch->fp_unit);
 		break;
 	case UNWIND_FP_AT_FP:
-		snprintf(out, len, "*(rbp%+d)", r->fp);
+		snprintf(out, len, "*(%s%+d)", arch->names[arch->fp], r->fp * arch->fp_unit);
 		break;
 	default:
 		snprintf(out, len, "lost");
 	}
 }
 
-static void write_ra(const struct unwind_rule *r, char *out, size_t len)
+static void write_ra(const struct arch_facts *arch, const struct unwind_rule *r, char *out, size_t len)
 {
-	if (unwind_ra(r) == UNWIND_RA_REG)
-		snprintf(out, len, "%s", register_name(unwind_ra_x(r)));
-	else
-		snprintf(out, len, "c%+d", -8 * (int)(unwind_ra_x(r) + 1));
+	int x = (int)unwind_ra_x(r);
+
+	switch (unwind_ra(r)) {
+	case UNWIND_RA_REG:
+		snprintf(out, len, "%s", arch->names[x]);
+		break;
+	case UNWIND_RA_BESIDE_FP:
+		snprintf(out, len, "c%+d", r->fp * arch->fp_unit + 8 * (x - UNWIND_RA_BESIDE));
+		break;
+	case UNWIND_RA_LR:
+		snprintf(out, len, "u");
+		break;
+	default:
+		snprintf(out, len, "c%+d", -8 * (x + 1));
+	}
 }
 
-struct rule_text rule_text(const struct unwind_rule *rule)
+struct rule_text rule_text(enum arch machine, const struct unwind_rule *rule)
 {
+	const struct arch_facts *arch = arch_facts(machine);
 	uint32_t cfa = unwind_cfa(rule);
 	struct rule_text t = { .fp = "", .ra = "" };
 
-	write_cfa(rule, t.cfa, sizeof(t.cfa));
+	write_cfa(arch, rule, t.cfa, sizeof(t.cfa));
 	if (cfa == UNWIND_INVALID || cfa == UNWIND_STOP)
 		return t;
 	if (cfa == UNWIND_SIGNAL) {
-		snprintf(t.fp, sizeof(t.fp), "*(rsp%+d)", rule->cfa - 40);
-		snprintf(t.ra, sizeof(t.ra), "*(rsp%+d)", rule->cfa + 8);
+		snprintf(t.fp, sizeof(t.fp), "*(%s%+d)", arch->names[arch->sp], rule->cfa + arch->signal_fp);
+		snprintf(t.ra, sizeof(t.ra), "*(%s%+d)", arch->names[arch->sp], rule->cfa + arch->signal_pc);
 		return t;
 	}
-	write_fp(rule, t.fp, sizeof(t.fp));
-	write_ra(rule, t.ra, sizeof(t.ra));
+	write_fp(arch, rule, t.fp, sizeof(t.fp));
+	write_ra(arch, rule, t.ra, sizeof(t.ra));
 	return t;
 }

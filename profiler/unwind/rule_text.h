@@ -6,9 +6,10 @@
 #include <stddef.h>
 
 #include "bpf/rows.h"
+#include "unwind/arch.h"
 
 struct rule_text {
 	char cfa[48], fp[32], ra[32];
 };
 
-struct rule_text rule_text(const struct unwind_rule *rule);
+struct rule_text rule_text(enum arch arch, const struct unwind_rule *rule);

@@ -15,11 +15,11 @@
 #define UNWIND_WHYS(WHY)                                                                           \
 	WHY(CFA_EXPRESSION, "cfa_expression", "the CFA is an expression of a shape we do not know")        \
 	WHY(CFA_RANGE, "cfa_range", "the CFA's offset does not fit a rule")                                \
-	WHY(CFA_REGISTER, "cfa_register", "the CFA counts from a register that is none of the sixteen")    \
+	WHY(CFA_REGISTER, "cfa_register", "the CFA counts from a register that a rule cannot name")        \
 	WHY(CFA_NONE, "cfa_none", "no CFA is defined")                                                     \
-	WHY(RA, "ra", "the return address is neither near the CFA nor in a register")                      \
-	WHY(FP, "fp", "rbp is saved in a way we do not know")                                              \
-	WHY(FP_RANGE, "fp_range", "the offset of the saved rbp does not fit a rule")                       \
+	WHY(RA, "ra", "the return address is neither where a rule can say nor in a register")              \
+	WHY(FP, "fp", "the frame pointer is saved in a way we do not know")                                \
+	WHY(FP_RANGE, "fp_range", "the offset of the saved frame pointer does not fit a rule")             \
 	WHY(SP, "sp", "the caller's stack pointer is not the CFA")                                         \
 	WHY(SIGNAL, "signal", "a signal frame that is not the kernel's ucontext")                          \
 	WHY(TOO_MANY, "too_many", "more different rules than an image may have")                           \
@@ -29,7 +29,8 @@
 	WHY(OUTSIDE, "outside", "an FDE covers nothing of the image's executable segments")                \
 	WHY(OVERLAP, "overlap", "an FDE reaches into another one, which has what they share")                     \
 	WHY(BAD_SECTION, "bad_section", "the section is damaged: what follows is lost")                    \
-	WHY(BAD_PAGE, "bad_page", "a page with a row for every byte")
+	WHY(BAD_PAGE, "bad_page", "a page with a row for every byte")                                      \
+	WHY(MINIDEBUG, "minidebug", "the MiniDebugInfo is damaged, or larger than we inflate")
 
 enum unwind_why {
 #define UNWIND_WHY(id, name, help) UNWIND_WHY_##id,
@@ -44,7 +45,9 @@ const char *unwind_why_name(enum unwind_why why);
 const char *unwind_why_help(enum unwind_why why);
 
 /* The rule of a state; signal: its CIE says 'S'. Where *ret_why is not NONE the rule is INVALID. */
-struct unwind_rule rule_of(const struct cfi_state *state, bool signal, enum unwind_why *ret_why);
+struct unwind_rule rule_of(enum arch arch, const struct cfi_state *state, bool signal, enum unwind_why *ret_why);
+/* The rule of a signal's trampoline, which needs no CFI: the kernel decides where the registers lie. */
+struct unwind_rule rule_of_signal(enum arch arch);
 
 #define RULES_MAX 8192 /* of one image; the most seen in 2,831 files are 884 */
 

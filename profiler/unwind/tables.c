@@ -175,7 +175,7 @@ static uint32_t blob_end(const struct rows *rows, uint32_t page)
 {
 	while (++page < rows->n_pages)
 		if (rows->pages[page].n)
-			return rows->pages[page].at;
+			return rows_at(&rows->pages[page]);
 	return (uint32_t)rows->blob_bytes;
 }
 
@@ -184,14 +184,14 @@ static uint32_t piece_end(const struct rows *rows, uint32_t first)
 {
 	uint32_t page = first + 1;
 
-	while (page < rows->n_pages && (!rows->pages[page].n || blob_end(rows, page) - rows->pages[first].at <= PIECE_BYTES))
+	while (page < rows->n_pages && (!rows->pages[page].n || blob_end(rows, page) - rows_at(&rows->pages[first]) <= PIECE_BYTES))
 		page++;
 	return page;
 }
 
 static int load_piece(struct tables *t, struct table *x, const struct rows *rows, uint32_t first, uint32_t end, struct rows_page *out)
 {
-	uint32_t from = rows->pages[first].at, to = from, at = 0;
+	uint32_t from = rows_at(&rows->pages[first]), to = from, at = 0;
 	int r;
 
 	for (uint32_t i = first; i < end; i++)

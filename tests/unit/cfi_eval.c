@@ -6,14 +6,16 @@
 
 #include "base/hash.h"
 
-enum { FP = 6, SP = 7, PC = 16, STACK = 32 };
+enum { STACK = 32 };
 
-void machine_randomise(struct machine *m, uint64_t pc, uint64_t seed)
+void machine_randomise(struct machine *m, enum arch arch, uint64_t pc, uint64_t seed)
 {
+	m->arch = arch_facts(arch);
+	m->pc = arch == ARCH_X86_64 ? 16 : 32;
 	m->seed = hash_u64(seed + 1);
-	for (int i = 0; i < PC; i++)
+	for (int i = 0; i < m->pc; i++)
 		m->reg[i] = hash_u64(m->seed + (uint64_t)i) & ~(uint64_t)7;
-	m->reg[PC] = pc;
+	m->reg[m->pc] = pc;
 }
 
 static uint64_t memory(const struct machine *m, uint64_t at)
@@ -23,50 +25,66 @@ static uint64_t memory(const struct machine *m, uint64_t at)
 
 static uint64_t rule_cfa(const struct unwind_rule *r, const struct machine *m)
 {
-	uint64_t reg = m->reg[unwind_reg(r)];
+	uint64_t sp = m->reg[m->arch->sp], fp = m->reg[m->arch->fp], reg = m->reg[unwind_reg(r)];
 
 	switch (unwind_cfa(r)) {
 	case UNWIND_SP:
-		return m->reg[SP] + (int64_t)r->cfa;
+		return sp + (int64_t)r->cfa;
 	case UNWIND_FP:
-		return m->reg[FP] + (int64_t)r->cfa;
+		return fp + (int64_t)r->cfa;
 	case UNWIND_REG:
 		return reg + (int64_t)r->cfa;
 	case UNWIND_PLT:
-		return m->reg[SP] + 8 + ((m->reg[PC] & 15) >= (uint64_t)r->cfa) * 8;
+		return sp + 8 + ((m->reg[m->pc] & 15) >= (uint64_t)r->cfa) * 8;
 	case UNWIND_DEREF_SP:
-		return memory(m, m->reg[SP] + (int64_t)unwind_deref_a(r)) + (int64_t)unwind_deref_b(r);
+		return memory(m, sp + (int64_t)unwind_deref_a(r)) + (int64_t)unwind_deref_b(r);
 	case UNWIND_DEREF_FP:
-		return memory(m, m->reg[FP] + (int64_t)unwind_deref_a(r)) + (int64_t)unwind_deref_b(r);
+		return memory(m, fp + (int64_t)unwind_deref_a(r)) + (int64_t)unwind_deref_b(r);
 	default:
 		return memory(m, reg + (int64_t)unwind_deref_a(r)) + (int64_t)unwind_deref_b(r);
 	}
 }
 
+static uint64_t rule_ra(const struct unwind_rule *r, const struct machine *m, uint64_t cfa)
+{
+	uint32_t x = unwind_ra_x(r);
+
+	switch (unwind_ra(r)) {
+	case UNWIND_RA_REG:
+		return m->reg[x];
+	case UNWIND_RA_BESIDE_FP:
+		return memory(m, cfa + (int64_t)r->fp * 8 + 8 * ((int64_t)x - UNWIND_RA_BESIDE));
+	case UNWIND_RA_LR:
+		return m->reg[m->arch->lr];
+	default:
+		return memory(m, cfa - 8 * (x + 1));
+	}
+}
+
 void eval_rule(const struct unwind_rule *r, const struct machine *m, struct unwound *ret)
 {
-	uint64_t context = m->reg[SP] + (int64_t)r->cfa;
+	uint64_t context = m->reg[m->arch->sp] + (int64_t)r->cfa;
 
 	*ret = (struct unwound){ .stop = unwind_cfa(r) == UNWIND_STOP, .fp_known = true };
 	if (ret->stop)
 		return;
 	if (unwind_cfa(r) == UNWIND_SIGNAL) {
 		ret->cfa = memory(m, context);
-		ret->ra = memory(m, context + 8);
-		ret->fp = memory(m, context - 40);
+		ret->ra = memory(m, context + (int64_t)m->arch->signal_pc);
+		ret->fp = memory(m, context + (int64_t)m->arch->signal_fp);
 		return;
 	}
 	ret->cfa = rule_cfa(r, m);
-	ret->ra = unwind_ra(r) == UNWIND_RA_REG ? m->reg[unwind_ra_x(r)] : memory(m, ret->cfa - 8 * (unwind_ra_x(r) + 1));
+	ret->ra = rule_ra(r, m, ret->cfa);
 	switch (unwind_fp(r)) {
 	case UNWIND_FP_SAME:
-		ret->fp = m->reg[FP];
+		ret->fp = m->reg[m->arch->fp];
 		break;
 	case UNWIND_FP_AT_CFA:
-		ret->fp = memory(m, ret->cfa + (int64_t)r->fp);
+		ret->fp = memory(m, ret->cfa + (int64_t)r->fp * m->arch->fp_unit);
 		break;
 	case UNWIND_FP_AT_FP:
-		ret->fp = memory(m, m->reg[FP] + (int64_t)r->fp);
+		ret->fp = memory(m, m->reg[m->arch->fp] + (int64_t)r->fp * m->arch->fp_unit);
 		break;
 	default:
 		ret->fp_known = false;
@@ -90,7 +108,7 @@ static int push(struct evaluation *e, uint64_t v)
 
 static int push_register(struct evaluation *e, uint64_t reg, uint64_t add)
 {
-	return reg > PC ? -1 : push(e, e->m->reg[reg] + add);
+	return reg > e->m->pc ? -1 : push(e, e->m->reg[reg] + add);
 }
 
 static int binary(struct evaluation *e, uint8_t atom)
@@ -197,7 +215,7 @@ int eval_libdw(Dwarf_Frame *frame, const struct machine *m, struct unwound *ret)
 	size_t n;
 
 	*ret = (struct unwound){ .stop = false };
-	if (ra < 0 || ra > PC)
+	if (ra < 0 || ra > m->pc)
 		return -1;
 	r = libdw_register(frame, ra, m, 0, &ret->ra);
 	ret->stop = !r;
@@ -208,7 +226,7 @@ int eval_libdw(Dwarf_Frame *frame, const struct machine *m, struct unwound *ret)
 	ret->cfa = e.stack[e.n - 1];
 	if (libdw_register(frame, ra, m, ret->cfa, &ret->ra) < 0)
 		return -1;
-	r = libdw_register(frame, FP, m, ret->cfa, &ret->fp);
+	r = libdw_register(frame, m->arch->fp, m, ret->cfa, &ret->fp);
 	ret->fp_known = r > 0;
 	return r < 0 ? -1 : 0;
 }

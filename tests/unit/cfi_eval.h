@@ -9,9 +9,12 @@
 #include <stdint.h>
 
 #include "bpf/rows.h"
+#include "unwind/arch.h"
 
 struct machine {
-	uint64_t reg[17]; /* DWARF's numbers; 16 is the pc */
+	const struct arch_facts *arch;
+	uint64_t reg[33]; /* by DWARF's numbers */
+	uint16_t pc;      /* which of them it is: behind the general ones */
 	uint64_t seed;
 };
 
@@ -20,7 +23,7 @@ struct unwound {
 	uint64_t cfa, ra, fp;
 };
 
-void machine_randomise(struct machine *m, uint64_t pc, uint64_t seed);
+void machine_randomise(struct machine *m, enum arch arch, uint64_t pc, uint64_t seed);
 void eval_rule(const struct unwind_rule *r, const struct machine *m, struct unwound *ret);
 /* 0, or -1: an operation that is not implemented here. */
 int eval_libdw(Dwarf_Frame *frame, const struct machine *m, struct unwound *ret);

@@ -68,7 +68,7 @@ static void naming_survives_every_failure(void **state)
 
 static int make_unwind_rows(void *ctx)
 {
-	_cleanup_(closep) int fd = open(SPIN, O_RDONLY | O_CLOEXEC);
+	_cleanup_(closep) int fd = open(ctx, O_RDONLY | O_CLOEXEC);
 	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
 	struct rows *t = NULL;
 	int r = elf_image_open(fd, &img);
@@ -81,7 +81,8 @@ static int make_unwind_rows(void *ctx)
 
 static void unwind_rows_survive_every_failure(void **state)
 {
-	every_failure_is_survived(make_unwind_rows, NULL, 12);
+	every_failure_is_survived(make_unwind_rows, SPIN, 12);
+	every_failure_is_survived(make_unwind_rows, SPIN "_minidebug", 16);
 }
 
 static int live_a_process(void *ctx)

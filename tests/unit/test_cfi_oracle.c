@@ -4,8 +4,8 @@
  *
  * Every FDE's first and last pc, 200 random pcs of covered code and 200 of all code: a machine of random
  * registers and random memory is unwound one frame by our rule and by libdw's; CFA, return address and
- * rbp must be the same. Differences are printed by cause; status 1 when one is unexplained, or when they
- * are more than 1 in 10,000.
+ * frame pointer must be the same. Differences are counted by cause (cfi_causes.h); status 1 when one is
+ * unexplained, or when those to our disadvantage are more than 1 in 10,000.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,33 +18,17 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/units.h"
+#include "cfi_causes.h"
 #include "cfi_eval.h"
 #include "unwind/cfi_run.h"
 #include "unwind/elf_cfi.h"
 
 enum { RANDOM_PCS = 200, PADDING = 15, EXAMPLES = 5 };
 
-/* What a difference is put down to; those before UNEXPLAINED are understood. */
-enum cause {
-	CAUSE_LIBDW,   /* libdw has no answer where we have one: it refuses an FDE or finds none */
-	CAUSE_UNSUPPORTED, /* no rule for this shape, as unwind_why says */
-	CAUSE_OVERLAP, /* two FDEs cover the pc and we took the other one */
-	CAUSE_UNEXPLAINED,
-	CAUSE_CFA = CAUSE_UNEXPLAINED,
-	CAUSE_RA,
-	CAUSE_FP,
-	CAUSE_STOP,
-	CAUSE_MISSING,
-	CAUSE_N,
-};
-
-static const char *const cause_names[] = { "libdw has none", "unsupported", "overlapping FDEs", "CFA differs",
-					    "return address differs", "rbp differs", "end of stack differs", "no rule of ours" };
-
 static struct {
 	uint64_t files, skipped, failed, fdes, pcs, covered, differences, rows, why[UNWIND_WHY_MAX];
 	uint64_t causes[CAUSE_N];
-	uint64_t deadline_ns, random, unsupported[UNWIND_WHY_MAX + 1];
+	uint64_t deadline_ns, random;
 	bool verbose, out_of_time;
 } all;
 
@@ -63,9 +47,9 @@ static uint64_t random_below(uint64_t n)
 
 static void differ(const struct subject *s, uint64_t pc, enum cause cause, const char *detail)
 {
-	all.differences += cause != CAUSE_LIBDW;
+	all.differences += (uint64_t)causes[cause].ours;
 	if (all.causes[cause]++ < EXAMPLES || all.verbose)
-		printf("%s: %s %s pc 0x%lx %s\n", cause_names[cause], s->path, s->section, pc, detail);
+		printf("%s: %s %s pc 0x%lx %s\n", causes[cause].name, s->path, s->section, pc, detail);
 }
 
 /* The FDE that a pc was taken from: its own rule, as if no other FDE existed. */
@@ -85,7 +69,7 @@ static enum unwind_why own_rule(const struct origin *o, uint64_t pc, struct unwi
 	cfi_run_begin(&run, o->section, o->cie, o->fde);
 	while (cfi_run_next(&run, &row) > 0)
 		if (pc >= row.start && pc < row.end) {
-			*ret = rule_of(row.state, o->cie->signal, &why);
+			*ret = rule_of(o->section->arch, row.state, o->cie->signal, &why);
 			return why;
 		}
 	return why;
@@ -103,26 +87,20 @@ static bool is_padding(const struct subject *s, uint64_t pc)
 	return false;
 }
 
-/* libdw gives no frame. Ours may have one: of a function before its padding, or libdw is the poorer. */
-static void check_uncovered(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const struct origin *o)
-{
-	if (unwind_cfa(ours) != UNWIND_INVALID && (o || !is_padding(s, pc)))
-		differ(s, pc, CAUSE_LIBDW, dwarf_errmsg(-1));
-}
-
-static enum cause compare(const struct unwound *ours, const struct unwound *theirs)
+/* What differs; NULL: nothing does. */
+static const char *compare(const struct unwound *ours, const struct unwound *theirs)
 {
 	if (ours->stop != theirs->stop)
-		return CAUSE_STOP;
+		return "end of stack differs";
 	if (ours->stop)
-		return CAUSE_N;
+		return NULL;
 	if (ours->cfa != theirs->cfa)
-		return CAUSE_CFA;
+		return "CFA differs";
 	if (ours->ra != theirs->ra)
-		return CAUSE_RA;
+		return "return address differs";
 	if (ours->fp_known != theirs->fp_known || (ours->fp_known && ours->fp != theirs->fp))
-		return CAUSE_FP;
-	return CAUSE_N;
+		return "frame pointer differs";
+	return NULL;
 }
 
 static int read_fde(const struct cfi_section *sec, size_t at, struct cfi_cie *cie, struct cfi_fde *fde)
@@ -157,8 +135,57 @@ static bool find_fde(const struct cfi_section *sec, uint64_t pc, struct cfi_cie 
 	return found;
 }
 
-static void explain(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, enum cause cause, const struct origin *o)
+/* Where a reader that takes a zero length for the end stops. */
+static size_t first_end(const struct cfi_section *sec)
 {
+	struct cfi_section s = *sec;
+	struct cfi_entry e;
+	size_t at = 0;
+
+	s.ends_at_zero = true;
+	while (cfi_next(&s, &at, &e) > 0)
+		;
+	return at;
+}
+
+/* libdw gives no frame. Ours may have one: of a function before its padding, or libdw is the poorer. */
+static void check_uncovered(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const struct origin *o)
+{
+	const char *error = dwarf_errmsg(-1);
+	struct cfi_cie cie;
+	struct cfi_fde fde;
+	bool found;
+
+	if (unwind_cfa(ours) == UNWIND_INVALID || (!o && is_padding(s, pc)))
+		return;
+	found = o ? true : find_fde(s->cfi_section, pc, &cie, &fde);
+	if (found && (o ? o->fde : &fde)->offset > first_end(s->cfi_section))
+		differ(s, pc, CAUSE_LIBDW_ENDS_EARLY, error);
+	else
+		differ(s, pc, CAUSE_UNEXPLAINED, error);
+}
+
+static const char *const neither = "libdw has no answer either";
+
+static enum cause cause_of_reason(enum unwind_why why, const char *what)
+{
+	switch (why) {
+	case UNWIND_WHY_BAD_CODE:
+		return what == neither ? CAUSE_BROKEN : CAUSE_UNEXPLAINED;
+	case UNWIND_WHY_SP:
+		return CAUSE_SP;
+	case UNWIND_WHY_FP:
+		return CAUSE_FP;
+	case UNWIND_WHY_CFA_EXPRESSION:
+		return CAUSE_CFA_EXPRESSION;
+	default:
+		return CAUSE_UNEXPLAINED;
+	}
+}
+
+static void explain(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const char *what, const struct origin *o)
+{
+	uint16_t lr = arch_facts(s->rows->arch)->lr;
 	struct cfi_cie cie;
 	struct cfi_fde fde;
 	struct origin found = { s->cfi_section, &cie, &fde };
@@ -168,14 +195,14 @@ static void explain(const struct subject *s, uint64_t pc, const struct unwind_ru
 	if (!o && find_fde(s->cfi_section, pc, &cie, &fde))
 		o = &found;
 	why = o ? own_rule(o, pc, &own) : UNWIND_WHY_NONE;
-	if (why != UNWIND_WHY_NONE) {
-		all.unsupported[why]++;
-		differ(s, pc, CAUSE_UNSUPPORTED, unwind_why_name(why));
-	} else if (o && memcmp(&own, ours, sizeof(own))) {
-		differ(s, pc, CAUSE_OVERLAP, "");
-	} else {
-		differ(s, pc, cause, "");
-	}
+	if (why != UNWIND_WHY_NONE)
+		differ(s, pc, cause_of_reason(why, what), unwind_why_name(why));
+	else if (o && memcmp(&own, ours, sizeof(own)))
+		differ(s, pc, CAUSE_OVERLAP, what);
+	else if (o && lr != ARCH_NO_REGISTER && o->cie->ra != lr)
+		differ(s, pc, CAUSE_RETURN_COLUMN, what);
+	else
+		differ(s, pc, CAUSE_UNEXPLAINED, what);
 }
 
 static void check_pc(const struct subject *s, uint64_t pc, const struct origin *o)
@@ -183,8 +210,9 @@ static void check_pc(const struct subject *s, uint64_t pc, const struct origin *
 	const struct unwind_rule *ours = rows_find(s->rows, pc);
 	struct unwound mine, theirs;
 	struct machine m;
-	enum cause cause;
 	Dwarf_Frame *frame;
+	const char *what;
+	bool evaluated;
 
 	all.pcs++;
 	if (dwarf_cfi_addrframe(s->cfi, pc, &frame)) {
@@ -192,20 +220,18 @@ static void check_pc(const struct subject *s, uint64_t pc, const struct origin *
 		return;
 	}
 	all.covered++;
-	machine_randomise(&m, pc, all.random);
-	if (eval_libdw(frame, &m, &theirs) < 0)
-		cause = unwind_cfa(ours) == UNWIND_INVALID ? CAUSE_N : CAUSE_LIBDW;
-	else if (unwind_cfa(ours) == UNWIND_INVALID)
-		cause = CAUSE_MISSING;
+	machine_randomise(&m, s->rows->arch, pc, all.random);
+	evaluated = eval_libdw(frame, &m, &theirs) >= 0;
+	if (unwind_cfa(ours) == UNWIND_INVALID)
+		what = evaluated ? "no rule of ours" : neither;
+	else if (!evaluated)
+		what = "an expression that the test does not evaluate";
 	else
-		cause = compare((eval_rule(ours, &m, &mine), &mine), &theirs);
+		what = compare((eval_rule(ours, &m, &mine), &mine), &theirs);
 	free(frame);
-	if (cause == CAUSE_LIBDW)
-		differ(s, pc, cause, "an expression the test does not evaluate");
-	else if (cause != CAUSE_N)
-		explain(s, pc, ours, cause, o);
+	if (what)
+		explain(s, pc, ours, what, o);
 }
-
 
 static void check_fde(const struct subject *s, const struct cfi_section *sec, const struct cfi_cie *cie, const struct cfi_fde *fde,
 		      bool random)
@@ -251,12 +277,13 @@ static void check_kind(const char *path, const struct elf_image *img, unsigned i
 	bool debug = which == ELF_CFI_DEBUG_FRAME;
 	struct subject s = { .path = path, .section = debug ? ".debug_frame" : ".eh_frame" };
 	Dwarf *dw = NULL;
-	struct elf_cfi c;
+	struct elf_cfi c = { .n = 0 };
 	int r = elf_cfi_find(img, which, &c);
 
 	if (r >= 0)
 		r = elf_cfi_rows(img, which, &s.rows);
 	if (r < 0) {
+		elf_cfi_fini(&c);
 		all.skipped += r == -ENOTSUP || r == -ENODATA;
 		all.failed += r != -ENOTSUP && r != -ENODATA;
 		if (r != -ENOTSUP && r != -ENODATA)
@@ -273,6 +300,7 @@ static void check_kind(const char *path, const struct elf_image *img, unsigned i
 	all.rows += s.rows->stats.rows;
 	for (int i = 0; i < UNWIND_WHY_MAX; i++)
 		all.why[i] += s.rows->stats.why[i];
+	elf_cfi_fini(&c);
 	if (debug)
 		dwarf_end(dw);
 	else if (s.cfi)
@@ -302,22 +330,18 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 
 static int report(void)
 {
-	uint64_t unexplained = 0;
-
 	for (int i = 0; i < UNWIND_WHY_MAX; i++)
 		if (all.why[i])
-			printf("reason %-15s %9lu rows or FDEs, %lu pcs asked\n", unwind_why_name(i), all.why[i], all.unsupported[i]);
-	for (int i = 0; i < CAUSE_N; i++) {
+			printf("reason %-15s %9lu rows or FDEs\n", unwind_why_name(i), all.why[i]);
+	for (int i = 0; i < CAUSE_N; i++)
 		if (all.causes[i])
-			printf("cause  %-25s %9lu pcs\n", cause_names[i], all.causes[i]);
-		if (i >= CAUSE_UNEXPLAINED)
-			unexplained += all.causes[i];
-	}
+			printf("cause  %-16s %8lu pcs: %s\n", causes[i].name, all.causes[i], causes[i].text);
 	printf("%lu sections (%lu absent or another machine's, %lu failed), %lu FDEs, %lu rows, %lu pcs, %lu of them covered: "
 	       "%lu differences, %.5f %%, %lu unexplained%s\n",
 	       all.files, all.skipped, all.failed, all.fdes, all.rows, all.pcs, all.covered, all.differences,
-	       all.covered ? 100.0 * all.differences / all.covered : 0.0, unexplained, all.out_of_time ? "; time is up" : "");
-	return all.failed || unexplained || !all.covered || all.differences * 10000 > all.covered;
+	       all.covered ? 100.0 * all.differences / all.covered : 0.0, all.causes[CAUSE_UNEXPLAINED],
+	       all.out_of_time ? "; time is up" : "");
+	return all.failed || all.causes[CAUSE_UNEXPLAINED] || !all.covered || all.differences * 10000 > all.covered;
 }
 
 int main(int argc, char **argv)

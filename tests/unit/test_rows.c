@@ -23,8 +23,8 @@ static struct made made;
 static void expect_rule(struct cfi_state s, bool signal, const char *cfa, const char *fp, const char *ra)
 {
 	enum unwind_why why;
-	struct unwind_rule rule = rule_of(&s, signal, &why);
-	struct rule_text t = rule_text(&rule);
+	struct unwind_rule rule = rule_of(ARCH_X86_64, &s, signal, &why);
+	struct rule_text t = rule_text(ARCH_X86_64, &rule);
 
 	assert_string_equal(unwind_why_name(why), "none");
 	assert_string_equal(t.cfa, cfa);
@@ -54,7 +54,7 @@ static void every_shape_of_a_rule(void **state)
 static void refuse(struct cfi_state s, bool signal, enum unwind_why expected)
 {
 	enum unwind_why why;
-	struct unwind_rule rule = rule_of(&s, signal, &why);
+	struct unwind_rule rule = rule_of(ARCH_X86_64, &s, signal, &why);
 
 	assert_int_equal(why, expected);
 	assert_int_equal(unwind_cfa(&rule), UNWIND_INVALID);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_cfi.c USES unwind)
 unit_test(rows SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_rows.c USES unwind)
+unit_test(arm64 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_arm64.c USES unwind)
+unit_test(elf_cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_elf_cfi.c USES unwind)
 
 # Our rows against libdw's: what runs here is a slice, `./dev soak cfi` takes every file of the machine.
 add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_eval.c)
@@ -8,5 +10,5 @@ target_link_libraries(test_cfi_oracle PRIVATE unwind PkgConfig::dw)
 add_test(NAME unit_cfi_oracle COMMAND test_cfi_oracle -s 60 /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2
 	/usr/lib/x86_64-linux-gnu/libstdc++.so.6 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 /usr/bin/python3 /usr/bin/node
 	/usr/sbin/nginx /usr/bin/openssl /usr/bin/git /usr/bin/perl /bin/busybox /usr/lib/x86_64-linux-musl /usr/lib/musl
-	/usr/bin/wrk /bin/bash ${CMAKE_BINARY_DIR}/hotspan)
+	/usr/bin/wrk /bin/bash /usr/aarch64-linux-gnu/lib ${CMAKE_BINARY_DIR}/hotspan)
 set_tests_properties(unit_cfi_oracle PROPERTIES LABELS unit TIMEOUT 300)
