@@ -36,7 +36,9 @@ enum ev_counter {
 enum {
 	EV_COMM_LEN = 16,
 	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
-	EV_USER_FRAMES = 1024,
+	EV_USER_FRAMES = 1024,        /* that a sample holds */
+	EV_ROOT_FRAMES = 256,         /* of these, on the root's side when there are more */
+	EV_WALK_FRAMES = 8192,        /* that a walk takes: compilers' garbage collectors recurse by thousands */
 	EV_REGS = 16,              /* general registers, by DWARF's numbers */
 	EV_RED_ZONE = 128,            /* bytes below sp that belong to the leaf: an epilogue's rows still point there */
 	EV_REST_STACK = 32 * 1024, /* bytes of stack kept aside at most */
@@ -54,13 +56,31 @@ enum {
 	EV_FRAME_EXACT = 1, /* a pc that a signal interrupted: no return address, as a leaf */
 };
 
-/* ev_sample.flags */
-#define EV_SAMPLE_IN_KERNEL \
-	(1u << 0) /* the tick interrupted kernel mode: the user leaf is a syscall or fault site */
-#define EV_SAMPLE_KERNEL_CUT (1u << 1) /* the kernel stack filled its buffer */
-#define EV_SAMPLE_KTHREAD    (1u << 2) /* a thread of the kernel's own: it has no user side at all */
-#define EV_SAMPLE_REST \
-	(1u << 3) /* a struct ev_rest follows the frames: the walk is to be finished */
+/*
+ * ev_sample.flags
+ *
+ * IN_KERNEL   the tick interrupted kernel mode: the user leaf is a syscall or fault site
+ * KERNEL_CUT  the kernel stack filled its buffer
+ * KTHREAD     a thread of the kernel's own: it has no user side at all
+ * REST        a struct ev_rest follows the frames: the walk is to be finished
+ * IN_EXEC     inside execve: the user side is the old image's, or nobody's yet
+ */
+#define EV_SAMPLE_IN_KERNEL (1u << 0)
+#define EV_SAMPLE_KERNEL_CUT (1u << 1)
+#define EV_SAMPLE_KTHREAD (1u << 2)
+#define EV_SAMPLE_REST (1u << 3)
+#define EV_SAMPLE_IN_EXEC (1u << 4)
+
+/*
+ * Where the i-th user frame of a walk lies: the leaf's side in a row, then a ring that in the end holds the
+ * root's side. What is between them is left out (EV_CUT_MIDDLE).
+ */
+static inline __u32 ev_user_slot(__u32 i)
+{
+	const __u32 leaf = EV_USER_FRAMES - EV_ROOT_FRAMES;
+
+	return i < EV_USER_FRAMES ? i : leaf + (i - leaf) % EV_ROOT_FRAMES;
+}
 
 struct ev_sample {
 	__u64 time_ns;   /* CLOCK_BOOTTIME, the clock of the side-band too */
@@ -70,13 +90,19 @@ struct ev_sample {
 	__u32 period_ns; /* of the timer at this tick: the rate may change while we run */
 	__u16 weight;    /* periods this sample stands for: > 1 when only some are sent */
 	__u16 flags;
-	__u16 kframes, uframes;
+	__u16 kframes;
+	__u16 uframes; /* walked; at most EV_USER_FRAMES of them are here (ev_user_slot) */
 	__u16 status; /* enum ev_cut: why the user stack ends where it ends */
 	__u16 cpu;
 	char comm[EV_COMM_LEN];
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
 _Static_assert(sizeof(struct ev_sample) == 64, "layout is an ABI between BPF and the agent");
+
+static inline __u32 ev_user_words(const struct ev_sample *ev)
+{
+	return ev->uframes < EV_USER_FRAMES ? ev->uframes : EV_USER_FRAMES;
+}
 
 /*
  * The state of a walk that the program could not finish: the process or an image was new to it. Behind the

@@ -160,14 +160,14 @@ static __always_inline int wanted(const struct ev_sample *ev)
 	return !(config.filter & SAMPLE_FILTER_CGROUP) || under_wanted_cgroup();
 }
 
-/* Appends walk.pc behind the kernel frames. 0 when the record is full. */
+/* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */
 static __always_inline int push_user(struct scratch *s)
 {
 	struct ev_sample *ev = (void *)s->record;
-	__u32 at = ev->kframes + s->walk.n;
+	__u32 at = ev->kframes + ev_user_slot(s->walk.n);
 	__u64 exact = s->walk.n && !(s->walk.flags & WALK_RETURN) ? EV_FRAME_EXACT : 0;
 
-	if (at >= EV_KERNEL_FRAMES + EV_USER_FRAMES || s->walk.n >= EV_USER_FRAMES)
+	if (at >= EV_KERNEL_FRAMES + EV_USER_FRAMES || s->walk.n >= EV_WALK_FRAMES)
 		return 0;
 	s->record[sizeof(*ev) / 8 + at] = s->walk.pc | exact << EV_FRAME_KIND_SHIFT;
 	s->walk.n++;
@@ -187,7 +187,7 @@ static long walk_one(__u32 i, void *ctx)
 static __always_inline void walk_user(struct scratch *s)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
-		bpf_loop(EV_USER_FRAMES + 1, walk_one, &s, 0);
+		bpf_loop(EV_WALK_FRAMES + 1, walk_one, &s, 0);
 		return;
 	}
 	s->walk.status = EV_CUT_NO_TABLES; /* user space walks */
@@ -267,7 +267,6 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 {
 	struct mm_struct *mm;
 	struct pt_regs regs;
-	int in_exec = 0;
 
 	s->walk.n = 0;
 	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) {
@@ -279,7 +278,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 			s->walk.status = EV_CUT_NO_REGS;
 			return;
 		}
-		in_exec = is_exec(&regs);
+		ev->flags |= is_exec(&regs) ? EV_SAMPLE_IN_EXEC : 0;
 	} else {
 		__builtin_memcpy(&regs, &ctx->regs, sizeof(regs));
 	}
@@ -291,8 +290,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 		return;
 	}
 	if (!know_space(s, ev->tgid, mm)) {
-		/* Inside execve an unknown address space may be the new one, and the registers are the old one's. */
-		s->walk.status = in_exec ? EV_CUT_IN_EXEC : EV_CUT_NO_TABLES;
+		s->walk.status = EV_CUT_NO_TABLES;
 		return;
 	}
 	s->walk.status = EV_CUT_DEPTH;
@@ -302,7 +300,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 /* The frames' end in the record, in bytes. */
 static __always_inline __u32 record_bytes(const struct ev_sample *ev)
 {
-	return sizeof(*ev) + (ev->kframes + ev->uframes) * 8;
+	return sizeof(*ev) + (ev->kframes + ev_user_words(ev)) * 8;
 }
 
 static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, __u32 at)

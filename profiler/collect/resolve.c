@@ -68,7 +68,7 @@ static void resolve_user(struct processes *t, struct unwinder *u, const struct p
 
 static const struct ev_rest *rest_of(const struct ev_sample *ev)
 {
-	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev->uframes)
+	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev_user_words(ev))
 					  : NULL;
 }
 

@@ -63,9 +63,9 @@ static size_t record_len(const struct ev_sample *ev, size_t len)
 	const struct ev_rest *rest;
 	size_t need = sizeof(*ev);
 
-	if (len < need || (ev->uframes > EV_USER_FRAMES || ev->kframes > EV_KERNEL_FRAMES))
+	if (len < need || ev->kframes > EV_KERNEL_FRAMES)
 		return SIZE_MAX;
-	need += (ev->kframes + ev->uframes) * sizeof(ev->pc[0]);
+	need += (ev->kframes + ev_user_words(ev)) * sizeof(ev->pc[0]);
 	if (!(ev->flags & EV_SAMPLE_REST))
 		return need;
 	rest = (const void *)((const char *)ev + need);

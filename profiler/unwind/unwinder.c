@@ -34,6 +34,7 @@ struct finish {
 	const struct unwinder *u;
 	const struct process *p;
 	const struct ev_rest *rest;
+	bool in_exec;
 	bool short_of_stack; /* a read went beyond the copy, up the stack */
 };
 
@@ -120,8 +121,43 @@ static void push(struct finish *f, struct unwound *out)
 {
 	uint64_t exact = out->n && !(f->walk.flags & WALK_RETURN) ? EV_FRAME_EXACT : 0;
 
-	out->pc[out->n++] = f->walk.pc | exact << EV_FRAME_KIND_SHIFT;
+	out->pc[ev_user_slot(out->n++)] = f->walk.pc | exact << EV_FRAME_KIND_SHIFT;
 	f->walk.n = out->n;
+}
+
+/* The root's side of a stack too deep to hold lies in a ring: turned round so that it follows the leaf's. */
+static void straighten(struct unwound *out)
+{
+	const uint32_t leaf = EV_USER_FRAMES - EV_ROOT_FRAMES;
+	uint64_t ring[EV_ROOT_FRAMES];
+
+	if (out->n <= EV_USER_FRAMES)
+		return;
+	memcpy(ring, out->pc + leaf, sizeof(ring));
+	for (uint32_t i = 0; i < EV_ROOT_FRAMES; i++)
+		out->pc[leaf + i] = ring[(out->n - leaf + i) % EV_ROOT_FRAMES];
+	out->n = EV_USER_FRAMES;
+	if (out->status == EV_CUT_ROOT)
+		out->status = EV_CUT_MIDDLE;
+}
+
+/* A leaf in no code is still where the CPU was; except that execve has taken its image away. */
+static int in_no_code(struct finish *f, struct unwound *out)
+{
+	out->status = !out->n && f->in_exec ? EV_CUT_IN_EXEC : EV_CUT_RETURN_NO_CODE;
+	if (!out->n && !f->in_exec)
+		push(f, out);
+	return 0;
+}
+
+/* Why the walk ended; inside execve the stack's memory goes a little before the kernel tells of it. */
+static uint32_t why(const struct finish *f)
+{
+	if (f->walk.status != EV_CUT_UNREADABLE)
+		return f->walk.status;
+	if (f->in_exec)
+		return EV_CUT_IN_EXEC;
+	return f->short_of_stack ? EV_CUT_REST_SHORT : EV_CUT_UNREADABLE;
 }
 
 /* Pushes the frame at hand and goes to its caller. 0: the walk is over; 1: on; -EAGAIN or -ENOMEM. */
@@ -129,12 +165,8 @@ static int go(struct finish *f, struct unwound *out, uint64_t now_ns)
 {
 	int r;
 
-	if (walk_locate(&f->walk) != WALK_ON) {
-		if (!out->n)
-			push(f, out); /* a leaf in no code is still where the CPU was */
-		out->status = EV_CUT_RETURN_NO_CODE;
-		return 0;
-	}
+	if (walk_locate(&f->walk) != WALK_ON)
+		return in_no_code(f, out);
 	if (f->walk.here.how == SPACE_UNKNOWN) {
 		r = want_image(f, now_ns);
 		f->walk.here.start = f->walk.here.end = 0;
@@ -146,14 +178,14 @@ static int go(struct finish *f, struct unwound *out, uint64_t now_ns)
 			return 0;
 		}
 	}
-	if (out->n == EV_USER_FRAMES) {
+	if (out->n == EV_WALK_FRAMES) {
 		out->status = EV_CUT_DEPTH;
 		return 0;
 	}
 	push(f, out);
 	if (walk_step(&f->walk) == WALK_ON)
 		return 1;
-	out->status = f->walk.status == EV_CUT_UNREADABLE && f->short_of_stack ? EV_CUT_REST_SHORT : f->walk.status;
+	out->status = why(f);
 	return 0;
 }
 
@@ -169,16 +201,18 @@ static void begin(struct finish *f, const struct space *space)
 int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev_sample *ev, const struct ev_rest *rest,
 		    struct unwound *ret)
 {
-	struct finish f = { .u = u, .p = p, .rest = rest };
+	struct finish f = { .u = u, .p = p, .rest = rest, .in_exec = ev->flags & EV_SAMPLE_IN_EXEC };
 	uint64_t now = time_boot_ns();
 	struct space space;
 	int r;
 
 	ret->n = ev->uframes;
 	ret->status = ev->status;
-	memcpy(ret->pc, ev->pc + ev->kframes, ev->uframes * sizeof(ret->pc[0]));
-	if (!rest)
+	memcpy(ret->pc, ev->pc + ev->kframes, ev_user_words(ev) * sizeof(ret->pc[0]));
+	if (!rest) {
+		straighten(ret);
 		return 0;
+	}
 	r = spaces_get(u->spaces, p, rest->mm, rest->exec_pages, now, &space);
 	if (r < 0 && r != -ENOSPC)
 		return r; /* without room for its mappings the walk ends at the leaf */
@@ -186,8 +220,11 @@ int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev
 	do
 		r = go(&f, ret, now);
 	while (r > 0);
-	u->finished += r == 0;
-	return r;
+	if (r < 0)
+		return r;
+	straighten(ret);
+	u->finished++;
+	return 0;
 }
 
 void unwinder_touch(struct unwinder *u, uint32_t image, uint64_t now_ns)

@@ -39,7 +39,7 @@ struct unwinder *unwinder_free(struct unwinder *u);
 int unwinder_fd(const struct unwinder *u);
 
 struct unwound {
-	uint32_t n;      /* frames, those of the program first */
+	uint32_t n;      /* frames in pc: at most EV_USER_FRAMES */
 	uint32_t status; /* enum ev_cut */
 	uint64_t pc[EV_USER_FRAMES];
 };
