@@ -18,6 +18,7 @@ static void write_cfa(const struct unwind_rule *r, char *out, size_t len)
 	case UNWIND_SP:
 	case UNWIND_FP:
 	case UNWIND_REG:
+	case UNWIND_FRAME:
 		snprintf(out, len, "%s%+d", register_name(unwind_reg(r)), r->cfa);
 		break;
 	case UNWIND_PLT:

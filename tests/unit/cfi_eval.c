@@ -29,6 +29,7 @@ static uint64_t rule_cfa(const struct unwind_rule *r, const struct machine *m)
 	case UNWIND_SP:
 		return m->reg[SP] + (int64_t)r->cfa;
 	case UNWIND_FP:
+	case UNWIND_FRAME:
 		return m->reg[FP] + (int64_t)r->cfa;
 	case UNWIND_REG:
 		return reg + (int64_t)r->cfa;
