@@ -5,18 +5,31 @@
  *
  * Our own index and not .eh_frame_hdr: that one is missing in static files, names no .debug_frame, and
  * would have to be checked entry by entry. A radix sort of what a linker left nearly sorted is cheap.
+ * A Go binary's functions stand among them: their offset is their number << FDES_KIND_BITS | enum go_kind.
  */
 #include <stdint.h>
 
 #include "unwind/cfi.h"
 
 #define FDES_MAX (2u << 20)
+#define FDES_KIND_BITS 2
 #define FDES_SECTIONS 2
+#define FDES_GO 3 /* no section: the pclntab's functions */
 
 struct fde_ref {
 	uint32_t start; /* from the base */
-	uint32_t place; /* offset in the section << 1 | which section: never 2 GiB long */
+	uint32_t place; /* offset in the section << 2 | which section: never 1 GiB long */
 };
+
+static inline uint32_t fde_section(const struct fde_ref *f)
+{
+	return f->place & 3;
+}
+
+static inline uint32_t fde_offset(const struct fde_ref *f)
+{
+	return f->place >> 2;
+}
 
 struct fdes {
 	struct fde_ref *v;
