@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Go binaries made here, in every way Go links: rows of the pclntab equal .debug_frame's; stripping changes nothing."""
+"""Go binaries made here, in every way Go links: rows of the pclntab equal .debug_frame's and lead
+running stacks to their roots; stripping changes nothing."""
 import struct
 
 from hs import *  # noqa: F403
@@ -24,7 +25,9 @@ func main() {
 %s}
 """
 CGO = ('	"unsafe"\n)\n\n// #include <stdlib.h>\n// static void *get(void) { return malloc(1); }\nimport "C"\n\nimport (\n', "	C.free(unsafe.Pointer(C.get()))\n")
+HERE = pathlib.Path(__file__).resolve().parent
 ORACLE = BUILD / "tests/unit/go_oracle"
+LIVE = BUILD / "tests/unit/go_live"
 scratch = tempfile.TemporaryDirectory(prefix="hotspan-go-")
 tmp = pathlib.Path(scratch.name)
 
@@ -34,9 +37,13 @@ def build(name, cgo=False, mode="exe", ldflags=""):
     src.mkdir()
     (src / "go.mod").write_text("module x\n")
     (src / "main.go").write_text(PROGRAM % (CGO if cgo else ("", "")))
+    return go_build(src, out, cgo, f"-buildmode={mode}", "-ldflags", ldflags)
+
+
+def go_build(src, out, cgo, *flags):
     env = dict(os.environ, CGO_ENABLED=str(int(cgo)), GOTOOLCHAIN="local", GOPROXY="off", GOFLAGS="-mod=mod -p=2",
                GOCACHE=os.environ.get("GOCACHE", str(tmp / "cache")))
-    p = subprocess.run([need("go"), "build", "-o", out, f"-buildmode={mode}", "-ldflags", ldflags, "."], cwd=src, capture_output=True, text=True, env=env)
+    p = subprocess.run([need("go"), "build", "-o", out, *flags, "."], cwd=src, capture_output=True, text=True, env=env)
     assert p.returncode == 0, p.stderr
     return out
 
@@ -74,6 +81,22 @@ def test_every_way_to_link():
         if link:
             assert int(facts["functions"]) > 10, sizes  # C's, of .eh_frame
         assert rows(without_sections(stripped)) == rows(stripped), name
+
+
+def test_running_stacks_reach_their_roots():
+    if not shutil.which("gcc"):
+        raise Skip("no C compiler for cgo")
+    src = tmp / "golive"
+    shutil.copytree(HERE / "golive", src)
+    for mode in ("exe", "pie"):
+        live = go_build(src, tmp / f"live-{mode}", True, f"-buildmode={mode}", "-ldflags", "-s -w")
+        with subprocess.Popen([live], stdin=subprocess.PIPE) as p:
+            time.sleep(0.5)
+            walked = subprocess.run([LIVE, str(p.pid), "150"], capture_output=True, text=True)
+            p.kill()
+        print(f"  {mode}: {walked.stdout.strip()}")
+        assert walked.returncode == 0, walked.stdout
+        assert int(re.search(r"(\d+) switches", walked.stdout)[1]) > 20, walked.stdout
 
 
 def test_a_damaged_table_is_said_to_be_damaged():
