@@ -62,6 +62,7 @@ enum unwind_cfa {
 	UNWIND_DEREF_SP,  /* *(sp + a) + b */
 	UNWIND_DEREF_FP,  /* *(fp + a) + b */
 	UNWIND_DEREF_REG, /* *(reg + a) + b: leaf only */
+	UNWIND_FRAME,     /* fp + cfa like FP, but of a stack switched from: the CFA may lie below sp */
 };
 
 /*

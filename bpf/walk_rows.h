@@ -4,7 +4,7 @@
  * walk_rows - a step by an image's rule (bpf/rows.h): the CFA, then what lies below it.
  *
  * Each step climbs: a CFA at or below sp would be a loop, except where the return address is in a register
- * (vfork) and nothing lies on the stack. Signal frames may switch stacks, so they may go anywhere.
+ * (vfork) and nothing lies on the stack. Signal frames and Go's systemstack switch stacks: they may go anywhere.
  */
 #if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
 /* The kernel's struct sigcontext: r8..r15 di si bp bx dx ax cx sp ip; a rule counts from sp's place. */
@@ -48,7 +48,7 @@ static __always_inline __u32 walk_cfa(struct walk *w, const struct unwind_rule *
 	__u32 how = unwind_cfa(r);
 	__u64 base = w->sp;
 
-	if (how == UNWIND_FP || how == UNWIND_DEREF_FP)
+	if (how == UNWIND_FP || how == UNWIND_DEREF_FP || how == UNWIND_FRAME)
 		base = w->fp;
 	if (how == UNWIND_REG || how == UNWIND_DEREF_REG) {
 		if (!(w->flags & WALK_REGS))
@@ -59,7 +59,7 @@ static __always_inline __u32 walk_cfa(struct walk *w, const struct unwind_rule *
 		*ret = base + 8 + ((w->pc & 15) >= (__u64)(__s64)r->cfa ? 8 : 0);
 		return 0;
 	}
-	if (how < UNWIND_DEREF_SP) {
+	if (how < UNWIND_DEREF_SP || how == UNWIND_FRAME) {
 		*ret = base + (__s64)r->cfa;
 		return 0;
 	}
@@ -107,7 +107,7 @@ static __always_inline enum walk_verdict walk_by_rule(struct walk *w, const stru
 	fault = walk_cfa(w, r, &cfa);
 	if (fault)
 		return walk_cut(w, fault);
-	if (cfa & 7 || cfa < w->sp || (cfa == w->sp && !in_reg))
+	if (cfa & 7 || (unwind_cfa(r) != UNWIND_FRAME && (cfa < w->sp || (cfa == w->sp && !in_reg))))
 		return walk_cut(w, EV_CUT_CFA_BAD);
 	if (in_reg) {
 		if (!(w->flags & WALK_REGS))

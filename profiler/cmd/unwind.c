@@ -29,7 +29,7 @@ const struct cli unwind_cli = {
 	.name = "unwind",
 	.summary = "show the rows that unwind an ELF file's code",
 	.usage = "[--stats] FILE [ADDRESS]",
-	.about = "Prints the unwind table made from a file's .eh_frame and .debug_frame: for each range of code how the\n"
+	.about = "Prints the unwind table made from a file's .eh_frame, .debug_frame and Go pclntab: for each range of code how the\n"
 		 "caller's frame (CFA), its rbp and its return address are found, as `readelf --debug-dump=frames-interp`\n"
 		 "writes it. With an ADDRESS (of the file, in hexadecimal): the row that covers it.",
 	.flags = flags,
@@ -156,6 +156,8 @@ static void print_stats(const struct rows *t, uint64_t ns, struct buf *out)
 
 	buf_printf(out, "code       %" PRIu64 " bytes in %u pages\n", t->end - t->base, t->n_pages);
 	buf_printf(out, "functions  %" PRIu64 "\n", t->stats.fdes);
+	if (t->stats.go_functions)
+		buf_printf(out, "Go         %" PRIu64 " functions of the pclntab\n", t->stats.go_functions);
 	buf_printf(out, "rows       %" PRIu64 "\n", t->stats.rows);
 	buf_printf(out, "rules      %u (%" PRIu64 " rows of the rare ones)\n", t->n_rules, t->stats.escapes);
 	buf_printf(out, "bytes      %.0f (%.2f a row)\n", bytes, rows > 0 ? bytes / rows : 0);

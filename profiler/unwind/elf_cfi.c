@@ -4,6 +4,9 @@
 #include <dwarf.h>
 #include <errno.h>
 
+#include "base/cleanup.h"
+#include "unwind/go_pclntab.h"
+
 /* Where a section's end is unknown we read up to its segment's, within a bound. */
 #define CHUNK_MAX (64ull << 20)
 
@@ -195,16 +198,35 @@ void elf_cfi_fini(struct elf_cfi *c)
 	c->minidebug = minidebug_free(c->minidebug);
 }
 
+/* .debug_frame would say again what a pclntab says, of the same functions. */
+static int find_beside(const struct elf_image *img, unsigned int which, struct go_pclntab *go, struct elf_cfi *c)
+{
+	int r = elf_cfi_find(img, go ? which & ~(unsigned int)ELF_CFI_DEBUG_FRAME : which, c);
+
+	if (r != -ENODATA || !go)
+		return r;
+	*c = (struct elf_cfi){ .n = 0 };
+	return go_pclntab_range(go, &c->start, &c->end);
+}
+
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret)
 {
+	_cleanup_(go_pclntab_freep) struct go_pclntab *go = NULL;
+	int go_lost = which & ELF_CFI_PCLNTAB ? go_pclntab_open(img, &go) : 0, r;
 	struct elf_cfi c;
-	int r = elf_cfi_find(img, which, &c);
 
+	if (go_lost == -ENOMEM)
+		return go_lost;
+	r = find_beside(img, which, go, &c);
 	if (r < 0)
 		return r;
-	r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .start = c.start, .end = c.end }, ret);
-	if (r >= 0)
+	r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .go = go,
+					      .start = c.start, .end = c.end },
+		       ret);
+	if (r >= 0) {
 		(*ret)->stats.why[UNWIND_WHY_MINIDEBUG] += c.minidebug_lost;
+		(*ret)->stats.why[UNWIND_WHY_BAD_PCLNTAB] += go_lost == -EBADMSG;
+	}
 	elf_cfi_fini(&c);
 	return r;
 }

@@ -4,8 +4,9 @@
  * elf_cfi - where an ELF image keeps its CFI, and the unwind table made of it.
  *
  * In this order: the section .eh_frame; what PT_GNU_EH_FRAME points to (no section headers); the first
- * CIE in a loaded segment (neither: static and stripped to the bone). And .debug_frame, which Go and
- * hand-written code carry instead; and what of the two lies in the MiniDebugInfo.
+ * CIE in a loaded segment (neither: static and stripped to the bone). And .debug_frame, which
+ * hand-written code carries instead; and what of the two lies in the MiniDebugInfo. A Go binary's own
+ * functions are in its pclntab.
  * Memory: sections are borrowed from the image or from what an elf_cfi owns; a table stands alone.
  */
 #include "symbolize/elf_image.h"
@@ -14,7 +15,13 @@
 #include "unwind/fdes.h"
 #include "unwind/rows.h"
 
-enum { ELF_CFI_EH_FRAME = 1, ELF_CFI_DEBUG_FRAME = 2, ELF_CFI_MINIDEBUG = 4, ELF_CFI_ALL = 7 };
+enum {
+	ELF_CFI_EH_FRAME = 1,
+	ELF_CFI_DEBUG_FRAME = 2,
+	ELF_CFI_MINIDEBUG = 4,
+	ELF_CFI_PCLNTAB = 8,
+	ELF_CFI_ALL = 15
+};
 
 struct elf_cfi {
 	enum arch arch;
@@ -32,5 +39,5 @@ struct elf_cfi {
 int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret);
 void elf_cfi_fini(struct elf_cfi *c);
 
-/* elf_cfi_find() and rows_build(), with the errors of both. */
+/* Everything an image says, elf_cfi_find() and the pclntab, through rows_build(); with the errors of both. */
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret);

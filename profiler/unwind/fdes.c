@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/vec.h"
+#include "unwind/go_rows.h"
 #include "unwind/rows.h"
 
 const struct cfi_cie *cies_get(struct cies *c, const struct cfi_section *s, size_t offset)
@@ -66,6 +67,43 @@ static int collect_section(const struct rows_source *src, uint64_t base, const s
 	return 0;
 }
 
+static int collect_go_one(const struct rows_source *src, uint64_t base, uint32_t i, struct rows_stats *stats, struct fdes *out)
+{
+	struct fde_ref *ref;
+	struct go_func f;
+	enum go_kind kind;
+	uint64_t start;
+
+	if (go_func_read(src->go, i, &f) < 0 || f.end < f.entry) {
+		stats->why[UNWIND_WHY_BAD_FDE]++;
+		return 0;
+	}
+	kind = go_kind(&f);
+	start = go_func_start(&f, kind);
+	if (start < src->start || start >= src->end) {
+		stats->why[UNWIND_WHY_OUTSIDE]++;
+		return 0;
+	}
+	if (f.end == f.entry)
+		return 0;
+	ref = vec_push(out);
+	if (!ref)
+		return -ENOMEM;
+	ref->start = (uint32_t)(start - base);
+	ref->place = (i << FDES_KIND_BITS | kind) << 2 | FDES_GO;
+	stats->go_functions++;
+	return 0;
+}
+
+static int collect_go(const struct rows_source *src, uint64_t base, struct rows_stats *stats, struct fdes *out)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; src->go && i < src->go->n_funcs && r >= 0; i++)
+		r = collect_go_one(src, base, i, stats, out);
+	return r;
+}
+
 enum { DIGIT_BITS = 11, DIGITS = 3 };
 
 static void sort_by_digit(const struct fde_ref *from, struct fde_ref *to, uint32_t n, unsigned int shift)
@@ -119,7 +157,7 @@ static int sort(struct fdes *f)
 int fdes_collect(const struct rows_source *src, uint64_t base, struct cies *cies, struct rows_stats *stats, struct fdes *ret)
 {
 	struct fdes f = { 0 };
-	int r = 0;
+	int r = collect_go(src, base, stats, &f); /* first: of two with one start theirs is the better */
 
 	for (uint32_t i = 0; i < src->n_sections && i < FDES_SECTIONS && r >= 0; i++)
 		r = collect_section(src, base, &src->sections[i], cies, stats, &f);

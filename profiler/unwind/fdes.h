@@ -5,13 +5,16 @@
  *
  * Our own index and not .eh_frame_hdr: that one is missing in static files, names no .debug_frame, and
  * would have to be checked entry by entry. A radix sort of what a linker left nearly sorted is cheap.
+ * A Go binary's functions stand among them: their offset is their number << FDES_KIND_BITS | enum go_kind.
  */
 #include <stdint.h>
 
 #include "unwind/cfi.h"
 
 #define FDES_MAX (2u << 20)
+#define FDES_KIND_BITS 2
 #define FDES_SECTIONS 3 /* .eh_frame, .debug_frame, that of the MiniDebugInfo */
+#define FDES_GO 3       /* no section: the pclntab's functions */
 
 struct fde_ref {
 	uint32_t start; /* from the base */

@@ -3,13 +3,14 @@
 /*
  * rows - an image's unwind table, built from its CFI (bpf/rows.h draws the format and searches it).
  *
- *	sections -> FDEs sorted by address -> rows -> pages, rules by frequency
+ *	sections, a Go binary's functions -> FDEs sorted by address -> rows -> pages, rules by frequency
  *
  * Equal neighbours are one row. Where two FDEs of a section cover a pc, the one that starts last has it,
  * as the runtimes' binary search finds it; .debug_frame fills in what .eh_frame leaves. A gap of up to
  * 15 bytes between FDEs is padding and belongs to the code before it; a wider one is INVALID:
  * hand-written code without CFI.
- * Memory: a table owns all it points to. While building: 16 bytes per FDE, then 4 per row, beside the sections.
+ * Memory: a table owns all it points to. While building: 16 bytes per FDE, then 4 per row, beside the sections
+ * and 4 MiB of a pclntab.
  * Threads: none shares anything; a finished table is constant.
  */
 #include <stdbool.h>
@@ -21,7 +22,7 @@
 #include "unwind/rules.h"
 
 struct rows_stats {
-	uint64_t fdes, rows, escapes;
+	uint64_t fdes, go_functions, rows, escapes;
 	uint64_t why[UNWIND_WHY_MAX];
 };
 
@@ -36,10 +37,13 @@ struct rows {
 	struct rows_stats stats;
 };
 
+struct go_pclntab;
+
 struct rows_source {
 	const struct cfi_section *sections; /* the better one first; all of one machine */
 	uint32_t n_sections;
 	uint64_t start, end; /* of the code; at most 4 GiB */
+	struct go_pclntab *go; /* NULL: not a Go binary */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 #include "unwind/cfi_run.h"
 #include "unwind/fdes.h"
+#include "unwind/go_rows.h"
 #include "unwind/rows.h"
 #include "unwind/rows_pack.h"
 
@@ -18,7 +19,7 @@ struct builder {
 	struct cies cies;
 	struct rows_stats stats;
 	struct fdes fdes;
-	uint32_t ahead[FDES_SECTIONS]; /* per section: the next FDE that starts behind the one at hand */
+	uint32_t ahead[FDES_GO + 1]; /* per section: the next FDE that starts behind the one at hand */
 	uint64_t cursor;               /* address up to which code is covered */
 	struct cfi_run run;
 };
@@ -28,21 +29,39 @@ static int put(struct builder *b, uint64_t address, uint16_t rule)
 	return draft_put(&b->draft, address - b->draft.base, rule);
 }
 
-static int rule_number(struct builder *b, enum arch arch, const struct cfi_state *state, bool signal)
+static int put_rule(struct builder *b, uint64_t address, struct unwind_rule rule)
+{
+	int r = rules_intern(&b->rules, rule);
+
+	b->stats.why[UNWIND_WHY_TOO_MANY] += r < 0;
+	return put(b, address, r < 0 ? 0 : (uint16_t)r);
+}
+
+static int put_state(struct builder *b, enum arch arch, uint64_t address, const struct cfi_state *state, bool signal)
 {
 	enum unwind_why why;
-	int r = rules_intern(&b->rules, rule_of(arch, state, signal, &why));
+	struct unwind_rule rule = rule_of(arch, state, signal, &why);
 
-	if (r < 0)
-		why = UNWIND_WHY_TOO_MANY;
 	if (why != UNWIND_WHY_NONE)
 		b->stats.why[why]++;
-	return r < 0 ? 0 : r;
+	return put_rule(b, address, rule);
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* What a function's rows did not reach is damage: it has no rules, and not those of the row before either. */
+static int end_function(struct builder *b, uint64_t end)
+{
+	uint64_t at = b->cursor;
+
+	if (at == end)
+		return 0;
+	b->stats.why[UNWIND_WHY_BAD_CODE]++;
+	b->cursor = end;
+	return put(b, at, 0);
 }
 
 /* The rows of an FDE up to an end, which may lie before its own. */
@@ -55,18 +74,31 @@ static int run_fde(struct builder *b, const struct cfi_section *s, const struct 
 	while (b->cursor < end && (r = cfi_run_next(&b->run, &row)) > 0) {
 		if (row.end <= b->cursor)
 			continue;
-		err = put(b, later(row.start, b->cursor), (uint16_t)rule_number(b, s->arch, row.state, cie->signal));
+		err = put_state(b, s->arch, later(row.start, b->cursor), row.state, cie->signal);
 		if (err < 0)
 			return err;
 		b->cursor = row.end < end ? row.end : end;
 	}
-	if (b->cursor == end)
-		return 0;
-	/* Damaged: the rest of the function has no rules, and not those of the row before either. */
-	b->stats.why[UNWIND_WHY_BAD_CODE]++;
-	err = put(b, b->cursor, 0);
-	b->cursor = end;
-	return err;
+	return end_function(b, end);
+}
+
+static int run_go(struct builder *b, const struct go_func *f, enum go_kind kind, uint64_t end)
+{
+	struct go_rows_run run;
+	struct go_row row;
+	int r = 0, err;
+
+	go_rows_begin(&run, b->src->go, f, kind);
+	while (b->cursor < end && (r = go_rows_next(&run, &row)) > 0) {
+		if (row.end <= b->cursor)
+			continue;
+		b->stats.why[UNWIND_WHY_CFA_RANGE] += row.lost;
+		err = put_rule(b, later(row.start, b->cursor), row.rule);
+		if (err < 0)
+			return err;
+		b->cursor = row.end < end ? row.end : end;
+	}
+	return r == -E2BIG ? r : end_function(b, end);
 }
 
 /* Where the next FDE of the same section starts; the code's end when none does. Linear over all calls. */
@@ -80,6 +112,34 @@ static uint64_t next_start(struct builder *b, uint32_t i)
 	return *at < b->fdes.n ? b->draft.base + v[*at].start : b->src->end;
 }
 
+/* Up to a function's start: a gap may belong to the code before it. */
+static int begin_function(struct builder *b, uint64_t start)
+{
+	uint64_t at = b->cursor;
+
+	if (start <= at)
+		return 0;
+	b->cursor = start;
+	return start - at > PADDING_MAX ? put(b, at, 0) : 0;
+}
+
+static int add_go(struct builder *b, uint32_t i)
+{
+	const struct fde_ref *ref = &b->fdes.v[i];
+	uint64_t end = next_start(b, i);
+	struct go_func f;
+	int r;
+
+	if (go_func_read(b->src->go, fde_offset(ref) >> FDES_KIND_BITS, &f) < 0)
+		return 0; /* was read before: not reached unless the file has changed */
+	if (f.end < end)
+		end = f.end;
+	if (end <= b->cursor)
+		return 0;
+	r = begin_function(b, b->draft.base + ref->start);
+	return r < 0 ? r : run_go(b, &f, (enum go_kind)(fde_offset(ref) & ((1 << FDES_KIND_BITS) - 1)), end);
+}
+
 static int add_fde(struct builder *b, uint32_t i)
 {
 	const struct fde_ref *ref = &b->fdes.v[i];
@@ -88,7 +148,7 @@ static int add_fde(struct builder *b, uint32_t i)
 	uint64_t end = next_start(b, i);
 	struct cfi_entry e;
 	struct cfi_fde fde;
-	int r = 0;
+	int r;
 
 	if (cfi_next(s, &(size_t){ fde_offset(ref) }, &e) > 0)
 		cie = cies_get(&b->cies, s, e.cie);
@@ -100,11 +160,7 @@ static int add_fde(struct builder *b, uint32_t i)
 		end = fde.end;
 	if (end <= b->cursor)
 		return 0;
-	if (fde.start > b->cursor) {
-		if (fde.start - b->cursor > PADDING_MAX)
-			r = put(b, b->cursor, 0);
-		b->cursor = fde.start;
-	}
+	r = begin_function(b, fde.start);
 	return r < 0 ? r : run_fde(b, s, cie, &fde, end);
 }
 
@@ -117,7 +173,7 @@ static int build(struct builder *b, struct rows **ret)
 	if (r >= 0)
 		r = b->fdes.n ? draft_init(&b->draft, base, src->end) : -ENODATA;
 	for (uint32_t i = 0; i < b->fdes.n && r >= 0; i++)
-		r = add_fde(b, i);
+		r = fde_section(&b->fdes.v[i]) == FDES_GO ? add_go(b, i) : add_fde(b, i);
 	fdes_fini(&b->fdes);
 	if (r >= 0 && b->cursor < src->end)
 		r = put(b, b->cursor, 0);

@@ -12,6 +12,7 @@ static const char *base_name(const struct arch_facts *arch, const struct unwind_
 	case UNWIND_DEREF_SP:
 		return arch->names[arch->sp];
 	case UNWIND_FP:
+	case UNWIND_FRAME:
 	case UNWIND_DEREF_FP:
 		return arch->names[arch->fp];
 	default:
@@ -25,6 +26,7 @@ static void write_cfa(const struct arch_facts *arch, const struct unwind_rule *r
 	case UNWIND_SP:
 	case UNWIND_FP:
 	case UNWIND_REG:
+	case UNWIND_FRAME:
 		snprintf(out, len, "%s%+d", base_name(arch, r), r->cfa);
 		break;
 	case UNWIND_PLT:

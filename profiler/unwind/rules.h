@@ -30,7 +30,8 @@
 	WHY(OVERLAP, "overlap", "an FDE reaches into another one, which has what they share")                     \
 	WHY(BAD_SECTION, "bad_section", "the section is damaged: what follows is lost")                    \
 	WHY(BAD_PAGE, "bad_page", "a page with a row for every byte")                                      \
-	WHY(MINIDEBUG, "minidebug", "the MiniDebugInfo is damaged, or larger than we inflate")
+	WHY(MINIDEBUG, "minidebug", "the MiniDebugInfo is damaged, or larger than we inflate") \
+	WHY(BAD_PCLNTAB, "bad_pclntab", "a Go pclntab is damaged, or no moduledata says where its code starts")
 
 enum unwind_why {
 #define UNWIND_WHY(id, name, help) UNWIND_WHY_##id,

@@ -31,6 +31,7 @@ static uint64_t rule_cfa(const struct unwind_rule *r, const struct machine *m)
 	case UNWIND_SP:
 		return sp + (int64_t)r->cfa;
 	case UNWIND_FP:
+	case UNWIND_FRAME:
 		return fp + (int64_t)r->cfa;
 	case UNWIND_REG:
 		return reg + (int64_t)r->cfa;

@@ -11,6 +11,7 @@
 #include "cmd/top_model.h"
 #include "cmd/top_rows.h"
 #include "collect/window.h"
+#include "fixture_go.h"
 #include "fixture_profile.h"
 #include "pprof/calltree.h"
 #include "pprof/decode.h"
@@ -83,6 +84,28 @@ static void unwind_rows_survive_every_failure(void **state)
 {
 	every_failure_is_survived(make_unwind_rows, SPIN, 12);
 	every_failure_is_survived(make_unwind_rows, SPIN "_minidebug", 16);
+}
+
+static int make_go_rows(void *ctx)
+{
+	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
+	const struct go_made *made = ctx;
+	struct rows *t = NULL;
+	int r = elf_image_open_memory(made->data, sizeof(made->data), &img);
+
+	if (r >= 0)
+		r = elf_cfi_rows(img, ELF_CFI_ALL, &t);
+	rows_free(t);
+	return r;
+}
+
+static void go_rows_survive_every_failure(void **state)
+{
+	static const struct go_made_func func = { 0, "main.main", 0, "\x02\x01", 3 };
+	static struct go_made made;
+
+	go_make(&made, GO_1_20, true, &func, 1, 0x40);
+	every_failure_is_survived(make_go_rows, &made, 12);
 }
 
 static int live_a_process(void *ctx)
@@ -303,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(naming_survives_every_failure),
 		cmocka_unit_test(unwind_rows_survive_every_failure),
+		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),

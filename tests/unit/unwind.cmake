@@ -3,6 +3,7 @@ unit_test(cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_cfi.c USES unwind)
 unit_test(rows SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_rows.c USES unwind)
 unit_test(arm64 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_arm64.c USES unwind)
 unit_test(elf_cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_elf_cfi.c USES unwind)
+unit_test(go SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_go.c USES unwind)
 
 # Our rows against libdw's: what runs here is a slice, `./dev soak cfi` takes every file of the machine.
 add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_eval.c)
@@ -12,3 +13,10 @@ add_test(NAME unit_cfi_oracle COMMAND test_cfi_oracle -s 60 /lib/x86_64-linux-gn
 	/usr/sbin/nginx /usr/bin/openssl /usr/bin/git /usr/bin/perl /bin/busybox /usr/lib/x86_64-linux-musl /usr/lib/musl
 	/usr/bin/wrk /bin/bash /usr/aarch64-linux-gnu/lib ${CMAKE_BINARY_DIR}/hotspan)
 set_tests_properties(unit_cfi_oracle PROPERTIES LABELS unit TIMEOUT 300)
+
+# Go binaries made at test time: their pclntab against their .debug_frame, in every way Go links.
+add_executable(go_oracle ${CMAKE_CURRENT_LIST_DIR}/go_oracle.c)
+target_link_libraries(go_oracle PRIVATE unwind)
+script_test(unwind_go unit 300 unit/unwind_go.py)
+add_executable(go_live ${CMAKE_CURRENT_LIST_DIR}/go_live.c)
+target_link_libraries(go_live PRIVATE unwind)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * elf_peek - a few bytes anywhere in an image's file, for tables too large to be held.
+ *
+ * A Go binary's pclntab is as large as its code. Blocks of 16 KiB go through a cache of 4 MiB: what is
+ * read in order of address is read once. pread, not mmap: see elf_image.h.
+ * Memory: a peek owns its blocks and borrows the image, which must live as long.
+ */
+#include "symbolize/elf_image.h"
+#include "unwind/bytes.h"
+
+#define PEEK_MAX 128
+
+struct elf_peek;
+
+/* 0 or -ENOMEM. */
+int elf_peek_new(const struct elf_image *img, struct elf_peek **ret);
+struct elf_peek *elf_peek_free(struct elf_peek *p);
+static inline void elf_peek_freep(struct elf_peek **p)
+{
+	elf_peek_free(*p);
+}
+
+/* Up to len bytes (at most PEEK_MAX) from a place in the file, valid until the next call; fewer at its end. */
+struct bytes elf_peek(struct elf_peek *p, uint64_t offset, size_t len);
+/* The same from an address of the image; nothing where no segment has it in the file. */
+struct bytes elf_peek_address(struct elf_peek *p, uint64_t vaddr, size_t len);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * go_pclntab - the table a Go binary carries for its own tracebacks, stripped or not: its functions, and how
+ * far each has moved sp at each pc.
+ *
+ *	header    magic, 0, 0, unit of pcs, size of a pointer; counts; where the parts begin
+ *	functab   {entry, place of its record} in order of address; then where the code ends
+ *	record    entry, name, ..., place of its pcsp table, ..., flags
+ *	pcsp      varints: value += zigzag, pc += unit * n; a 0 ends it
+ *
+ * Four layouts: Go 1.2; 1.16 (parts of their own); 1.18 (entries count from the code's start, 4 bytes each);
+ * 1.20 (a record has one more field). Where the code starts stands in the runtime's moduledata (go_text.h).
+ * The table is as large as the code and hostile: it is read piecewise, each place checked against its end.
+ * Memory: borrows the image. Sources: Go's runtime/symtab.go, internal/abi/symtab.go, debug/gosym/pclntab.go.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "symbolize/elf_image.h"
+#include "unwind/elf_peek.h"
+
+#define GO_FUNCS_MAX (2u << 20)
+/* Of all pcsp tables: a hostile one can name one table two million times. */
+#define GO_STEPS_MAX (32u << 20)
+#define GO_NAME_MAX 64
+
+enum go_layout { GO_1_2, GO_1_16, GO_1_18, GO_1_20 };
+enum { GO_TOP_FRAME = 1, GO_WRITES_SP = 2 }; /* a record's flags, since Go 1.17 */
+
+struct go_pclntab {
+	struct elf_peek *file;
+	enum go_layout layout;
+	uint32_t unit;                /* of pcs, in bytes */
+	uint32_t n_funcs, steps;      /* steps: left */
+	uint64_t at, end;             /* of the table in the file */
+	uint64_t names, pcs, functab; /* in the file */
+	uint64_t vaddr;
+	uint64_t text; /* what entries count from */
+};
+
+struct go_func {
+	uint64_t entry, end;
+	uint32_t pcsp; /* 0: none, code that is not Go's */
+	uint8_t flags;
+	char name[GO_NAME_MAX]; /* its beginning */
+};
+
+/* One step of a pcsp table: sp is `value` below where it was at the function's entry. */
+struct go_sp {
+	uint64_t start, end;
+	int64_t value;
+};
+
+struct go_sp_run {
+	struct go_pclntab *t;
+	uint64_t at, pc;
+	int64_t value;
+	bool begun;
+};
+
+/*
+ * 0: to be let go by go_pclntab_free(). -ENODATA: no Go binary. -EBADMSG: its table is
+ * damaged, or where its code starts is not to be found. -ENOMEM.
+ */
+int go_pclntab_open(const struct elf_image *img, struct go_pclntab **ret);
+struct go_pclntab *go_pclntab_free(struct go_pclntab *t);
+static inline void go_pclntab_freep(struct go_pclntab **t)
+{
+	go_pclntab_free(*t);
+}
+
+/* Where the first function begins and the last one ends. */
+int go_pclntab_range(struct go_pclntab *t, uint64_t *ret_start, uint64_t *ret_end);
+
+/* 0, or -EBADMSG: its place or its record is damaged. */
+int go_func_read(struct go_pclntab *t, uint32_t i, struct go_func *ret);
+
+void go_sp_begin(struct go_sp_run *run, struct go_pclntab *t, const struct go_func *f);
+/* 1; 0 at the table's end; -EBADMSG; -E2BIG: more than GO_STEPS_MAX so far. */
+int go_sp_next(struct go_sp_run *run, struct go_sp *ret);
