@@ -45,8 +45,8 @@ static void compare(const struct rows_span *theirs, uint64_t from, uint64_t to, 
 	}
 	*(cfa == UNWIND_INVALID ? &n->missing : &n->differ) += pcs;
 	if (n->missing + n->differ - pcs < EXAMPLES)
-		printf("0x%lx-0x%lx: %s, .debug_frame says %s\n", from, to, rule_text(ours).cfa,
-		       rule_text(theirs->rule).cfa);
+		printf("0x%lx-0x%lx: %s, .debug_frame says %s\n", from, to, rule_text(ARCH_X86_64, ours).cfa,
+		       rule_text(ARCH_X86_64, theirs->rule).cfa);
 }
 
 /* Both tables side by side: what of two spans overlaps. */

@@ -37,7 +37,7 @@ static int rows_of(const void *bytes, size_t len, struct rows **ret)
 
 static void expect(const struct rows *t, uint64_t off, const char *cfa, const char *fp)
 {
-	struct rule_text text = rule_text(rows_find(t, GO_CODE + off));
+	struct rule_text text = rule_text(ARCH_X86_64, rows_find(t, GO_CODE + off));
 
 	if (strcmp(text.cfa, cfa) || strcmp(text.fp, fp))
 		fail_msg("0x%lx: %s %s, not %s %s", off, text.cfa, text.fp, cfa, fp);
