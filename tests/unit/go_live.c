@@ -189,7 +189,7 @@ static void walk(const struct user_regs_struct *u)
 static void stop_and_walk(pid_t tid)
 {
 	struct user_regs_struct u;
-	int status;
+	int status = 0;
 
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
 		return; /* it has ended */
