@@ -132,6 +132,9 @@ BENCH_FILE(libjvm, "/usr/lib/jvm/java-17-openjdk-*/lib/server/libjvm.so",
 	   "/usr/lib/jvm/*/lib/server/libjvm.so")
 BENCH_FILE(node, "/usr/bin/node", "/usr/lib/x86_64-linux-gnu/libnode.so.*")
 BENCH_FILE(cc1plus, "/usr/lib/gcc/x86_64-linux-gnu/*/cc1plus")
+/* From its pclntab. */
+BENCH_FILE(go, "/usr/bin/dockerd", "/usr/local/go/pkg/tool/linux_amd64/compile",
+	   "/usr/lib/go-*/pkg/tool/linux_amd64/compile")
 /* 100 MB of code. */
 BENCH_FILE(rust, "~/.rustup/toolchains/stable-*/lib/librustc_driver-*.so",
 	   "/usr/lib/x86_64-linux-gnu/librustc_driver-*.so")

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "unwind/go_text.h"
 
 enum { VARINT_MAX = 5, FLAGS_AT = 29 }; /* of a Go 1.2 record, behind its entry */
@@ -24,7 +25,7 @@ static bool layout_of(uint32_t magic, enum go_layout *ret)
 					   [GO_1_18] = 0xfffffff0,
 					   [GO_1_20] = 0xfffffff1 };
 
-	for (uint32_t i = 0; i < sizeof(magics) / sizeof(*magics); i++)
+	for (uint32_t i = 0; i < ARRAY_SIZE(magics); i++)
 		if (magics[i] == magic) {
 			*ret = (enum go_layout)i;
 			return true;
@@ -93,31 +94,16 @@ static int by_section(const struct elf_image *img, struct go_pclntab *t)
 	return -ENODATA;
 }
 
-/* Before Go 1.26 ld puts the table of a PIE into .data.rel.ro; and there may be no section headers. */
-static bool may_hide_one(const struct elf_image *img)
-{
-	size_t sections = 0;
-	GElf_Shdr sh;
-
-	if (elf_getshdrnum(img->elf, &sections) < 0)
-		return false;
-	return !sections || elf_image_section(img, ".go.buildinfo", &sh) ||
-	       elf_image_section(img, ".note.go.buildid", &sh);
-}
-
 /* A header that reads as one, at a multiple of a pointer's size: more the linker does not promise. */
 static int by_scan(const struct elf_image *img, struct go_pclntab *t)
 {
 	uint64_t left = SCAN_MAX;
 	struct bytes in;
 
-	if (!may_hide_one(img))
-		return -ENODATA;
 	for (uint32_t i = 0; i < img->n_segments; i++) {
 		const struct elf_segment *s = &img->segments[i];
 
-		for (uint64_t off = -s->vaddr & 7; off < s->filesz && left;
-		     off += 8, left -= 8) {
+		for (uint64_t off = -s->vaddr & 7; off < s->filesz && left; off += 8, left -= 8) {
 			in = elf_peek(t->file, s->offset + off, 4);
 			if (!bytes_left(&in))
 				break; /* the file ends before its segment does */
@@ -129,23 +115,39 @@ static int by_scan(const struct elf_image *img, struct go_pclntab *t)
 	return -ENODATA;
 }
 
-/* Only what a rule can be made of: x86-64's. */
-static bool is_ours(const struct elf_image *img)
+/*
+ * A Go binary for x86-64, which is what a rule can be made of; or one without section headers, which may
+ * be Go. Before Go 1.26 ld puts the table of a PIE into .data.rel.ro: then only the notes tell.
+ */
+static bool may_be_go(const struct elf_image *img)
 {
+	static const char *const marks[] = { ".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo",
+					     ".note.go.buildid" };
+	size_t sections = 0;
 	GElf_Ehdr eh;
+	GElf_Shdr sh;
 
-	return gelf_getehdr(img->elf, &eh) && eh.e_machine == EM_X86_64 &&
-	       eh.e_ident[EI_CLASS] == ELFCLASS64;
+	if (!gelf_getehdr(img->elf, &eh) || eh.e_machine != EM_X86_64 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    elf_getshdrnum(img->elf, &sections) < 0)
+		return false;
+	for (uint32_t i = 0; sections && i < ARRAY_SIZE(marks); i++)
+		if (elf_image_section(img, marks[i], &sh))
+			return true;
+	return !sections;
 }
 
 int go_pclntab_open(const struct elf_image *img, struct go_pclntab **ret)
 {
-	struct go_pclntab *t = calloc(1, sizeof(*t));
-	int r = t ? elf_peek_new(img, &t->file) : -ENOMEM;
+	struct go_pclntab *t;
+	int r;
 
+	if (!may_be_go(img))
+		return -ENODATA;
+	t = calloc(1, sizeof(*t));
+	r = t ? elf_peek_new(img, &t->file) : -ENOMEM;
 	if (r >= 0)
-		r = is_ours(img) ? by_section(img, t) : -ENODATA;
-	if (r == -ENODATA && is_ours(img))
+		r = by_section(img, t);
+	if (r == -ENODATA)
 		r = by_scan(img, t);
 	if (r >= 0 && t->layout >= GO_1_18)
 		r = go_text_find(img, t);
