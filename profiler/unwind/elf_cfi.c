@@ -197,12 +197,16 @@ void elf_cfi_fini(struct elf_cfi *c)
 
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret)
 {
+	struct marks marks;
 	struct elf_cfi c;
 	int r = elf_cfi_find(img, which, &c);
 
 	if (r < 0)
 		return r;
-	r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .start = c.start, .end = c.end }, ret);
+	r = marks_find(img, &c, &marks);
+	if (r >= 0)
+		r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .start = c.start, .end = c.end,
+						      .marks = marks.v, .n_marks = marks.n }, ret);
 	if (r >= 0)
 		(*ret)->stats.why[UNWIND_WHY_MINIDEBUG] += c.minidebug_lost;
 	elf_cfi_fini(&c);

@@ -32,5 +32,5 @@ struct elf_cfi {
 int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret);
 void elf_cfi_fini(struct elf_cfi *c);
 
-/* elf_cfi_find() and rows_build(), with the errors of both. */
+/* elf_cfi_find(), marks_find() and rows_build(), with the errors of all. */
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret);
