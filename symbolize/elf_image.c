@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/units.h"
 
 /* More program headers than any linker writes; a hostile file can claim 2^32. */
@@ -109,6 +110,20 @@ const struct elf_segment *elf_image_segment(const struct elf_image *img, uint64_
 			found = s;
 	}
 	return found;
+}
+
+int elf_image_read(const struct elf_image *img, uint64_t offset, void *data, size_t len)
+{
+	size_t size = 0;
+	const char *bytes;
+
+	if (img->fd >= 0)
+		return file_pread(img->fd, data, len, offset);
+	bytes = elf_rawfile(img->elf, &size); /* of an image in memory that memory itself */
+	if (!bytes || offset > size || len > size - offset)
+		return -ENODATA;
+	memcpy(data, bytes + offset, len);
+	return 0;
 }
 
 Elf_Scn *elf_image_section(const struct elf_image *img, const char *name, GElf_Shdr *ret_header)

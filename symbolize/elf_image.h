@@ -43,6 +43,9 @@ static inline void elf_image_freep(struct elf_image **img)
 /* The loaded segment that holds a file offset; NULL when none does. */
 const struct elf_segment *elf_image_segment(const struct elf_image *img, uint64_t offset);
 
+/* Bytes of the file. 0, -ENODATA beyond its end, or another negative errno. */
+int elf_image_read(const struct elf_image *img, uint64_t offset, void *data, size_t len);
+
 /* A section by name, with its header. NULL when absent, larger than the bound or beyond the file. */
 Elf_Scn *elf_image_section(const struct elf_image *img, const char *name, GElf_Shdr *ret_header);
 /* A section's bytes, inflated when it is compressed; owned by the image. NULL when unreadable. */

@@ -213,6 +213,7 @@ int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **
 {
 	_cleanup_(go_pclntab_freep) struct go_pclntab *go = NULL;
 	int go_lost = which & ELF_CFI_PCLNTAB ? go_pclntab_open(img, &go) : 0, r;
+	struct marks marks;
 	struct elf_cfi c;
 
 	if (go_lost == -ENOMEM)
@@ -220,9 +221,12 @@ int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **
 	r = find_beside(img, which, go, &c);
 	if (r < 0)
 		return r;
-	r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .go = go,
-					      .start = c.start, .end = c.end },
-		       ret);
+	r = marks_find(img, &c, &marks);
+	if (r >= 0)
+		r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .go = go,
+						      .marks = marks.v, .n_marks = marks.n,
+						      .start = c.start, .end = c.end },
+			       ret);
 	if (r >= 0) {
 		(*ret)->stats.why[UNWIND_WHY_MINIDEBUG] += c.minidebug_lost;
 		(*ret)->stats.why[UNWIND_WHY_BAD_PCLNTAB] += go_lost == -EBADMSG;

@@ -39,5 +39,5 @@ struct elf_cfi {
 int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret);
 void elf_cfi_fini(struct elf_cfi *c);
 
-/* Everything an image says, elf_cfi_find() and the pclntab, through rows_build(); with the errors of both. */
+/* Everything an image says: elf_cfi_find(), the pclntab and marks_find(), through rows_build(); with the errors of all. */
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret);

@@ -22,11 +22,54 @@ struct builder {
 	uint32_t ahead[FDES_GO + 1]; /* per section: the next FDE that starts behind the one at hand */
 	uint64_t cursor;               /* address up to which code is covered */
 	struct cfi_run run;
+	struct marks marks;   /* those that hold */
+	uint16_t mark_rules[MARKS_MAX];
+	uint32_t mark;        /* the one at hand */
+	bool in_mark;
+	uint16_t below;       /* the rule of the last row, whether a mark covers it or not */
 };
+
+static int put_row(struct builder *b, uint64_t address, uint16_t rule)
+{
+	return draft_put(&b->draft, address - b->draft.base, rule);
+}
+
+/* The mark at hand ends: the row below it holds again, unless something else begins there. */
+static int end_mark(struct builder *b, uint64_t address)
+{
+	uint64_t end = b->marks.v[b->mark++].end;
+	bool followed = end == address || (b->mark < b->marks.n && b->marks.v[b->mark].start == end);
+
+	b->in_mark = false;
+	return followed ? 0 : put_row(b, end, b->below);
+}
+
+/* Begins and ends marks up to an address, where the row below has not changed since. */
+static int put_marks(struct builder *b, uint64_t address)
+{
+	int r = 0;
+
+	while (b->mark < b->marks.n && r >= 0) {
+		const struct mark *m = &b->marks.v[b->mark];
+
+		if (address < (b->in_mark ? m->end : m->start))
+			break;
+		if (b->in_mark) {
+			r = end_mark(b, address);
+		} else {
+			b->in_mark = true;
+			r = put_row(b, m->start, b->mark_rules[b->mark]);
+		}
+	}
+	return r;
+}
 
 static int put(struct builder *b, uint64_t address, uint16_t rule)
 {
-	return draft_put(&b->draft, address - b->draft.base, rule);
+	int r = put_marks(b, address);
+
+	b->below = rule;
+	return r < 0 || b->in_mark ? r : put_row(b, address, rule);
 }
 
 static int put_rule(struct builder *b, uint64_t address, struct unwind_rule rule)
@@ -101,6 +144,20 @@ static int run_go(struct builder *b, const struct go_func *f, enum go_kind kind,
 	return r == -E2BIG ? r : end_function(b, end);
 }
 
+/* Its CIE, valid as cies_get() says; NULL: damaged, or a Go function. */
+static const struct cfi_cie *read_fde(struct builder *b, const struct fde_ref *ref, struct cfi_fde *ret)
+{
+	const struct cfi_section *s = &b->src->sections[fde_section(ref)];
+	const struct cfi_cie *cie = NULL;
+	struct cfi_entry e;
+
+	if (fde_section(ref) == FDES_GO)
+		return NULL;
+	if (cfi_next(s, &(size_t){ fde_offset(ref) }, &e) > 0)
+		cie = cies_get(&b->cies, s, e.cie);
+	return cie && !cfi_fde_read(s, &e, cie, ret) ? cie : NULL;
+}
+
 /* Where the next FDE of the same section starts; the code's end when none does. Linear over all calls. */
 static uint64_t next_start(struct builder *b, uint32_t i)
 {
@@ -143,16 +200,12 @@ static int add_go(struct builder *b, uint32_t i)
 static int add_fde(struct builder *b, uint32_t i)
 {
 	const struct fde_ref *ref = &b->fdes.v[i];
-	const struct cfi_section *s = &b->src->sections[fde_section(ref)];
-	const struct cfi_cie *cie = NULL;
 	uint64_t end = next_start(b, i);
-	struct cfi_entry e;
 	struct cfi_fde fde;
+	const struct cfi_cie *cie = read_fde(b, ref, &fde);
 	int r;
 
-	if (cfi_next(s, &(size_t){ fde_offset(ref) }, &e) > 0)
-		cie = cies_get(&b->cies, s, e.cie);
-	if (!cie || cfi_fde_read(s, &e, cie, &fde) < 0)
+	if (!cie)
 		return 0; /* was read before: not reached */
 	if (fde.end > end && end < b->src->end)
 		b->stats.why[UNWIND_WHY_OVERLAP]++;
@@ -161,7 +214,47 @@ static int add_fde(struct builder *b, uint32_t i)
 	if (end <= b->cursor)
 		return 0;
 	r = begin_function(b, fde.start);
-	return r < 0 ? r : run_fde(b, s, cie, &fde, end);
+	return r < 0 ? r : run_fde(b, &b->src->sections[fde_section(ref)], cie, &fde, end);
+}
+
+/* The last FDE that starts at or before an address, if it covers that. */
+static bool fde_at(struct builder *b, uint64_t address, struct cfi_fde *ret)
+{
+	const struct fde_ref *v = b->fdes.v;
+	uint32_t lo = 0, hi = b->fdes.n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (b->draft.base + v[mid].start <= address)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && read_fde(b, &v[lo - 1], ret) && address < ret->end;
+}
+
+/* Marks inside the code, less those that yield to an FDE, and as long as the function that one is for. */
+static void settle_marks(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->src->n_marks && i < MARKS_MAX; i++) {
+		struct mark m = b->src->marks[i];
+		struct cfi_fde fde;
+		bool covered = fde_at(b, m.start, &fde);
+
+		if (m.weak && covered)
+			continue;
+		if (m.function && covered && fde.start == m.start)
+			m.end = fde.end;
+		if (i + 1 < b->src->n_marks && m.end > b->src->marks[i + 1].start)
+			m.end = b->src->marks[i + 1].start;
+		if (m.end > b->src->end)
+			m.end = b->src->end;
+		if (m.start < b->src->start || m.start >= m.end)
+			continue;
+		b->mark_rules[b->marks.n] = (uint16_t)rules_intern(&b->rules, m.rule); /* the first ones: there is room */
+		b->marks.v[b->marks.n++] = m;
+	}
 }
 
 static int build(struct builder *b, struct rows **ret)
@@ -171,12 +264,16 @@ static int build(struct builder *b, struct rows **ret)
 	int r = fdes_collect(src, base, &b->cies, &b->stats, &b->fdes);
 
 	if (r >= 0)
-		r = b->fdes.n ? draft_init(&b->draft, base, src->end) : -ENODATA;
+		r = b->fdes.n || src->n_marks ? draft_init(&b->draft, base, src->end) : -ENODATA;
+	if (r >= 0)
+		settle_marks(b);
 	for (uint32_t i = 0; i < b->fdes.n && r >= 0; i++)
 		r = fde_section(&b->fdes.v[i]) == FDES_GO ? add_go(b, i) : add_fde(b, i);
 	fdes_fini(&b->fdes);
 	if (r >= 0 && b->cursor < src->end)
 		r = put(b, b->cursor, 0);
+	if (r >= 0)
+		r = put_marks(b, src->end);
 	if (r >= 0)
 		r = draft_pack(&b->draft, &b->rules, &b->stats, ret);
 	return r;

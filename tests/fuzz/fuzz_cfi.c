@@ -28,11 +28,16 @@ static void check(const struct rows *t)
 
 static void as_section(const uint8_t *data, size_t len)
 {
+	const struct mark marks[] = {
+		{ AT - CODE / 2, AT - CODE / 2 + 64, { .how_cfa = UNWIND_STOP }, .function = true },
+		{ AT + 0x1010, AT + 0x1018, { .how_cfa = UNWIND_STOP }, .weak = true },
+	};
 	struct cfi_section s = { .data = data + 1, .len = len - 1, .vaddr = AT, .text = AT, .data_base = AT,
 				 .debug_frame = data[0] & 1, .ends_at_zero = data[0] & 2 };
 	struct rows *t = NULL;
 
-	if (!rows_build(&(struct rows_source){ .sections = &s, .n_sections = 1, .start = AT - CODE, .end = AT + CODE }, &t))
+	if (!rows_build(&(struct rows_source){ .sections = &s, .n_sections = 1, .start = AT - CODE, .end = AT + CODE,
+					       .marks = marks, .n_marks = 2 }, &t))
 		check(t);
 	rows_free(t);
 }

@@ -25,6 +25,9 @@
 	CAUSE(LIBDW_ENDS_EARLY, 0,                                                                 \
 	      "libdw takes a zero length for the end of .debug_frame; Go's linker leaves one between its own "  \
 	      "FDEs and those that cgo brought. We read on, as readelf does")                      \
+	CAUSE(MARK, 0,                                                                             \
+	      "we know the place by the ELF header or by its code (unwind/marks.h), libdw by CFI only: entry points " \
+	      "of musl's, valgrind's and Go's programs, libc's own; signal trampolines without CFI") \
 	CAUSE(RETURN_COLUMN, 0,                                                                    \
 	      "arm64: an FDE has its return address in a column that is not x30's (glibc's rawmemchr: x15). "   \
 	      "libdw calls such a register undefined, the end of the stack; we read the register")

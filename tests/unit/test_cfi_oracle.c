@@ -37,6 +37,7 @@ struct subject {
 	struct rows *rows;
 	Dwarf_CFI *cfi;
 	const struct cfi_section *cfi_section;
+	struct marks marks;
 };
 
 static uint64_t random_below(uint64_t n)
@@ -135,6 +136,18 @@ static bool find_fde(const struct cfi_section *sec, uint64_t pc, struct cfi_cie 
 	return found;
 }
 
+static bool is_marked(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const struct origin *o)
+{
+	for (uint32_t i = 0; i < s->marks.n; i++) {
+		const struct mark *m = &s->marks.v[i];
+		bool inside = pc < m->end || (m->function && o && o->fde->start == m->start);
+
+		if (pc >= m->start && inside && !memcmp(ours, &m->rule, sizeof(*ours)))
+			return true;
+	}
+	return false;
+}
+
 /* Where a reader that takes a zero length for the end stops. */
 static size_t first_end(const struct cfi_section *sec)
 {
@@ -159,7 +172,9 @@ static void check_uncovered(const struct subject *s, uint64_t pc, const struct u
 	if (unwind_cfa(ours) == UNWIND_INVALID || (!o && is_padding(s, pc)))
 		return;
 	found = o ? true : find_fde(s->cfi_section, pc, &cie, &fde);
-	if (found && (o ? o->fde : &fde)->offset > first_end(s->cfi_section))
+	if (is_marked(s, pc, ours, o))
+		differ(s, pc, CAUSE_MARK, error);
+	else if (found && (o ? o->fde : &fde)->offset > first_end(s->cfi_section))
 		differ(s, pc, CAUSE_LIBDW_ENDS_EARLY, error);
 	else
 		differ(s, pc, CAUSE_UNEXPLAINED, error);
@@ -195,7 +210,9 @@ static void explain(const struct subject *s, uint64_t pc, const struct unwind_ru
 	if (!o && find_fde(s->cfi_section, pc, &cie, &fde))
 		o = &found;
 	why = o ? own_rule(o, pc, &own) : UNWIND_WHY_NONE;
-	if (why != UNWIND_WHY_NONE)
+	if (is_marked(s, pc, ours, o))
+		differ(s, pc, CAUSE_MARK, what);
+	else if (why != UNWIND_WHY_NONE)
 		differ(s, pc, cause_of_reason(why, what), unwind_why_name(why));
 	else if (o && memcmp(&own, ours, sizeof(own)))
 		differ(s, pc, CAUSE_OVERLAP, what);
@@ -280,6 +297,8 @@ static void check_kind(const char *path, const struct elf_image *img, unsigned i
 	struct elf_cfi c = { .n = 0 };
 	int r = elf_cfi_find(img, which, &c);
 
+	if (r >= 0)
+		r = marks_find(img, &c, &s.marks);
 	if (r >= 0)
 		r = elf_cfi_rows(img, which, &s.rows);
 	if (r < 0) {
