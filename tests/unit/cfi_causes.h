@@ -8,6 +8,8 @@
  * pcs) has 19 to 24 of ours, by what the random pcs hit: SP 19, FP and CFA_EXPRESSION up to 2 each; and some
  * 610 of LIBDW_ENDS_EARLY, all in one Go program, 215 of MARK, 6 of RETURN_COLUMN, 4 of BROKEN.
  */
+#include "unwind/elf_cfi.h"
+
 #define CAUSES(CAUSE)                                                                              \
 	CAUSE(SP, 1,                                                                               \
 	      "the caller's sp is not the CFA: longjmp, setcontext, _ITM_siglongjmp have loaded half of another " \
@@ -46,9 +48,26 @@ struct cause_info {
 	const char *text;
 };
 
-static const struct cause_info causes[CAUSE_N] = {
-#define CAUSE(id, ours, text) { #id, ours, text },
-	CAUSES(CAUSE)
-#undef CAUSE
-	{ "UNEXPLAINED", 1, "none of the known causes" },
+const struct cause_info *cause_info(enum cause cause);
+
+/* An FDE, with its CIE. */
+struct origin {
+	const struct cfi_section *section;
+	const struct cfi_cie *cie;
+	const struct cfi_fde *fde;
 };
+
+/* Reads the FDE at an offset; *cie is the one of the call before, or zero. 0 or a negative errno. */
+int origin_read(const struct cfi_section *section, size_t offset, struct cfi_cie *cie, struct cfi_fde *fde);
+
+struct difference {
+	uint64_t pc;
+	const struct unwind_rule *ours;
+	const struct cfi_section *section;
+	const struct marks *marks;
+	const struct origin *origin; /* the FDE that the pc was taken from; NULL: a random pc */
+	enum { LIBDW_DIFFERS, LIBDW_NO_CFA, LIBDW_NO_FRAME } libdw;
+};
+
+/* *ret_why: for what reason we have no rule there, or NONE. */
+enum cause cause_of(const struct difference *d, enum unwind_why *ret_why);
