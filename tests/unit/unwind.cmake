@@ -5,6 +5,8 @@ unit_test(arm64 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_arm64.c USES unwind)
 unit_test(elf_cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_elf_cfi.c USES unwind)
 unit_test(go SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_go.c USES unwind)
 unit_test(marks SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_marks.c USES unwind)
+unit_test(slabs SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_slabs.c USES unwind)
+unit_test(tables SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_tables.c USES unwind)
 
 # Our rows against libdw's: what runs here is a slice, `./dev soak cfi` takes every file of the machine.
 add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_eval.c)
