@@ -5,6 +5,8 @@ unit_test(arm64 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_arm64.c USES unwind)
 unit_test(elf_cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_elf_cfi.c USES unwind)
 unit_test(go SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_go.c USES unwind)
 unit_test(marks SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_marks.c USES unwind)
+unit_test(slabs SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_slabs.c USES unwind)
+unit_test(tables SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_tables.c USES unwind)
 
 # Our rows against libdw's: what runs here is a slice, `./dev soak cfi` takes every file of the machine.
 add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_causes.c
@@ -22,3 +24,15 @@ target_link_libraries(go_oracle PRIVATE unwind)
 script_test(unwind_go unit 300 unit/unwind_go.py)
 add_executable(go_live ${CMAKE_CURRENT_LIST_DIR}/go_live.c)
 target_link_libraries(go_live PRIVATE unwind)
+
+# The walk at every instruction: single-stepped programs against a shadow stack.
+add_executable(step_oracle ${CMAKE_CURRENT_LIST_DIR}/step_oracle.c ${CMAKE_CURRENT_LIST_DIR}/step_causes.c ${CMAKE_CURRENT_LIST_DIR}/step_shadow.c
+	${CMAKE_CURRENT_LIST_DIR}/step_target.c)
+target_link_libraries(step_oracle PRIVATE unwind)
+set(cases "recursion 5" "recursion 50" "recursion 450" plt alloca realignment noreturn longjmp children threads signals
+	"signals 1" coroutines assembly libraries)
+foreach(o O0 O2)
+	add_test(NAME unit_steps_${o} COMMAND step_oracle ${CMAKE_BINARY_DIR}/workloads/w_steps_${o} ${cases})
+	add_test(NAME unit_steps_cxx_${o} COMMAND step_oracle ${CMAKE_BINARY_DIR}/workloads/w_steps_cxx_${o} exceptions)
+	set_tests_properties(unit_steps_${o} unit_steps_cxx_${o} PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()
