@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 script_test(unwind e2e 240 e2e/test_unwind.py)
+# Its loads are recorded: one at a time.
+script_test(backtrace e2e 120 e2e/test_backtrace.py)
+set_tests_properties(e2e_backtrace PROPERTIES RUN_SERIAL ON)
 
 # Tables that lie, in the real program.
 add_executable(lying_tables ${CMAKE_SOURCE_DIR}/tests/bpf/lying_tables.c)
