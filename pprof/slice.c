@@ -121,7 +121,8 @@ static void cut_callers(struct slicer *s, struct profile_sample *ret)
 		*a = *b;
 		*b = t;
 	}
-	ret->first_frame = profile_add_frames(s->to, s->stack.v + at, ret->n_frames);
+	/* A sample may have no frames, and then there is no stack to count in. */
+	ret->first_frame = profile_add_frames(s->to, ret->n_frames ? s->stack.v + at : NULL, ret->n_frames);
 }
 
 static void cut_callees(struct slicer *s, struct profile_sample *ret)

@@ -31,6 +31,10 @@ target_include_directories(hotspan_flags INTERFACE
 if(HOTSPAN_SANITIZE)
 	target_compile_options(hotspan_flags INTERFACE -fsanitize=${HOTSPAN_SANITIZE} -fno-sanitize-recover=all)
 	target_link_options(hotspan_flags INTERFACE -fsanitize=${HOTSPAN_SANITIZE})
+	if(CMAKE_C_COMPILER_ID MATCHES Clang)
+		# A fuzzer sees only the branches of code that was compiled for it: the modules, not just its own file.
+		target_compile_options(hotspan_flags INTERFACE -fsanitize=fuzzer-no-link)
+	endif()
 endif()
 
 # module(NAME SOURCES ... HEADERS ... USES ... LIBS ...)

@@ -81,11 +81,29 @@ static struct unwind_rule whole_rule(enum go_kind kind)
 	}
 }
 
-static struct unwind_rule rule_at(enum go_kind kind, int64_t moved)
+/*
+ * Before Go 1.21 the functions that switch stacks have no frame of their own: rbp is their caller's, and
+ * leads past it. One frame is lost there, which is better than all that follow.
+ */
+static bool is_frameless(struct go_pclntab *t, const struct go_func *f)
 {
+	struct go_sp_run run;
+	struct go_sp sp;
+
+	go_sp_begin(&run, t, f);
+	while (go_sp_next(&run, &sp) > 0)
+		if (sp.value >= 8)
+			return false;
+	return true;
+}
+
+static struct unwind_rule rule_at(const struct go_rows_run *run, int64_t moved)
+{
+	enum go_kind kind = run->kind;
+
 	if (moved < 0 || moved > INT32_MAX - 8)
 		return (struct unwind_rule){ 0 };
-	if (moved < 8)
+	if (moved < 8 && !run->frameless)
 		return (struct unwind_rule){ .cfa = (int32_t)moved + 8,
 					     .how_cfa = UNWIND_SP | REG_SP << 4 };
 	if (kind == GO_SWITCH)
@@ -106,6 +124,7 @@ void go_rows_begin(struct go_rows_run *run, struct go_pclntab *t, const struct g
 	run->rule = whole_rule(kind);
 	/* Code that is not Go's (of C, linked by Go) has no table. */
 	run->whole = kind == GO_STOP || kind == GO_SIGNAL || !f->pcsp;
+	run->frameless = kind == GO_SWITCH && !run->whole && is_frameless(t, f);
 	go_sp_begin(&run->sp, t, f);
 }
 
@@ -130,7 +149,7 @@ int go_rows_next(struct go_rows_run *run, struct go_row *ret)
 	while ((r = go_sp_next(&run->sp, &sp)) > 0) {
 		if (sp.end <= run->done)
 			continue;
-		run->rule = rule_at(run->kind, sp.value);
+		run->rule = rule_at(run, sp.value);
 		give(run, sp.end, ret);
 		ret->lost = unwind_cfa(&run->rule) == UNWIND_INVALID;
 		return 1;

@@ -33,6 +33,7 @@ struct go_rows_run {
 	struct go_sp_run sp;
 	enum go_kind kind;
 	bool whole;              /* one rule for all of it */
+	bool frameless;          /* switches stacks without a frame of its own */
 	uint64_t done, end;      /* rows so far reach up to here */
 	struct unwind_rule rule; /* the last one's */
 };

@@ -28,12 +28,17 @@ static void add(struct marks *m, struct mark mark)
 
 /* What the headers say of an image. */
 struct nature {
-	bool program; /* its entry point is one: ld gave libraries the start of .text */
+	bool program; /* its entry point is where it begins: of a library it is the start of .text, or for show */
 	bool alone;   /* loads nothing and is loaded by nothing but the kernel */
 	uint64_t entry;
 };
 
-static void read_dynamic(const struct elf_image *img, const GElf_Phdr *ph, bool *ret_needed, bool *ret_pie)
+/* What a dynamic section says that matters here. */
+struct dynamic {
+	bool needed, named, pie;
+};
+
+static void read_dynamic(const struct elf_image *img, const GElf_Phdr *ph, struct dynamic *d)
 {
 	Elf64_Dyn entries[DYNAMIC_MAX];
 	size_t n = ph->p_filesz / sizeof(*entries);
@@ -43,14 +48,16 @@ static void read_dynamic(const struct elf_image *img, const GElf_Phdr *ph, bool 
 	if (elf_image_read(img, ph->p_offset, entries, n * sizeof(*entries)) < 0)
 		return;
 	for (size_t i = 0; i < n && entries[i].d_tag != DT_NULL; i++) {
-		*ret_needed |= entries[i].d_tag == DT_NEEDED;
-		*ret_pie |= entries[i].d_tag == DT_FLAGS_1 && (entries[i].d_un.d_val & DF_1_PIE);
+		d->needed |= entries[i].d_tag == DT_NEEDED;
+		d->named |= entries[i].d_tag == DT_SONAME;
+		d->pie |= entries[i].d_tag == DT_FLAGS_1 && (entries[i].d_un.d_val & DF_1_PIE);
 	}
 }
 
 static struct nature nature_of(const struct elf_image *img)
 {
-	bool interpreted = false, needed = false, pie = false;
+	struct dynamic d = { .needed = false };
+	bool interpreted = false;
 	size_t n = 0;
 	GElf_Ehdr eh;
 	GElf_Phdr ph;
@@ -62,10 +69,10 @@ static struct nature nature_of(const struct elf_image *img)
 			continue;
 		interpreted |= ph.p_type == PT_INTERP;
 		if (ph.p_type == PT_DYNAMIC)
-			read_dynamic(img, &ph, &needed, &pie);
+			read_dynamic(img, &ph, &d);
 	}
-	return (struct nature){ .program = eh.e_type == ET_EXEC || interpreted || pie,
-				.alone = !interpreted && !needed, .entry = eh.e_entry };
+	return (struct nature){ .program = eh.e_type == ET_EXEC || d.pie || (interpreted && !d.named),
+				.alone = !interpreted && !d.needed, .entry = eh.e_entry };
 }
 
 static bool has_signal_cie(const struct elf_cfi *c)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, start, churn, reload. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, start, churn, reload, cfi. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
 import datetime
@@ -159,8 +159,38 @@ def case_reload():
            not lost and pushed == total and flat)
 
 
+def cfi_oracle():
+    """Our unwind rows against libdw's, on every ELF file of this host."""
+    out = subprocess.run([BUILD / "tests/unit/test_cfi_oracle", "/usr", "/lib"], capture_output=True, text=True, errors="replace")
+    print(out.stdout, end="")
+    m = re.search(r"^(\d+) sections .* (\d+) FDEs, .* (\d+) pcs, (\d+) of them covered: (\d+) differences, ([\d.]+) %, (\d+) unexplained",
+                  out.stdout, re.M)
+    causes = re.findall(r"^cause +(\w+) +(\d+) pcs", out.stdout, re.M)
+    yield ("unwind rows against libdw's, every ELF file in /usr and /lib", "< 0.01 % of covered pcs differ, each by a known cause",
+           f"{m[1]} sections, {m[2]} functions, {int(m[3]) / 1e6:.2f} million pcs: {m[5]} to our disadvantage = {m[6]} %, {m[7]} unexplained; "
+           f"by cause: {', '.join(f'{n} {c}' for c, n in causes)}" if m else f"no result: status {out.returncode}", out.returncode == 0)
+
+
+def cfi_fuzzer():
+    """The reader under ASan and UBSan; the fuzzer is in the build with sanitizers."""
+    asan, seconds = ROOT / "build/asan", int(600 * SCALE)
+    subprocess.run(["sh", "-c", f"cmake --preset asan && cmake --build {asan} -j {CPUS} --target fuzz_cfi"], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    out = subprocess.run([ROOT / "tests/fuzz/run", asan / "tests/fuzz/fuzz_cfi", ROOT / "tests/fuzz/corpus/cfi"],
+                         env={**os.environ, "HOTSPAN_FUZZ_SECONDS": str(seconds)}, capture_output=True, text=True, errors="replace")
+    runs = re.search(r"stat::number_of_executed_units: *(\d+)", out.stdout + out.stderr)
+    yield (f"the CFI reader fuzzed for {seconds / 60:.0f} min under ASan and UBSan", "no crash, no input that takes 20 s",
+           f"{int(runs[1]) / 1e6:.1f} million inputs, status {out.returncode}" if runs else f"no result: status {out.returncode}",
+           out.returncode == 0 and bool(runs))
+
+
+def case_cfi():
+    yield from cfi_oracle()
+    yield from cfi_fuzzer()
+
+
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "start", "churn", "reload"]
+    cases = sys.argv[1:] or ["saturated", "short", "start", "churn", "reload", "cfi"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:

@@ -4,10 +4,12 @@
  * cfi_causes - every way in which our rows are known to differ from libdw's, and why.
  *
  * CAUSE(id, ours, text): `ours` is 1 where a walk by our rows is the poorer one: those may be 1 pc in 10,000.
- * A difference that is none of these fails the oracle. All of a Debian 12 host (3,849 sections, 10.9 million
- * pcs) has 20 to 24 of ours, by what the random pcs hit: SP 18, FP 2, CFA_EXPRESSION 2; and some 610 of
- * LIBDW_ENDS_EARLY, all in one Go program, 6 of RETURN_COLUMN, 4 of BROKEN.
+ * A difference that is none of these fails the oracle. All of a Debian 12 host (3,851 sections, 10.9 million
+ * pcs) has 19 to 24 of ours, by what the random pcs hit: SP 19, FP and CFA_EXPRESSION up to 2 each; and some
+ * 610 of LIBDW_ENDS_EARLY, all in one Go program, 215 of MARK, 6 of RETURN_COLUMN, 4 of BROKEN.
  */
+#include "unwind/elf_cfi.h"
+
 #define CAUSES(CAUSE)                                                                              \
 	CAUSE(SP, 1,                                                                               \
 	      "the caller's sp is not the CFA: longjmp, setcontext, _ITM_siglongjmp have loaded half of another " \
@@ -27,7 +29,7 @@
 	      "FDEs and those that cgo brought. We read on, as readelf does")                      \
 	CAUSE(MARK, 0,                                                                             \
 	      "we know the place by the ELF header or by its code (unwind/marks.h), libdw by CFI only: entry points " \
-	      "of musl's, valgrind's and Go's programs, libc's own; signal trampolines without CFI") \
+	      "of musl's, valgrind's and Go's programs; signal trampolines without CFI") \
 	CAUSE(RETURN_COLUMN, 0,                                                                    \
 	      "arm64: an FDE has its return address in a column that is not x30's (glibc's rawmemchr: x15). "   \
 	      "libdw calls such a register undefined, the end of the stack; we read the register")
@@ -46,9 +48,26 @@ struct cause_info {
 	const char *text;
 };
 
-static const struct cause_info causes[CAUSE_N] = {
-#define CAUSE(id, ours, text) { #id, ours, text },
-	CAUSES(CAUSE)
-#undef CAUSE
-	{ "UNEXPLAINED", 1, "none of the known causes" },
+const struct cause_info *cause_info(enum cause cause);
+
+/* An FDE, with its CIE. */
+struct origin {
+	const struct cfi_section *section;
+	const struct cfi_cie *cie;
+	const struct cfi_fde *fde;
 };
+
+/* Reads the FDE at an offset; *cie is the one of the call before, or zero. 0 or a negative errno. */
+int origin_read(const struct cfi_section *section, size_t offset, struct cfi_cie *cie, struct cfi_fde *fde);
+
+struct difference {
+	uint64_t pc;
+	const struct unwind_rule *ours;
+	const struct cfi_section *section;
+	const struct marks *marks;
+	const struct origin *origin; /* the FDE that the pc was taken from; NULL: a random pc */
+	enum { LIBDW_DIFFERS, LIBDW_NO_CFA, LIBDW_NO_FRAME } libdw;
+};
+
+/* *ret_why: for what reason we have no rule there, or NONE. */
+enum cause cause_of(const struct difference *d, enum unwind_why *ret_why);

@@ -84,6 +84,7 @@ static void unwind_rows_survive_every_failure(void **state)
 {
 	every_failure_is_survived(make_unwind_rows, SPIN, 12);
 	every_failure_is_survived(make_unwind_rows, SPIN "_minidebug", 16);
+	every_failure_is_survived(make_unwind_rows, BUILD_DIR "/workloads/w_threads_musl", 13);
 }
 
 static int make_go_rows(void *ctx)

@@ -20,7 +20,6 @@
 #include "base/units.h"
 #include "cfi_causes.h"
 #include "cfi_eval.h"
-#include "unwind/cfi_run.h"
 #include "unwind/elf_cfi.h"
 
 enum { RANDOM_PCS = 200, PADDING = 15, EXAMPLES = 5 };
@@ -48,32 +47,9 @@ static uint64_t random_below(uint64_t n)
 
 static void differ(const struct subject *s, uint64_t pc, enum cause cause, const char *detail)
 {
-	all.differences += (uint64_t)causes[cause].ours;
+	all.differences += (uint64_t)cause_info(cause)->ours;
 	if (all.causes[cause]++ < EXAMPLES || all.verbose)
-		printf("%s: %s %s pc 0x%lx %s\n", causes[cause].name, s->path, s->section, pc, detail);
-}
-
-/* The FDE that a pc was taken from: its own rule, as if no other FDE existed. */
-struct origin {
-	const struct cfi_section *section;
-	const struct cfi_cie *cie;
-	const struct cfi_fde *fde;
-};
-
-static enum unwind_why own_rule(const struct origin *o, uint64_t pc, struct unwind_rule *ret)
-{
-	static struct cfi_run run;
-	enum unwind_why why = UNWIND_WHY_BAD_CODE;
-	struct cfi_row row;
-
-	*ret = (struct unwind_rule){ 0 };
-	cfi_run_begin(&run, o->section, o->cie, o->fde);
-	while (cfi_run_next(&run, &row) > 0)
-		if (pc >= row.start && pc < row.end) {
-			*ret = rule_of(o->section->arch, row.state, o->cie->signal, &why);
-			return why;
-		}
-	return why;
+		printf("%s: %s %s pc 0x%lx %s\n", cause_info(cause)->name, s->path, s->section, pc, detail);
 }
 
 static bool is_padding(const struct subject *s, uint64_t pc)
@@ -104,150 +80,52 @@ static const char *compare(const struct unwound *ours, const struct unwound *the
 	return NULL;
 }
 
-static int read_fde(const struct cfi_section *sec, size_t at, struct cfi_cie *cie, struct cfi_fde *fde)
+static void explain(const struct subject *s, const struct difference *d, const char *what)
 {
-	struct cfi_entry e;
-	int r = cfi_next(sec, &at, &e);
-
-	if (r <= 0 || e.is_cie)
-		return -ENODATA;
-	if (cie->offset != e.cie || !cie->code_align)
-		r = cfi_cie_read(sec, e.cie, cie);
-	return r < 0 ? r : cfi_fde_read(sec, &e, cie, fde);
-}
-
-/* The FDE of a random pc; the one that starts last when there are several. */
-static bool find_fde(const struct cfi_section *sec, uint64_t pc, struct cfi_cie *cie, struct cfi_fde *ret)
-{
-	struct cfi_cie at_hand = { 0 };
-	struct cfi_fde fde;
-	struct cfi_entry e;
-	bool found = false;
-	size_t at = 0;
-
-	while (cfi_next(sec, &at, &e) > 0) {
-		if (e.is_cie || read_fde(sec, e.offset, &at_hand, &fde) < 0 || pc < fde.start || pc >= fde.end ||
-		    (found && fde.start < ret->start))
-			continue;
-		*cie = at_hand;
-		*ret = fde;
-		found = true;
-	}
-	return found;
-}
-
-static bool is_marked(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const struct origin *o)
-{
-	for (uint32_t i = 0; i < s->marks.n; i++) {
-		const struct mark *m = &s->marks.v[i];
-		bool inside = pc < m->end || (m->function && o && o->fde->start == m->start);
-
-		if (pc >= m->start && inside && !memcmp(ours, &m->rule, sizeof(*ours)))
-			return true;
-	}
-	return false;
-}
-
-/* Where a reader that takes a zero length for the end stops. */
-static size_t first_end(const struct cfi_section *sec)
-{
-	struct cfi_section s = *sec;
-	struct cfi_entry e;
-	size_t at = 0;
-
-	s.ends_at_zero = true;
-	while (cfi_next(&s, &at, &e) > 0)
-		;
-	return at;
-}
-
-/* libdw gives no frame. Ours may have one: of a function before its padding, or libdw is the poorer. */
-static void check_uncovered(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const struct origin *o)
-{
-	const char *error = dwarf_errmsg(-1);
-	struct cfi_cie cie;
-	struct cfi_fde fde;
-	bool found;
-
-	if (unwind_cfa(ours) == UNWIND_INVALID || (!o && is_padding(s, pc)))
-		return;
-	found = o ? true : find_fde(s->cfi_section, pc, &cie, &fde);
-	if (is_marked(s, pc, ours, o))
-		differ(s, pc, CAUSE_MARK, error);
-	else if (found && (o ? o->fde : &fde)->offset > first_end(s->cfi_section))
-		differ(s, pc, CAUSE_LIBDW_ENDS_EARLY, error);
-	else
-		differ(s, pc, CAUSE_UNEXPLAINED, error);
-}
-
-static const char *const neither = "libdw has no answer either";
-
-static enum cause cause_of_reason(enum unwind_why why, const char *what)
-{
-	switch (why) {
-	case UNWIND_WHY_BAD_CODE:
-		return what == neither ? CAUSE_BROKEN : CAUSE_UNEXPLAINED;
-	case UNWIND_WHY_SP:
-		return CAUSE_SP;
-	case UNWIND_WHY_FP:
-		return CAUSE_FP;
-	case UNWIND_WHY_CFA_EXPRESSION:
-		return CAUSE_CFA_EXPRESSION;
-	default:
-		return CAUSE_UNEXPLAINED;
-	}
-}
-
-static void explain(const struct subject *s, uint64_t pc, const struct unwind_rule *ours, const char *what, const struct origin *o)
-{
-	uint16_t lr = arch_facts(s->rows->arch)->lr;
-	struct cfi_cie cie;
-	struct cfi_fde fde;
-	struct origin found = { s->cfi_section, &cie, &fde };
-	struct unwind_rule own;
 	enum unwind_why why;
+	enum cause cause = cause_of(d, &why);
 
-	if (!o && find_fde(s->cfi_section, pc, &cie, &fde))
-		o = &found;
-	why = o ? own_rule(o, pc, &own) : UNWIND_WHY_NONE;
-	if (is_marked(s, pc, ours, o))
-		differ(s, pc, CAUSE_MARK, what);
-	else if (why != UNWIND_WHY_NONE)
-		differ(s, pc, cause_of_reason(why, what), unwind_why_name(why));
-	else if (o && memcmp(&own, ours, sizeof(own)))
-		differ(s, pc, CAUSE_OVERLAP, what);
-	else if (o && lr != ARCH_NO_REGISTER && o->cie->ra != lr)
-		differ(s, pc, CAUSE_RETURN_COLUMN, what);
-	else
-		differ(s, pc, CAUSE_UNEXPLAINED, what);
+	differ(s, d->pc, cause, why == UNWIND_WHY_NONE ? what : unwind_why_name(why));
+}
+
+/* What differs where libdw has a frame; NULL: nothing does. */
+static const char *compare_frame(const struct subject *s, struct difference *d, Dwarf_Frame *frame)
+{
+	struct unwound mine, theirs;
+	struct machine m;
+	int r;
+
+	machine_randomise(&m, s->rows->arch, d->pc, all.random);
+	r = eval_libdw(frame, &m, &theirs);
+	d->libdw = r < 0 ? LIBDW_NO_CFA : LIBDW_DIFFERS;
+	if (unwind_cfa(d->ours) == UNWIND_INVALID)
+		return "no rule of ours";
+	if (r < 0)
+		return "an expression that the test does not evaluate";
+	eval_rule(d->ours, &m, &mine);
+	return compare(&mine, &theirs);
 }
 
 static void check_pc(const struct subject *s, uint64_t pc, const struct origin *o)
 {
-	const struct unwind_rule *ours = rows_find(s->rows, pc);
-	struct unwound mine, theirs;
-	struct machine m;
-	Dwarf_Frame *frame;
+	struct difference d = { .pc = pc, .ours = rows_find(s->rows, pc), .section = s->cfi_section, .marks = &s->marks, .origin = o };
 	const char *what;
-	bool evaluated;
+	Dwarf_Frame *frame;
 
 	all.pcs++;
 	if (dwarf_cfi_addrframe(s->cfi, pc, &frame)) {
-		check_uncovered(s, pc, ours, o);
+		what = dwarf_errmsg(-1);
+		d.libdw = LIBDW_NO_FRAME;
+		/* Ours may have one where a function's padding is. */
+		if (unwind_cfa(d.ours) != UNWIND_INVALID && (o || !is_padding(s, pc)))
+			explain(s, &d, what);
 		return;
 	}
 	all.covered++;
-	machine_randomise(&m, s->rows->arch, pc, all.random);
-	evaluated = eval_libdw(frame, &m, &theirs) >= 0;
-	if (unwind_cfa(ours) == UNWIND_INVALID)
-		what = evaluated ? "no rule of ours" : neither;
-	else if (!evaluated)
-		what = "an expression that the test does not evaluate";
-	else
-		what = compare((eval_rule(ours, &m, &mine), &mine), &theirs);
+	what = compare_frame(s, &d, frame);
 	free(frame);
 	if (what)
-		explain(s, pc, ours, what, o);
+		explain(s, &d, what);
 }
 
 static void check_fde(const struct subject *s, const struct cfi_section *sec, const struct cfi_cie *cie, const struct cfi_fde *fde,
@@ -274,7 +152,7 @@ static void check_section(const struct subject *s, const struct cfi_section *sec
 	size_t at = 0, n = 0, cap = 0, *places = NULL;
 
 	while (cfi_next(sec, &at, &e) > 0) {
-		if (e.is_cie || read_fde(sec, e.offset, &cie, &fde) < 0)
+		if (e.is_cie || origin_read(sec, e.offset, &cie, &fde) < 0)
 			continue;
 		if (n == cap)
 			places = reallocarray(places, cap = cap ? 2 * cap : 1024, sizeof(*places));
@@ -282,7 +160,7 @@ static void check_section(const struct subject *s, const struct cfi_section *sec
 		check_fde(s, sec, &cie, &fde, false);
 	}
 	for (int i = 0; n && i < RANDOM_PCS; i++)
-		if (!read_fde(sec, places[random_below(n)], &cie, &fde))
+		if (!origin_read(sec, places[random_below(n)], &cie, &fde))
 			check_fde(s, sec, &cie, &fde, true);
 	for (int i = 0; i < RANDOM_PCS; i++)
 		check_pc(s, s->rows->base + random_below(s->rows->end - s->rows->base), NULL);
@@ -354,7 +232,7 @@ static int report(void)
 			printf("reason %-15s %9lu rows or FDEs\n", unwind_why_name(i), all.why[i]);
 	for (int i = 0; i < CAUSE_N; i++)
 		if (all.causes[i])
-			printf("cause  %-16s %8lu pcs: %s\n", causes[i].name, all.causes[i], causes[i].text);
+			printf("cause  %-16s %8lu pcs: %s\n", cause_info(i)->name, all.causes[i], cause_info(i)->text);
 	printf("%lu sections (%lu absent or another machine's, %lu failed), %lu FDEs, %lu rows, %lu pcs, %lu of them covered: "
 	       "%lu differences, %.5f %%, %lu unexplained%s\n",
 	       all.files, all.skipped, all.failed, all.fdes, all.rows, all.pcs, all.covered, all.differences,

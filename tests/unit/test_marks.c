@@ -219,7 +219,8 @@ static void musls_library_has_them_without_symbols(void **state)
 	while (rows_next(p.rows, &at, &span))
 		kinds[unwind_cfa(span.rule)]++;
 	assert_int_equal(kinds[UNWIND_SIGNAL], 1);
-	assert_int_equal(kinds[UNWIND_STOP], 4); /* main's caller, those of POSIX and C11 threads, clone's child */
+	/* As a dynamic linker its entry; main's caller, those of POSIX and C11 threads, clone's child. */
+	assert_int_equal(kinds[UNWIND_STOP], 5);
 	program_close(&p);
 }
 
@@ -241,6 +242,21 @@ static void programs_of_glibc_have_their_entry_only(void **state)
 	program_close(&p);
 }
 
+/* libc.so.6 has an interpreter and an entry point, which prints its version: its rows are what its CFI says. */
+static void a_library_that_can_be_run_is_no_program(void **state)
+{
+	struct marks marks = { .n = 1 };
+	struct program p;
+	struct elf_cfi c;
+
+	program_open(&p, "/lib/x86_64-linux-gnu/libc.so.6");
+	assert_int_equal(elf_cfi_find(p.img, ELF_CFI_ALL, &c), 0);
+	assert_int_equal(marks_find(p.img, &c, &marks), 0);
+	assert_int_equal(marks.n, 0);
+	elf_cfi_fini(&c);
+	program_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +266,7 @@ int main(void)
 		cmocka_unit_test(musls_roots_and_its_trampoline_are_found),
 		cmocka_unit_test(musls_library_has_them_without_symbols),
 		cmocka_unit_test(programs_of_glibc_have_their_entry_only),
+		cmocka_unit_test(a_library_that_can_be_run_is_no_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

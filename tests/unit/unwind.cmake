@@ -9,7 +9,8 @@ unit_test(slabs SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_slabs.c USES unwind)
 unit_test(tables SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_tables.c USES unwind)
 
 # Our rows against libdw's: what runs here is a slice, `./dev soak cfi` takes every file of the machine.
-add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_eval.c)
+add_executable(test_cfi_oracle ${CMAKE_CURRENT_LIST_DIR}/test_cfi_oracle.c ${CMAKE_CURRENT_LIST_DIR}/cfi_causes.c
+	${CMAKE_CURRENT_LIST_DIR}/cfi_eval.c)
 target_link_libraries(test_cfi_oracle PRIVATE unwind PkgConfig::dw)
 add_test(NAME unit_cfi_oracle COMMAND test_cfi_oracle -s 60 /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2
 	/usr/lib/x86_64-linux-gnu/libstdc++.so.6 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 /usr/bin/python3 /usr/bin/node
