@@ -180,6 +180,9 @@ static long walk_one(__u32 i, void *ctx)
 
 	if (walk_locate(&s->walk) != WALK_ON)
 		return 1;
+	/* Before it is pushed: user space goes on with this very frame. */
+	if (s->walk.here.how == SPACE_UNKNOWN)
+		return walk_miss(&s->walk) != WALK_ON;
 	return !push_user(s) || walk_step(&s->walk) != WALK_ON;
 }
 

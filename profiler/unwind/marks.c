@@ -30,6 +30,7 @@ static void add(struct marks *m, struct mark mark)
 struct nature {
 	bool program; /* its entry point is where it begins: of a library it is the start of .text, or for show */
 	bool alone;   /* loads nothing and is loaded by nothing but the kernel */
+	bool runs;    /* a library that can be run: glibc's libc */
 	uint64_t entry;
 };
 
@@ -72,7 +73,7 @@ static struct nature nature_of(const struct elf_image *img)
 			read_dynamic(img, &ph, &d);
 	}
 	return (struct nature){ .program = eh.e_type == ET_EXEC || d.pie || (interpreted && !d.named),
-				.alone = !interpreted && !d.needed, .entry = eh.e_entry };
+				.alone = !interpreted && !d.needed, .runs = interpreted && d.named, .entry = eh.e_entry };
 }
 
 static bool has_signal_cie(const struct elf_cfi *c)
@@ -113,7 +114,7 @@ static uint64_t symbol_of(const struct elf_image *img, const char *name)
 /* Code to look for. callee: an operand of 4 bytes follows, by which the last instruction calls that function. */
 struct pattern {
 	enum arch arch;
-	enum { TRAMPOLINE, CHILD, CALLER } kind;
+	enum { TRAMPOLINE, CHILD, CALLER, CONTEXT } kind;
 	const char *callee;
 	uint8_t len, bytes[15];
 };
@@ -124,6 +125,8 @@ static const struct pattern patterns[] = {
 	{ ARCH_ARM64, TRAMPOLINE, NULL, 8, { 0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4 } },   /* mov x8, #139; svc #0 */
 	/* musl's clone(), in the child: xor %ebp, %ebp; pop %rdi; call *%r9; mov %eax, %edi; _exit() */
 	{ ARCH_X86_64, CHILD, NULL, 15, { 0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1, 0x89, 0xc7, 0x31, 0xc0, 0xb0, 60, 0x0f, 0x05, 0xf4 } },
+	/* glibc's __start_context: mov %rbx, %rsp; mov (%rsp), %rdi; test %rdi, %rdi; je */
+	{ ARCH_X86_64, CONTEXT, NULL, 11, { 0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff, 0x74 } },
 	{ ARCH_X86_64, CALLER, "exit", 3, { 0x89, 0xc7, 0xe8 } },               /* mov %eax, %edi; call */
 	{ ARCH_X86_64, CALLER, "pthread_exit", 4, { 0x48, 0x89, 0xc7, 0xe8 } }, /* mov %rax, %rdi; call */
 	{ ARCH_X86_64, CALLER, "pthread_exit", 4, { 0x48, 0x63, 0xf8, 0xe8 } }, /* movslq %eax, %rdi; call: C11 threads */
@@ -176,6 +179,8 @@ static void mark_hit(const struct window *w, size_t at, struct search *s, struct
 		m.weak = true;
 	} else if (p->kind == TRAMPOLINE) {
 		m.rule = rule_of_signal(p->arch);
+	} else if (p->kind == CONTEXT) {
+		m.end = start; /* its own rows hold for who is in it */
 	} else {
 		m.start = start;
 	}
@@ -212,7 +217,7 @@ static void search_segment(const struct elf_image *img, const struct elf_segment
 	}
 }
 
-static uint32_t begin_search(const struct elf_image *img, enum arch arch, struct search *ret)
+static uint32_t begin_search(const struct elf_image *img, enum arch arch, bool contexts, struct search *ret)
 {
 	uint32_t n = 0;
 
@@ -220,17 +225,17 @@ static uint32_t begin_search(const struct elf_image *img, enum arch arch, struct
 		const struct pattern *p = &patterns[i];
 		uint64_t callee = p->arch == arch && p->callee ? symbol_of(img, p->callee) : 0;
 
-		if (p->arch == arch && (callee || !p->callee))
+		if (p->arch == arch && (callee || !p->callee) && (p->kind == CONTEXT) == contexts)
 			ret[n++] = (struct search){ .pattern = p, .callee = callee };
 	}
 	return n;
 }
 
-static int search_code(const struct elf_image *img, enum arch arch, struct marks *out)
+static int search_code(const struct elf_image *img, enum arch arch, bool contexts, struct marks *out)
 {
 	struct search searches[ARRAY_SIZE(patterns)];
 	_cleanup_(freep) uint8_t *bytes = malloc(WINDOW);
-	uint32_t n = begin_search(img, arch, searches);
+	uint32_t n = begin_search(img, arch, contexts, searches);
 	uint64_t left = MARKS_CODE_MAX;
 
 	if (!bytes)
@@ -252,8 +257,8 @@ int marks_find(const struct elf_image *img, const struct elf_cfi *c, struct mark
 	/* A dynamic linker's: the kernel enters a program here. Without CFI, so nothing of a library's is meant. */
 	else if (is.alone && is.entry >= c->start && is.entry < c->end)
 		add(&m, (struct mark){ .start = is.entry, .end = is.entry + LINKER_ENTRY_BYTES, .rule = stop, .weak = true });
-	if (is.alone && !has_signal_cie(c))
-		r = search_code(img, c->arch, &m);
+	if (is.runs || (is.alone && !has_signal_cie(c)))
+		r = search_code(img, c->arch, is.runs, &m);
 	if (r >= 0)
 		*ret = m;
 	return r;

@@ -6,15 +6,18 @@
  *	the entry point of a program    STOP    musl and valgrind do not mark it as the root
  *	that of a dynamic linker        STOP    glibc's has no CFI there
  *	a signal's trampoline           SIGNAL  musl and Go have no CFI for theirs
+ *	before glibc's __start_context  STOP    a coroutine of makecontext() returns there: libgcc ends where
+ *	                                        there is no CFI, and padding is none
  *	where musl's clone() begins a thread; where its libc calls main() and a thread's function   STOP
  *
- * The latter two end a walk some frames before the root, in code without CFI through which none leads.
+ * The last two end a walk some frames before the root, in code without CFI through which none leads.
  * A trampoline cannot be mistaken: whoever executes these bytes asks the kernel to take the ucontext at
  * sp. So may the others only where they say what no other code could mean; a place that calls main() has
  * to call exit() with what that returned, and is left to an FDE where one covers it.
  *
  * Code is read only of images that load nothing else and have no CFI with 'S': static programs and
- * dynamic linkers (musl's is its libc), a vDSO. Within bounds, in windows: no image is held in memory.
+ * dynamic linkers (musl's is its libc), a vDSO; and of glibc's libc. Within bounds, in windows: no image is held in
+ * memory.
  */
 #include <stdbool.h>
 #include <stdint.h>

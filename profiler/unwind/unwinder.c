@@ -35,7 +35,7 @@ struct finish {
 	const struct process *p;
 	const struct ev_rest *rest;
 	bool in_exec;
-	bool short_of_stack; /* a read went beyond the copy, up the stack */
+	bool short_of_stack; /* a read went where no copy of this stack could reach */
 };
 
 static const __u8 *slab_of(const void *slabs, __u32 at)
@@ -64,7 +64,7 @@ static long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 	}
 	if (read_code(f, to, len, from))
 		return 0;
-	f->short_of_stack = f->rest->stack_bytes >= EV_REST_STACK - 4096 && skip < 64 * MIB;
+	f->short_of_stack = skip >= EV_REST_STACK - 4096;
 	return -EFAULT;
 }
 

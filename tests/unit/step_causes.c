@@ -23,7 +23,7 @@ static struct {
 	{ LAST, "ld-linux-x86-64.so.2", EV_CUT_REG_LOST, EARLY, 5000,
 	  "_dl_runtime_resolve keeps its CFA in rbx, which only the leaf has" },
 	{ LEAF, "setcontext", EV_CUT_MAX, OTHER, 64, "the registers are the target's one by one" },
-	{ LEAF, "swapcontext", EV_CUT_MAX, OTHER, 400,
+	{ LEAF, "swapcontext", EV_CUT_MAX, OTHER, 128,
 	  "the registers are the target's one by one" },
 	{ LEAF, "_Unwind_RaiseException", EV_CUT_MAX, OTHER, 200,
 	  "its frame is overwritten with the landing's registers" },
@@ -39,9 +39,8 @@ static struct {
 	  "its frame is overwritten with the landing's registers" },
 	{ LEAF, "step_aligned", EV_CUT_MAX, EARLY, 16,
 	  "GCC's CFI reads the caller's rbp at [rbp] after `leave` too" },
-	{ LAST, "libc.so.6", EV_CUT_NO_TABLES, EARLY, 3000,
-	  "makecontext()'s root, which libgcc knows by CFI that is missing before it; three "
-	  "instructions of clone3()'s child" },
+	{ LAST, "libc.so.6", EV_CUT_NO_TABLES, EARLY, 16,
+	  "clone3()'s child, for three instructions without CFI" },
 	{ NO_RULE, "", EV_CUT_MAX, FEWER, 400,
 	  "crt's _init, _fini and destructors, longjmp half way: code without CFI" },
 };
