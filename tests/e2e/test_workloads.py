@@ -64,10 +64,17 @@ def test_recursion_100_deep_has_100_frames():
     assert deep and max(deep) == min(deep) == 100, sorted(set(deep))
 
 
-def test_recursion_deeper_than_a_sample_is_cut_and_says_so():
-    r = record("-F", 499, command=[workload("recurse"), 700, 1])
-    deep = [len(f) - 1 for f, n in r.stacks if plain(f[-1]) == "recurse_leaf"]
-    assert max(deep) == 512, max(deep)
+def test_recursion_deeper_than_a_sample_keeps_both_its_ends():
+    r = record("-F", 499, command=[workload("recurse"), 3000, 1])
+    whole = sum(n for f, n in r.stacks if plain(f[-1]) == "recurse_leaf" and len(f) == 1025 and f[1] == "_start" and "main" in f[:8])
+    assert max(len(f) for f, n in r.stacks) == 1025
+    assert whole > 300 and whole == r.verdict["stacks"]["middle"], r.verdict["stacks"]
+    # The first sample's stack came to user space, which keeps 32 KiB of it aside.
+    assert r.verdict["stacks"]["rest_short"] <= 3, r.verdict["stacks"]
+
+
+def test_recursion_deeper_than_a_walk_is_cut_and_says_so():
+    r = record("-F", 499, command=[workload("recurse"), 9000, 1])
     assert r.verdict["stacks"]["depth"] > 300, r.verdict["stacks"]
 
 
