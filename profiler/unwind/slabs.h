@@ -17,7 +17,7 @@ struct slabs;
 int slabs_new(int map_fd, struct slabs **ret);
 struct slabs *slabs_free(struct slabs *s);
 
-/* A zeroed chunk of at most SLAB_BYTES. 0; -ENOSPC: no more slabs; -ENOMEM; what making a map may say. */
+/* A zeroed chunk of less than SLAB_BYTES. 0; -ENOSPC: larger, empty, or no more slabs; -ENOMEM; what making a map may say. */
 int slabs_alloc(struct slabs *s, uint32_t bytes, uint32_t *ret_at);
 /* Given back once the grace is over; bytes as asked for. Address 0 is fine. */
 void slabs_retire(struct slabs *s, uint32_t at, uint32_t bytes, uint64_t now_ns);
