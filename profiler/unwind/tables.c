@@ -37,6 +37,7 @@ struct tables {
 	struct images *images; /* both borrowed */
 	struct builder *builder;
 	size_t max_bytes;
+	uint64_t started_ns; /* when the builder began with what it is at */
 	vec(struct table) v; /* by image id */
 	struct tables_stats stats;
 };
@@ -304,14 +305,14 @@ int tables_want(struct tables *t, uint32_t image, uint64_t now_ns)
 		return 0;
 	}
 	r = builder_start(t->builder, image, image_get(t->images, image));
-	if (r == -EBUSY)
-		return -EAGAIN; /* another sample's, which gave up waiting */
+	if (r == -EBUSY) /* another sample's, which may have given up waiting: a file that hangs holds up nobody else */
+		return now_ns - t->started_ns < PATIENCE_NS ? -EAGAIN : 0;
 	if (r < 0) {
 		set_how(t, image, SPACE_NO_ROWS);
 		t->stats.failed++;
 		return 0;
 	}
-	t->v.v[image].asked_ns = now_ns;
+	t->v.v[image].asked_ns = t->started_ns = now_ns;
 	return -EAGAIN;
 }
 
