@@ -123,6 +123,33 @@ def beside(hotspan):
             "with_bpf_percent_of_host": 100 * (cpu + bpf) / SECONDS / os.cpu_count()}
 
 
+def hundred(hotspan):
+    """100 processes of programs that hosts run, each awake now and then: what their unwind tables take, and how long
+    a sample waits for a table that is not there yet (from then on the program walks by it alone)."""
+    programs = [("python3", "-c", "import json, time\nwhile 1: json.dumps(list(range(20000))); time.sleep(0.3)"),
+                ("perl", "-e", "while (1) { for (1..100000) { $a{$_ % 100} += $_ } select(undef, undef, undef, 0.3) }"),
+                ("node", "-e", "setInterval(() => JSON.stringify([...Array(20000).keys()]), 400)"),
+                ("sh", "-c", "while :; do i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; sleep 0.3; done"),
+                ("sqlite3", ":memory:", "with recursive c(x) as (select 1 union all select x+1 from c where x<2000000000) select sum(x) from c where x % 7 = 3;"),
+                ("openssl", "speed", "-seconds", "60", "sha256")]
+    have = [p for p in programs if shutil.which(p[0])]
+    load = [subprocess.Popen(["nice", *have[i % len(have)]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            for i in range(100)]
+    try:
+        time.sleep(5)
+        agent = Running(hotspan)
+        time.sleep(25)
+        m = metrics(agent.address)
+        agent.stop()
+    finally:
+        for p in load:
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+    return {"bench": "agent_100", "agent": "hotspan", "hz": HZ, "load": "100 processes: " + " ".join(p[0] for p in have), **memory(m),
+            "samples": m["hotspan_samples_total"], "tables": m["hotspan_unwind_tables"], "table_bytes": m["hotspan_unwind_table_bytes"],
+            "wait_ms_per_table": 1000 * m["hotspan_unwind_wait_seconds_total"] / max(m["hotspan_unwind_tables"], 1)}
+
+
 def perf_beside():
     with tempfile.NamedTemporaryFile() as out:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -139,6 +166,7 @@ def perf_beside():
 
 def rows(hotspan):
     yield quiet(hotspan)
+    yield hundred(hotspan)
     load = Mixed()
     try:
         time.sleep(3)
@@ -150,12 +178,12 @@ def rows(hotspan):
 
 
 def table(rows):
-    out = ["| agent | load | samples | own CPU s per 1,000 samples | BPF us per sample | % of the host | with BPF | RSS MiB | BPF maps and rings MiB |",
-           "|---|---|---|---|---|---|---|---|---|"]
+    out = ["| agent | load | samples | own CPU s per 1,000 samples | BPF us per sample | % of the host | with BPF | RSS MiB | BPF maps and rings MiB | of it unwind tables | ms waited per table |",
+           "|---|---|---|---|---|---|---|---|---|---|---|"]
     cell = lambda r, k, scale=1, digits=2: f"{r[k] / scale:.{digits}f}" if k in r else "-"
     for r in rows:
         if "agent" in r:
             out.append(f"| {r['agent']}, {r['hz']} Hz | {r['load']} | {r['samples']:.0f} | {cell(r, 'cpu_s_per_1000', 1, 4)} | "
                        f"{cell(r, 'bpf_us_per_sample')} | {cell(r, 'cpu_percent_of_host', 1, 3)} | {cell(r, 'with_bpf_percent_of_host', 1, 3)} | "
-                       f"{cell(r, 'rss_bytes', 2**20, 1)} | {cell(r, 'kernel_bytes', 2**20)} |")
+                       f"{cell(r, 'rss_bytes', 2**20, 1)} | {cell(r, 'kernel_bytes', 2**20)} | {cell(r, 'table_bytes', 2**20)} | {cell(r, 'wait_ms_per_table')} |")
     return "\n".join(out)
