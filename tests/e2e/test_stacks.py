@@ -21,6 +21,9 @@ GATE = 99.5  # % of user stacks that reach their root
 ROOTS = {"_start", "clone", "__clone", "clone3", "__clone3"}
 
 
+compared = []  # loads whose callers perf could tell too
+
+
 class Load:
     """A command and the folder it works in; "@/" in its arguments stands for that. By default in a loop."""
 
@@ -126,9 +129,12 @@ def judge(name, load, gate=GATE, perf=True):
               f"{percent:.2f} % of user stacks whole, others {why}", flush=True)
         if perf:
             theirs, n = perf_pairs(data, {f[0] for f, _ in r.stacks})
-            assert n >= 20, f"perf completed {n} stacks: nothing to compare with"
-            user = sum(c for f, c in r.stacks if any(not x.endswith("_[k]") for x in f[1:]))
-            print(f"    {agree(our_pairs(r.stacks), theirs, user, n)} pairs agree with {n} stacks of perf's", flush=True)
+            if n < 20:
+                print(f"    not compared: perf completed {n} stacks", flush=True)
+            else:
+                user = sum(c for f, c in r.stacks if any(not x.endswith("_[k]") for x in f[1:]))
+                print(f"    {agree(our_pairs(r.stacks), theirs, user, n)} pairs agree with {n} stacks of perf's", flush=True)
+                compared.append(name)
         assert percent >= gate, f"{name}: {percent:.2f} % of user stacks reach their root, others {why}"
         return r
 
@@ -217,6 +223,11 @@ def test_musl_static():
 def test_a_child_that_lives_for_one_sample():
     """The first sample of a process has a whole stack too: what it runs is new to the BPF program each time."""
     judge("short-lived", Load(["/usr/bin/env", "true"]), gate=90, perf=False)
+
+
+def test_perf_was_compared_with():
+    """Where programs are stripped and their libraries too, perf loses its way in some."""
+    assert len(compared) >= 4, compared
 
 
 def test_reported_without_a_gate():
