@@ -13,8 +13,7 @@
 
 enum {
 	SAMPLE_MAX_PIDS = 16384,
-	SAMPLE_MAX_SPACES =
-		16384, /* processes whose stacks are walked here; the others' are finished in user space */
+	SAMPLE_MAX_SPACES = 16384, /* processes whose stacks are walked here; the others' are finished in user space */
 	SAMPLE_MAX_COMMS = 64,
 	SAMPLE_MAX_CGROUPS = 16,
 };

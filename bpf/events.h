@@ -24,25 +24,24 @@ enum ev_cut {
 
 /* The per-CPU counters: first the drops, then these. */
 enum ev_counter {
-	EV_COUNT_TICKS =
-		EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
-	EV_COUNT_IDLE,       /* of these: the CPU was idle */
-	EV_COUNT_FILTERED,   /* of these: outside the targets */
-	EV_COUNT_SENT,       /* of these: handed to the ring buffer */
-	EV_COUNT_RUN_NS,     /* time spent in the program: its own cost, always measured */
+	EV_COUNT_TICKS = EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
+	EV_COUNT_IDLE,                /* of these: the CPU was idle */
+	EV_COUNT_FILTERED,            /* of these: outside the targets */
+	EV_COUNT_SENT,                /* of these: handed to the ring buffer */
+	EV_COUNT_RUN_NS,              /* time spent in the program: its own cost, always measured */
 	EV_COUNT_MAX,
 };
 
 enum {
 	EV_COMM_LEN = 16,
-	EV_KERNEL_FRAMES = 127, /* the kernel's own default bound, kernel.perf_event_max_stack */
+	EV_KERNEL_FRAMES = 127,       /* the kernel's own default bound, kernel.perf_event_max_stack */
 	EV_USER_FRAMES = 1024,        /* that a sample holds */
 	EV_ROOT_FRAMES = 256,         /* of these, on the root's side when there are more */
 	EV_WALK_FRAMES = 8192,        /* that a walk takes: compilers' garbage collectors recurse by thousands */
-	EV_REGS = 16,              /* general registers, by DWARF's numbers */
+	EV_REGS = 16,                 /* general registers, by DWARF's numbers */
 	EV_RED_ZONE = 128,            /* bytes below sp that belong to the leaf: an epilogue's rows still point there */
-	EV_REST_STACK = 32 * 1024, /* bytes of stack kept aside at most */
-	EV_RECORD_WORDS = 2048,    /* a sample without its rest */
+	EV_REST_STACK = 32 * 1024,    /* bytes of stack kept aside at most */
+	EV_RECORD_WORDS = 2048,       /* a sample without its rest */
 };
 
 /*
@@ -117,5 +116,11 @@ struct ev_rest {
 	__u8 stack[];
 };
 _Static_assert(sizeof(struct ev_rest) == 176, "layout is an ABI between BPF and the agent");
+
+/* NULL: the program finished the walk. */
+static inline const struct ev_rest *ev_rest_of(const struct ev_sample *ev)
+{
+	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev_user_words(ev)) : (const void *)0;
+}
 _Static_assert((EV_KERNEL_FRAMES + EV_USER_FRAMES) * 8 + 64 <= EV_RECORD_WORDS * 8,
 	       "a record fits its scratch space");

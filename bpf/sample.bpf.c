@@ -28,8 +28,7 @@ struct scratch {
 	__u64 last_tick_ns;
 	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
 	__u64 rest_sent_ns;
-	__u64 record
-		[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
+	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
 	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
 };
 
@@ -165,11 +164,10 @@ static __always_inline int push_user(struct scratch *s)
 {
 	struct ev_sample *ev = (void *)s->record;
 	__u32 at = ev->kframes + ev_user_slot(s->walk.n);
-	__u64 exact = s->walk.n && !(s->walk.flags & WALK_RETURN) ? EV_FRAME_EXACT : 0;
 
 	if (at >= EV_KERNEL_FRAMES + EV_USER_FRAMES || s->walk.n >= EV_WALK_FRAMES)
 		return 0;
-	s->record[sizeof(*ev) / 8 + at] = s->walk.pc | exact << EV_FRAME_KIND_SHIFT;
+	s->record[sizeof(*ev) / 8 + at] = walk_frame(&s->walk);
 	s->walk.n++;
 	return 1;
 }
@@ -181,8 +179,10 @@ static long walk_one(__u32 i, void *ctx)
 	if (walk_locate(&s->walk) != WALK_ON)
 		return 1;
 	/* Before it is pushed: user space goes on with this very frame. */
-	if (s->walk.here.how == SPACE_UNKNOWN)
-		return walk_miss(&s->walk) != WALK_ON;
+	if (s->walk.here.how == SPACE_UNKNOWN) {
+		walk_miss(&s->walk);
+		return 1;
+	}
 	return !push_user(s) || walk_step(&s->walk) != WALK_ON;
 }
 
@@ -197,7 +197,6 @@ static __always_inline void walk_user(struct scratch *s)
 }
 
 #if defined(__TARGET_ARCH_x86)
-#define USER_CS(regs)      ((regs)->cs)
 #define is_user_mode(regs) (((regs)->cs & 3) == 3)
 #define is_compat(regs)    ((regs)->cs == 0x23)
 /* execve and execveat: entry code leaves the syscall's number here until the return. */
@@ -329,7 +328,7 @@ static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, 
 }
 
 /* What user space needs to finish the walk, behind the frames. The record's length with it. */
-static __always_inline __u32 add_rest(struct scratch *s, __u64 mm, __u64 exec_pages)
+static __always_inline __u32 add_rest(struct scratch *s, struct mm_struct *mm)
 {
 	struct ev_sample *ev = (void *)s->record;
 	__u64 at = record_bytes(ev);
@@ -342,8 +341,8 @@ static __always_inline __u32 add_rest(struct scratch *s, __u64 mm, __u64 exec_pa
 	rest->pc = s->walk.pc;
 	rest->sp = s->walk.sp;
 	rest->fp = s->walk.fp;
-	rest->mm = mm;
-	rest->exec_pages = exec_pages;
+	rest->mm = (__u64)mm;
+	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
 	rest->flags = s->walk.flags;
 	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
 	copy_stack(s, rest, at);
@@ -373,11 +372,10 @@ static __always_inline int output(struct scratch *s, __u64 len)
 static __always_inline void send(struct scratch *s, struct task_struct *task)
 {
 	struct ev_sample *ev = (void *)s->record;
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 
 	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks) {
 		ev->flags |= EV_SAMPLE_REST;
-		if (!output(s, add_rest(s, (__u64)mm, BPF_CORE_READ(mm, exec_vm)))) {
+		if (!output(s, add_rest(s, BPF_CORE_READ(task, mm)))) {
 			count(EV_COUNT_SENT, 1);
 			return;
 		}

@@ -47,6 +47,14 @@ static __always_inline enum walk_verdict walk_cut(struct walk *w, __u32 why)
 	return WALK_END;
 }
 
+/* The frame at hand as a sample holds it. */
+static __always_inline __u64 walk_frame(const struct walk *w)
+{
+	__u64 exact = w->n && !(w->flags & WALK_RETURN) ? EV_FRAME_EXACT : EV_FRAME_NATIVE;
+
+	return w->pc | exact << EV_FRAME_KIND_SHIFT;
+}
+
 static __always_inline enum walk_verdict walk_miss(struct walk *w)
 {
 	w->status = EV_CUT_NO_TABLES;

@@ -25,6 +25,8 @@
 #define EXIT_GRACE_NS        (2 * NSEC_PER_SEC)
 #define CPU_CHECK_NS         (1 * NSEC_PER_SEC)
 #define DEFAULT_WINDOW_BYTES (256 * MIB)
+/* Samples wait while rows are built, with their stacks; above this without (EV_CUT_NO_TABLES). */
+#define MAX_WAITING_BYTES (16 * MIB)
 
 /*
  * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
@@ -309,10 +311,28 @@ static int on_sideband(void *ctx, uint64_t time_ns, const void *record, size_t l
 	return timeline_add(&c->timeline, TIMELINE_SIDEBAND, time_ns, record, len);
 }
 
+/* Its first frame that the program did not push is all that is kept of the rest. */
+static int add_without_rest(struct collector *c, const struct ev_sample *ev)
+{
+	uint64_t record[EV_RECORD_WORDS];
+	struct ev_sample *cut = (struct ev_sample *)record;
+	size_t len = sizeof(*ev) + (ev->kframes + ev_user_words(ev)) * sizeof(ev->pc[0]);
+
+	memcpy(record, ev, len);
+	cut->flags &= (uint16_t)~EV_SAMPLE_REST;
+	if (ev->uframes < EV_USER_FRAMES) {
+		cut->pc[ev->kframes + cut->uframes++] = ev_rest_of(ev)->pc;
+		len += sizeof(ev->pc[0]);
+	}
+	return timeline_add(&c->timeline, TIMELINE_SAMPLE, ev->time_ns, record, len);
+}
+
 static int on_sample(void *ctx, const struct ev_sample *ev, size_t len)
 {
 	struct collector *c = ctx;
 
+	if (ev_rest_of(ev) && c->timeline.bytes.len > MAX_WAITING_BYTES)
+		return add_without_rest(c, ev);
 	return timeline_add(&c->timeline, TIMELINE_SAMPLE, ev->time_ns, ev, len);
 }
 
@@ -337,9 +357,10 @@ int collector_poll(struct collector *c)
 	if (r >= 0)
 		r = timeline_run(&c->timeline, c->complete_ns, on_due, c);
 	if (r == -EAGAIN)
-		r = 0; /* rows are being built: the next poll goes on from there */
-	process_reap(c->processes,
-		     c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
+		r = 0; /* rows are being built: the next poll goes on from there, and the dead are still needed */
+	else
+		process_reap(c->processes,
+			     c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
 	c->complete_ns = now;
 	if (r >= 0 && now - c->cpus_checked_ns > CPU_CHECK_NS)
 		r = follow_cpus(c);

@@ -66,16 +66,10 @@ static void resolve_user(struct processes *t, struct unwinder *u, const struct p
 	}
 }
 
-static const struct ev_rest *rest_of(const struct ev_sample *ev)
-{
-	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev_user_words(ev))
-					  : NULL;
-}
-
 /* A process that nobody knows: its leaf is all that can be told. */
 static void resolve_stranger(const struct ev_sample *ev, struct resolved *ret)
 {
-	const struct ev_rest *rest = rest_of(ev);
+	const struct ev_rest *rest = ev_rest_of(ev);
 
 	push(ret, IMAGE_ID_NONE,
 	     (ev->uframes ? ev->pc[ev->kframes] : rest->pc) & EV_FRAME_ADDR_MASK);
@@ -86,7 +80,7 @@ int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_samp
 		   struct resolved *ret)
 {
 	struct process *p = process_find(t, ev->tgid);
-	bool has_user = ev->uframes || rest_of(ev);
+	bool has_user = ev->uframes || ev_rest_of(ev);
 	int r;
 
 	ret->n = 0;
@@ -104,7 +98,7 @@ int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_samp
 		resolve_stranger(ev, ret);
 		return 0;
 	}
-	r = unwinder_finish(u, p, ev, rest_of(ev), &ret->user);
+	r = unwinder_finish(u, p, ev, ev_rest_of(ev), &ret->user);
 	if (r < 0)
 		return r;
 	ret->cut = ret->user.status;

@@ -31,7 +31,6 @@ static int add_segments(const struct elf_image *img, struct built *b)
 {
 	for (uint32_t i = 0; i < img->n_segments; i++) {
 		const struct elf_segment *s = &img->segments[i];
-
 		const struct built_segment *last = b->n_segments ? &b->segments[b->n_segments - 1] : NULL;
 
 		if (!(s->flags & PF_X) || !s->filesz || (last && s->offset - s->vaddr == last->offset - last->vaddr))
@@ -153,14 +152,9 @@ int builder_fd(const struct builder *b)
 	return b->event_fd;
 }
 
-bool builder_is_busy(struct builder *b)
-{
-	return get_state(b) != IDLE;
-}
-
 int builder_start(struct builder *b, uint32_t id, const struct image *image)
 {
-	if (builder_is_busy(b))
+	if (get_state(b) != IDLE)
 		return -EBUSY;
 	b->built = (struct built){ .id = id };
 	b->fd = -1;

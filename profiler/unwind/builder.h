@@ -37,5 +37,3 @@ struct built {
 
 /* False: nothing is done. */
 bool builder_take(struct builder *b, struct built *ret);
-/* Is a table being made, or waiting to be taken? */
-bool builder_is_busy(struct builder *b);

@@ -119,9 +119,7 @@ static int want_image(struct finish *f, uint64_t now_ns)
 
 static void push(struct finish *f, struct unwound *out)
 {
-	uint64_t exact = out->n && !(f->walk.flags & WALK_RETURN) ? EV_FRAME_EXACT : 0;
-
-	out->pc[ev_user_slot(out->n++)] = f->walk.pc | exact << EV_FRAME_KIND_SHIFT;
+	out->pc[ev_user_slot(out->n++)] = walk_frame(&f->walk);
 	f->walk.n = out->n;
 }
 
@@ -160,7 +158,7 @@ static uint32_t why(const struct finish *f)
 	return f->short_of_stack ? EV_CUT_REST_SHORT : EV_CUT_UNREADABLE;
 }
 
-/* Pushes the frame at hand and goes to its caller. 0: the walk is over; 1: on; -EAGAIN or -ENOMEM. */
+/* Pushes the frame at hand and goes to its caller. 0: the walk is over; 1: on; -EAGAIN. */
 static int go(struct finish *f, struct unwound *out, uint64_t now_ns)
 {
 	int r;
@@ -170,9 +168,9 @@ static int go(struct finish *f, struct unwound *out, uint64_t now_ns)
 	if (f->walk.here.how == SPACE_UNKNOWN) {
 		r = want_image(f, now_ns);
 		f->walk.here.start = f->walk.here.end = 0;
-		if (r < 0 || walk_locate(&f->walk) != WALK_ON)
+		if (r == -EAGAIN)
 			return r;
-		if (f->walk.here.how == SPACE_UNKNOWN) {
+		if (r < 0 || walk_locate(&f->walk) != WALK_ON || f->walk.here.how == SPACE_UNKNOWN) {
 			push(f, out);
 			out->status = EV_CUT_ROWS_LATE;
 			return 0;
@@ -189,12 +187,12 @@ static int go(struct finish *f, struct unwound *out, uint64_t now_ns)
 	return 0;
 }
 
-static void begin(struct finish *f, const struct space *space)
+static void begin(struct finish *f, const struct ev_sample *ev, const struct space *space)
 {
 	const struct ev_rest *rest = f->rest;
 
 	f->walk = (struct walk){ .pc = rest->pc, .sp = rest->sp, .fp = rest->fp, .flags = rest->flags, .slabs = f->u->slabs,
-				 .maps = space->maps, .n_maps = space->n_maps };
+				 .maps = space->maps, .n_maps = space->n_maps, .n = ev->uframes };
 	memcpy(f->walk.regs, rest->regs, sizeof(f->walk.regs));
 }
 
@@ -203,7 +201,7 @@ int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev
 {
 	struct finish f = { .u = u, .p = p, .rest = rest, .in_exec = ev->flags & EV_SAMPLE_IN_EXEC };
 	uint64_t now = time_boot_ns();
-	struct space space;
+	struct space space = { 0 };
 	int r;
 
 	ret->n = ev->uframes;
@@ -214,12 +212,15 @@ int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev
 		return 0;
 	}
 	r = spaces_get(u->spaces, p, rest->mm, rest->exec_pages, now, &space);
-	if (r < 0 && r != -ENOSPC)
-		return r; /* without room for its mappings the walk ends at the leaf */
-	begin(&f, &space);
-	do
-		r = go(&f, ret, now);
-	while (r > 0);
+	begin(&f, ev, &space);
+	if (r < 0) { /* no room for its mappings, whatever the reason: the stack ends here, and says so */
+		push(&f, ret);
+		r = 0;
+	} else {
+		do
+			r = go(&f, ret, now);
+		while (r > 0);
+	}
 	if (r < 0)
 		return r;
 	straighten(ret);

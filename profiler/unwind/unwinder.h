@@ -46,7 +46,7 @@ struct unwound {
 
 /*
  * The whole user stack of a sample whose process is known; rest is NULL when the program finished it.
- * 0; -EAGAIN: rows are being built, ask again with the same sample; -ENOMEM.
+ * 0; -EAGAIN: rows are being built, ask again with the same sample.
  */
 int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev_sample *ev, const struct ev_rest *rest,
 		    struct unwound *ret);
