@@ -41,6 +41,8 @@ static struct {
 	  "GCC's CFI reads the caller's rbp at [rbp] after `leave` too" },
 	{ LAST, "libc.so.6", EV_CUT_NO_TABLES, EARLY, 16,
 	  "clone3()'s child, for three instructions without CFI" },
+	{ LEAF, "libc.so.6", EV_CUT_RETURN_BAD, EARLY, 16,
+	  "the same, where what lies above the child's stack can be read" },
 	{ NO_RULE, "", EV_CUT_MAX, FEWER, 400,
 	  "crt's _init, _fini and destructors, longjmp half way: code without CFI" },
 };
