@@ -21,7 +21,8 @@
 
 const volatile struct sample_config config;
 
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES  4096u
+#define STACK_BYTES 512u
 
 struct scratch {
 	struct walk walk;
@@ -30,6 +31,10 @@ struct scratch {
 	__u64 rest_sent_ns;
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
 	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
+	struct walk_cache cache;
+	__u64 stack_at; /* what of the user stack lies here */
+	__u32 stack_bytes, reserved2;
+	__u8 stack[STACK_BYTES + 16];
 };
 
 /* By CPU number, sized before load: a per-CPU array's values are bounded by 32 KiB. */
@@ -106,14 +111,44 @@ static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
 	return slab ? bpf_map_lookup_elem(slab, &zero) : NULL;
 }
 
+static __always_inline struct walk_cache *walk_cache(struct walk *w)
+{
+	return &((struct scratch *)w)->cache;
+}
+
+/*
+ * A walk climbs the stack: a read brings what lies above along, up to the end of its page, since beyond that
+ * there may be nothing. Misses of one copy overlap, those of one read after the other do not.
+ */
 static __always_inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 {
-	return bpf_probe_read_user(to, len, (const void *)from);
+	struct scratch *s = (struct scratch *)w;
+	__u64 skip = from - s->stack_at;
+
+	if (len > 16)
+		return bpf_probe_read_user(to, len, (const void *)from);
+	if (skip >= s->stack_bytes || len > s->stack_bytes - skip) {
+		__u32 bytes = PAGE_BYTES - (from & (PAGE_BYTES - 1));
+
+		if (bytes > STACK_BYTES)
+			bytes = STACK_BYTES;
+		if (bytes < len)
+			return bpf_probe_read_user(to, len, (const void *)from);
+		s->stack_bytes = 0;
+		if (bpf_probe_read_user(s->stack, bytes, (const void *)from))
+			return -1;
+		s->stack_at = from;
+		s->stack_bytes = bytes;
+		skip = 0;
+	}
+	asm volatile("%0 &= %1" : "+r"(skip) : "i"(STACK_BYTES - 1));
+	__builtin_memcpy(to, s->stack + skip, len);
+	return 0;
 }
 
 static __always_inline void count(__u32 what, __u64 n)
 {
-	__u64 *c = bpf_map_lookup_elem(&counters, &what);
+	__u64 *c = n ? bpf_map_lookup_elem(&counters, &what) : NULL;
 
 	if (c)
 		*c += n; /* per CPU, and a tick does not interrupt a tick */
@@ -255,12 +290,11 @@ static __always_inline int know_space(struct scratch *s, __u32 tgid, struct mm_s
 {
 	const struct space *space = bpf_map_lookup_elem(&spaces, &tgid);
 
-	s->walk.maps = s->walk.n_maps = 0;
 	s->walk.here.start = s->walk.here.end = 0;
 	if (!space || space->mm != (__u64)mm || space->exec_pages != BPF_CORE_READ(mm, exec_vm))
 		return 0;
-	s->walk.maps = space->maps;
-	s->walk.n_maps = space->n_maps;
+	s->walk.space = *space;
+	s->stack_bytes = 0;
 	return 1;
 }
 
