@@ -120,12 +120,12 @@ static __always_inline struct walk_cache *walk_cache(struct walk *w)
  * A walk climbs the stack: a read brings what lies above along, up to the end of its page, since beyond that
  * there may be nothing. Misses of one copy overlap, those of one read after the other do not.
  */
-static __always_inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
+static __noinline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 {
 	struct scratch *s = (struct scratch *)w;
 	__u64 skip = from - s->stack_at;
 
-	if (len > 16)
+	if (len != 8 && len != 16)
 		return bpf_probe_read_user(to, len, (const void *)from);
 	if (skip >= s->stack_bytes || len > s->stack_bytes - skip) {
 		__u32 bytes = PAGE_BYTES - (from & (PAGE_BYTES - 1));
@@ -142,7 +142,9 @@ static __always_inline long walk_read(struct walk *w, void *to, __u32 len, __u64
 		skip = 0;
 	}
 	asm volatile("%0 &= %1" : "+r"(skip) : "i"(STACK_BYTES - 1));
-	__builtin_memcpy(to, s->stack + skip, len);
+	__builtin_memcpy(to, s->stack + skip, 8);
+	if (len == 16)
+		__builtin_memcpy((__u8 *)to + 8, s->stack + skip + 8, 8);
 	return 0;
 }
 

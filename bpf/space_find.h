@@ -75,8 +75,15 @@ static __always_inline void space_load_image(const void *slabs, __u64 pc, struct
 	c->bias += SLAB_AT(slab, segments + 8, __u64);
 }
 
+/* The long way: out of line in the program, whose hot path is cold code at each sample, too. */
+#if defined(__bpf__)
+#define SPACE_LONG_WAY __noinline
+#else
+#define SPACE_LONG_WAY __always_inline
+#endif
+
 /* 1 with the mapping of pc; 0 when none covers it. */
-static __always_inline int space_find(const void *slabs, __u32 maps, __u32 n, __u64 pc, struct space_code *ret)
+static SPACE_LONG_WAY int space_find(const void *slabs, __u32 maps, __u32 n, __u64 pc, struct space_code *ret)
 {
 	const __u8 *slab = slab_of(slabs, maps);
 	__u32 i, at;
@@ -98,7 +105,7 @@ static __always_inline int space_find(const void *slabs, __u32 maps, __u32 n, __
 }
 
 /* 1 with the rule for a pc of this code, INVALID where the table has none; 0: these rows are gone. */
-static __always_inline int space_rule(const void *slabs, const struct space_code *c, __u64 pc, struct unwind_rule *ret)
+static SPACE_LONG_WAY int space_rule(const void *slabs, const struct space_code *c, __u64 pc, struct unwind_rule *ret)
 {
 	const __u8 *slab = slab_of(slabs, c->image);
 	__u64 at = pc - c->bias, raw;

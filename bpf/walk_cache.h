@@ -11,7 +11,7 @@
  */
 #include "bpf/space_find.h"
 
-#define WALK_RULES_BITS 12
+#define WALK_RULES_BITS 11
 #define WALK_CODES_BITS 7
 #define WALK_CODE_BITS  16 /* of a pc: places this near each other share an entry */
 
