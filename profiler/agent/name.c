@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "collect/reasons.h"
 #include "collect/window.h"
 #include "pprof/profile.h"
 #include "proc/image.h"
@@ -37,7 +38,7 @@ struct namer {
 	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
 	struct htable mapping_index;
 	vec(bool) mapping_unnamed; /* by profile mapping: some location has no name */
-	uint32_t key_comm, key_pid, key_tid, key_cgroup, unit_id;
+	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, unit_id;
 };
 
 struct mapping_query {
@@ -244,13 +245,14 @@ static void add_id_label(struct profile_label *labels, uint32_t *n, uint32_t key
 static void add_labels(struct namer *n, uint32_t at)
 {
 	const struct window_labels *l = &n->w->labels.v[at];
-	struct profile_label labels[5];
+	struct profile_label labels[6];
 	uint32_t count = 0;
 
 	add_text_label(labels, &count, n->key_comm, strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))));
 	add_id_label(labels, &count, n->key_pid, l->pid, n->unit_id);
 	add_id_label(labels, &count, n->key_tid, l->tid, n->unit_id);
 	add_text_label(labels, &count, n->key_cgroup, str(n, strpool_str(&n->w->strings, l->cgroup)));
+	add_text_label(labels, &count, n->key_cut, str(n, l->cut ? reason_cut_name(l->cut) : ""));
 	n->labels_of[at] = (struct profile_sample){ .first_label = profile_add_labels(n->p, labels, count),
 						    .n_labels = count };
 }
@@ -337,6 +339,7 @@ static int begin_profile(struct namer *n, const char *title)
 	n->key_pid = str(n, "pid");
 	n->key_tid = str(n, "tid");
 	n->key_cgroup = str(n, "cgroup");
+	n->key_cut = str(n, "stack_cut");
 	n->unit_id = str(n, "id");
 	/* Viewers take the first mapping for the main binary; no frame lies in it. */
 	intern_mapping(n, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });
