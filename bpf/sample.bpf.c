@@ -29,6 +29,7 @@ struct scratch {
 	__u64 last_tick_ns;
 	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
 	__u64 rest_sent_ns;
+	struct pt_regs regs; /* the user's; the stack of a program and what it calls is 512 bytes */
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
 	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
 	struct walk_cache cache;
@@ -303,8 +304,8 @@ static __always_inline int know_space(struct scratch *s, __u32 tgid, struct mm_s
 static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct scratch *s,
 				       struct ev_sample *ev, struct task_struct *task)
 {
+	struct pt_regs *regs = &s->regs;
 	struct mm_struct *mm;
-	struct pt_regs regs;
 
 	s->walk.n = 0;
 	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) {
@@ -312,19 +313,19 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 		return;
 	}
 	if (ev->flags & EV_SAMPLE_IN_KERNEL) {
-		if (saved_user_regs(task, &regs) || !is_user_mode(&regs)) {
+		if (saved_user_regs(task, regs) || !is_user_mode(regs)) {
 			s->walk.status = EV_CUT_NO_REGS;
 			return;
 		}
-		ev->flags |= is_exec(&regs) ? EV_SAMPLE_IN_EXEC : 0;
+		ev->flags |= is_exec(regs) ? EV_SAMPLE_IN_EXEC : 0;
 	} else {
-		__builtin_memcpy(&regs, &ctx->regs, sizeof(regs));
+		__builtin_memcpy(regs, &ctx->regs, sizeof(*regs));
 	}
-	walk_from(&s->walk, &regs);
+	walk_from(&s->walk, regs);
 	mm = BPF_CORE_READ(task, mm);
-	if (is_compat(&regs) || !mm) {
+	if (is_compat(regs) || !mm) {
 		push_user(s);
-		s->walk.status = is_compat(&regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
+		s->walk.status = is_compat(regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
 		return;
 	}
 	if (!know_space(s, ev->tgid, mm)) {
