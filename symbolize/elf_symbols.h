@@ -7,8 +7,12 @@
  * nothing typed covers the place. MiniDebugInfo (minidebug.h) is asked only when the file has no .symtab
  * of its own: it holds what .dynsym does not.
  */
+#include <stdint.h>
+
 struct elf_image;
 struct symtab;
 
 /* Adds what these tables hold. 0 (also when there are none, or damaged ones), -ENOMEM. Addresses are the file's. */
 int elf_symbols_add(const struct elf_image *img, struct symtab *t);
+/* The same without those from start to end, which a better source names. */
+int elf_symbols_add_outside(const struct elf_image *img, struct symtab *t, uint64_t start, uint64_t end);

@@ -124,9 +124,9 @@ static void find_files(struct go_pclntab *t)
 }
 
 /*
- * A Go binary; or one without section headers, which may be Go. Before Go 1.26 ld puts the table of a PIE into .data.rel.ro: then only the notes tell.
+ * Before Go 1.26 ld puts the table of a PIE into .data.rel.ro: then only the notes tell.
  */
-static bool may_be_go(const struct elf_image *img)
+bool go_pclntab_likely(const struct elf_image *img)
 {
 	static const char *const marks[] = { ".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo",
 					     ".note.go.buildid" };
@@ -148,7 +148,7 @@ int go_pclntab_open(const struct elf_image *img, struct go_pclntab **ret)
 	struct go_pclntab *t;
 	int r;
 
-	if (!may_be_go(img))
+	if (!go_pclntab_likely(img))
 		return -ENODATA;
 	t = calloc(1, sizeof(*t));
 	r = t ? elf_peek_new(img, &t->file) : -ENOMEM;

@@ -69,6 +69,8 @@ struct go_sp_run {
 	bool begun;
 };
 
+/* Whether to try: a Go binary, or one without section headers, which may be Go. */
+bool go_pclntab_likely(const struct elf_image *img);
 /*
  * 0: to be let go by go_pclntab_free(). -ENODATA: no Go binary of 64 bits and little endian. -EBADMSG: its
  * table is damaged, or where its code starts is not to be found. -ENOMEM.

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "symbolize/demangle.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/elf_symbols.h"
+#include "symbolize/go_lines.h"
+#include "symbolize/go_pclntab.h"
 #include "symbolize/kallsyms.h"
 #include "symbolize/perf_map.h"
 #include "symbolize/symtab.h"
@@ -25,6 +28,10 @@
 
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
+/* What a Go binary costs while it is held: a descriptor, its section headers. */
+#define GO_BYTES (64 * KIB)
+/* Deepest inline chain handed out. */
+enum { MAX_CHAIN = 64 };
 /* The vDSO is two to four pages; its headers say how far. */
 
 struct sym_image {
@@ -37,6 +44,10 @@ struct sym_image {
 	struct symtab table;
 	uint32_t n_segments;
 	struct elf_segment *segments;
+	/* A Go binary's pclntab is read when it is asked, from a descriptor of our own. */
+	int go_fd;
+	struct elf_image *go_elf;
+	struct go_lines *go;
 };
 
 struct symbolizer {
@@ -70,8 +81,17 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret)
 	return 0;
 }
 
+static void close_go(struct sym_image *img)
+{
+	img->go = go_lines_free(img->go);
+	img->go_elf = elf_image_free(img->go_elf);
+	closep(&img->go_fd);
+	img->go_fd = -1;
+}
+
 static struct sym_image *image_free(struct sym_image *img)
 {
+	close_go(img);
 	symtab_fini(&img->table);
 	free(img->segments);
 	free(img);
@@ -140,6 +160,30 @@ static int check_identity(const struct sym_source *src, struct build_id *ret)
 	return src->id.kind == BUILD_ID_GNU && !build_id_equal(&src->id, ret) ? -ESTALE : 0;
 }
 
+/* 0: img->go is set, if this is a Go binary and its pclntab is sound. */
+static int open_go(struct sym_image *img, int fd)
+{
+	int r;
+
+	img->go_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	r = img->go_fd < 0 ? -errno : elf_image_open(img->go_fd, &img->go_elf);
+	if (r >= 0)
+		r = go_lines_new(img->go_elf, &img->go);
+	if (r < 0)
+		close_go(img);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Its own functions a Go binary names better; C's, which may be beside them, have symbols. */
+static int add_symbols(struct sym_image *img, const struct elf_image *elf)
+{
+	uint64_t start = 0, end = 0;
+
+	if (img->go && go_lines_range(img->go, &start, &end) < 0)
+		close_go(img);
+	return elf_symbols_add_outside(elf, &img->table, start, end);
+}
+
 static int load_elf(struct sym_image *img, const struct sym_source *src)
 {
 	_cleanup_(elf_image_freep)
@@ -153,8 +197,10 @@ static int load_elf(struct sym_image *img, const struct sym_source *src)
 			r = elf_image_open(src->fd, &elf);
 		if (r >= 0)
 			r = copy_segments(img, elf);
+		if (r >= 0 && go_pclntab_likely(elf))
+			r = open_go(img, src->fd);
 		if (r >= 0)
-			r = elf_symbols_add(elf, &img->table);
+			r = add_symbols(img, elf);
 		if (r < 0)
 			return r;
 	}
@@ -162,7 +208,7 @@ static int load_elf(struct sym_image *img, const struct sym_source *src)
 	if (r < 0)
 		return r;
 	symtab_finish(&img->table, MAX_UNSIZED);
-	return img->table.v.n ? 0 : src->fd < 0 ? -ENOENT : -ENODATA;
+	return img->table.v.n || img->go ? 0 : src->fd < 0 ? -ENOENT : -ENODATA;
 }
 
 static int load_vdso(struct sym_image *img)
@@ -229,6 +275,11 @@ static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t
 	return hash_bytes(id->bytes, id->len, hash_u64(key) + kind);
 }
 
+static size_t image_bytes(const struct sym_image *img)
+{
+	return symtab_bytes(&img->table) + (img->go ? GO_BYTES : 0);
+}
+
 static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash,
 		     struct sym_image **ret)
 {
@@ -238,7 +289,7 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	if (!img)
 		return -ENOMEM;
 	*img = (struct sym_image){
-		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round
+		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .go_fd = -1
 	};
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
@@ -250,7 +301,7 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	s->stats.load_ns += time_boot_ns() - begin;
 	s->stats.images++;
 	s->stats.symbols += img->table.v.n;
-	s->stats.table_bytes += symtab_bytes(&img->table);
+	s->stats.table_bytes += image_bytes(img);
 	*ret = img;
 	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1)
 						 : 0;
@@ -316,11 +367,27 @@ static const char *pretty_name(struct symbolizer *s, const char *system_name)
 					: strpool_str(&s->names, s->demangled_of.v[id]);
 }
 
+/* The pclntab's frames. 0: it covers no such address. */
+static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
+{
+	struct go_line chain[MAX_CHAIN];
+	int n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
+
+	for (int i = 0; i < n; i++)
+		ret[i] = (struct sym_frame){ .name = chain[i].name,
+					     .system_name = chain[i].name,
+					     .file = chain[i].file,
+					     .line = chain[i].line,
+					     .start_line = chain[i].start_line };
+	return n < 0 ? 0 : n;
+}
+
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
 	const struct elf_segment *seg;
 	const struct symbol *sym;
 	uint64_t addr = offset;
+	int n;
 
 	if (!max)
 		return -ENOENT;
@@ -330,6 +397,9 @@ int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *
 			return -ENOENT;
 		addr = offset - seg->offset + seg->vaddr;
 	}
+	n = img->go ? resolve_go(img, addr, ret, max) : 0;
+	if (n)
+		return n;
 	sym = symtab_find(&img->table, addr);
 	if (!sym)
 		return -ENOENT;
@@ -351,7 +421,7 @@ static void forget(struct symbolizer *s, uint32_t at)
 
 	s->stats.images--;
 	s->stats.symbols -= img->table.v.n;
-	s->stats.table_bytes -= symtab_bytes(&img->table);
+	s->stats.table_bytes -= image_bytes(img);
 	image_free(img);
 	s->images.v[at] = s->images.v[--s->images.n];
 }
@@ -393,6 +463,9 @@ void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
 		qsort(s->images.v, s->images.n, sizeof(*s->images.v), by_use);
 	while (s->stats.table_bytes > max_bytes && s->images.n > 1)
 		forget(s, s->images.n - 1);
+	for (uint32_t i = 0; i < s->images.n; i++)
+		if (s->images.v[i]->go)
+			go_lines_rest(s->images.v[i]->go);
 	index_again(s);
 	trim_names(s);
 	s->round++;

@@ -4,8 +4,8 @@
  * symbolizer - names for (image, offset), one table per image however many processes map it.
  *
  * Story: mappings turned a pc into (image, file offset); at flush each image seen is loaded once and
- * every new frame asks for its names. Today a name comes from symbol tables; lines and inlined
- * frames will come through the same answer, which is why resolve fills an array.
+ * every new frame asks for its names. A name comes from symbol tables; of a Go binary its pclntab gives
+ * lines and inlined frames too, which is why resolve fills an array.
  * Memory: the symbolizer owns images and strings; both are borrowed until symbolizer_free() or
  * symbolizer_trim(). Threads: one owner at a time.
  */

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(symbolize SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symbolize.c USES symbolize)
 unit_test(symtab SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symtab.c USES symbolize)
+unit_test(go_lines SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_go_lines.c USES symbolize)
 add_executable(symbols_dump ${CMAKE_CURRENT_LIST_DIR}/symbols_dump.c)
 target_link_libraries(symbols_dump PRIVATE symbolize)
 script_test(symbolize_oracle unit 120 unit/symbolize_oracle.py)
+add_executable(go_lines_dump ${CMAKE_CURRENT_LIST_DIR}/go_lines_dump.c)
+target_link_libraries(go_lines_dump PRIVATE symbolize)
+script_test(go_lines_oracle unit 300 unit/go_lines_oracle.py)
