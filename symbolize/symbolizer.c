@@ -19,6 +19,7 @@
 #include "symbolize/elf_symbols.h"
 #include "symbolize/go_lines.h"
 #include "symbolize/go_pclntab.h"
+#include "symbolize/jitdump.h"
 #include "symbolize/kallsyms.h"
 #include "symbolize/perf_map.h"
 #include "symbolize/symtab.h"
@@ -30,8 +31,10 @@
 #define MAX_UNSIZED (64 * KIB)
 /* What a Go binary costs while it is held: a descriptor, its section headers. */
 #define GO_BYTES (64 * KIB)
-/* Deepest inline chain handed out. */
-enum { MAX_CHAIN = 64 };
+enum {
+	MAX_CHAIN = 64,      /* deepest inline chain handed out */
+	JIT_IDLE_ROUNDS = 8, /* a process whose JIT code was not asked for in so many is taken for gone */
+};
 /* The vDSO is two to four pages; its headers say how far. */
 
 struct sym_image {
@@ -48,6 +51,8 @@ struct sym_image {
 	int go_fd;
 	struct elf_image *go_elf;
 	struct go_lines *go;
+	struct perf_map perf;
+	struct jitdump dump;
 };
 
 struct symbolizer {
@@ -93,6 +98,8 @@ static struct sym_image *image_free(struct sym_image *img)
 {
 	close_go(img);
 	symtab_fini(&img->table);
+	perf_map_fini(&img->perf);
+	jitdump_fini(&img->dump);
 	free(img->segments);
 	free(img);
 	return NULL;
@@ -227,12 +234,25 @@ static int load_vdso(struct sym_image *img)
 	return img->table.v.n ? 0 : -ENODATA;
 }
 
-static int load_perf_map(struct sym_image *img, const struct sym_source *src)
+static bool is_jit(enum sym_kind kind)
 {
-	uint64_t bad;
-	int r = src->fd < 0 ? -ENOENT : perf_map_read(src->fd, &img->table, &bad);
+	return kind == SYM_PERF_MAP || kind == SYM_JITDUMP;
+}
 
-	return r < 0 ? r : img->table.v.n ? 0 : -ENODATA;
+static const struct jit_map *jit_of(const struct sym_image *img)
+{
+	return img->kind == SYM_JITDUMP ? &img->dump.map : &img->perf.map;
+}
+
+/* What is known stays known when the file is gone. */
+static int load_jit(struct sym_image *img, const struct sym_source *src)
+{
+	int r = src->fd < 0 ? -ENOENT : img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, src->fd) :
+								   perf_map_update(&img->perf, src->fd);
+
+	if (r == -ENOMEM || jit_of(img)->pieces.n)
+		return r == -ENOMEM ? r : 0;
+	return r < 0 ? r : -ENODATA;
 }
 
 static int load(struct sym_image *img, const struct sym_source *src)
@@ -245,7 +265,8 @@ static int load(struct sym_image *img, const struct sym_source *src)
 	case SYM_VDSO:
 		return load_vdso(img);
 	case SYM_PERF_MAP:
-		return load_perf_map(img, src);
+	case SYM_JITDUMP:
+		return load_jit(img, src);
 	}
 	return -EINVAL;
 }
@@ -264,10 +285,10 @@ static bool same_image(const void *ctx, uint32_t id)
 	       img->key == q->src->key;
 }
 
-/* Files without an identity, and maps that grow, are read anew each time. */
-static bool is_cacheable(enum sym_kind kind, const struct build_id *id)
+/* Files without an identity are read anew each time. */
+static bool is_cacheable(enum sym_kind kind, const struct build_id *id, uint64_t key)
 {
-	return kind == SYM_KERNEL || kind == SYM_VDSO || id->kind != BUILD_ID_NONE;
+	return kind == SYM_KERNEL || kind == SYM_VDSO || id->kind != BUILD_ID_NONE || (is_jit(kind) && key);
 }
 
 static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t key)
@@ -277,7 +298,13 @@ static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t
 
 static size_t image_bytes(const struct sym_image *img)
 {
-	return symtab_bytes(&img->table) + (img->go ? GO_BYTES : 0);
+	return symtab_bytes(&img->table) + (img->go ? GO_BYTES : 0) +
+	       (is_jit(img->kind) ? jit_map_bytes(jit_of(img)) : 0);
+}
+
+static uint32_t image_symbols(const struct sym_image *img)
+{
+	return is_jit(img->kind) ? jit_of(img)->pieces.n : img->table.v.n;
 }
 
 static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash,
@@ -300,25 +327,40 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	*slot = img;
 	s->stats.load_ns += time_boot_ns() - begin;
 	s->stats.images++;
-	s->stats.symbols += img->table.v.n;
+	s->stats.symbols += image_symbols(img);
 	s->stats.table_bytes += image_bytes(img);
 	*ret = img;
-	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1)
+	return is_cacheable(src->kind, &src->id, src->key) ? htable_insert(&s->index, hash, s->images.n - 1)
 						 : 0;
+}
+
+/* Reads on where the last round ended. */
+static int update_image(struct symbolizer *s, struct sym_image *img, const struct sym_source *src)
+{
+	uint64_t begin = time_boot_ns(), bytes = image_bytes(img), symbols = image_symbols(img);
+	int r = load_jit(img, src);
+
+	s->stats.load_ns += time_boot_ns() - begin;
+	s->stats.symbols += image_symbols(img) - symbols;
+	s->stats.table_bytes += image_bytes(img) - bytes;
+	if (r == -ENOMEM)
+		return r;
+	img->error = r;
+	return 0;
 }
 
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
 	uint64_t hash = key_hash(src->kind, &src->id, src->key);
-	uint32_t id = is_cacheable(src->kind, &src->id)
+	uint32_t id = is_cacheable(src->kind, &src->id, src->key)
 			      ? htable_find(&s->index, hash, same_image, &q)
 			      : HTABLE_NONE;
 
 	if (id != HTABLE_NONE) {
 		*ret = s->images.v[id];
 		(*ret)->used = s->round;
-		return 0;
+		return is_jit(src->kind) ? update_image(s, *ret, src) : 0;
 	}
 	return add_image(s, src, hash, ret);
 }
@@ -382,6 +424,29 @@ static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *re
 	return n < 0 ? 0 : n;
 }
 
+/* Strings of our own: the JIT's may move when more of its file is read. */
+static const char *keep(struct symbolizer *s, const char *str)
+{
+	return strpool_str(&s->names, strpool_add(&s->names, str));
+}
+
+static int resolve_jit(struct sym_image *img, uint64_t addr, struct sym_frame *ret)
+{
+	struct jitdump_frame f = { 0 };
+	uint32_t code = jit_map_find(jit_of(img), addr);
+
+	if (code == JIT_NO_CODE)
+		return -ENOENT;
+	if (img->kind == SYM_JITDUMP)
+		jitdump_find(&img->dump, addr, &f);
+	else
+		f.name = strpool_str(&img->perf.map.strings, img->perf.map.codes.v[code].name);
+	*ret = (struct sym_frame){ .system_name = keep(img->owner, f.name), .line = f.line };
+	ret->name = pretty_name(img->owner, ret->system_name);
+	ret->file = f.file ? keep(img->owner, f.file) : NULL;
+	return 1;
+}
+
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
 	const struct elf_segment *seg;
@@ -391,6 +456,8 @@ int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *
 
 	if (!max)
 		return -ENOENT;
+	if (is_jit(img->kind))
+		return resolve_jit(img, addr, ret);
 	if (img->kind == SYM_ELF || img->kind == SYM_VDSO) {
 		seg = find_segment(img, offset);
 		if (!seg)
@@ -420,7 +487,7 @@ static void forget(struct symbolizer *s, uint32_t at)
 	struct sym_image *img = s->images.v[at];
 
 	s->stats.images--;
-	s->stats.symbols -= img->table.v.n;
+	s->stats.symbols -= image_symbols(img);
 	s->stats.table_bytes -= image_bytes(img);
 	image_free(img);
 	s->images.v[at] = s->images.v[--s->images.n];
@@ -456,9 +523,13 @@ static void trim_names(struct symbolizer *s)
 
 void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
 {
-	for (uint32_t i = s->images.n; i-- > 0;)
-		if (!is_cacheable(s->images.v[i]->kind, &s->images.v[i]->id))
+	for (uint32_t i = s->images.n; i-- > 0;) {
+		const struct sym_image *img = s->images.v[i];
+
+		if (!is_cacheable(img->kind, &img->id, img->key) ||
+		    (is_jit(img->kind) && s->round - img->used >= JIT_IDLE_ROUNDS))
 			forget(s, i);
+	}
 	if (s->images.n)
 		qsort(s->images.v, s->images.n, sizeof(*s->images.v), by_use);
 	while (s->stats.table_bytes > max_bytes && s->images.n > 1)

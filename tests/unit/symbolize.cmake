@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(symbolize SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symbolize.c USES symbolize)
+unit_test(jit SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_jit.c USES symbolize)
 unit_test(symtab SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symtab.c USES symbolize)
 unit_test(go_lines SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_go_lines.c USES symbolize)
 add_executable(symbols_dump ${CMAKE_CURRENT_LIST_DIR}/symbols_dump.c)
