@@ -33,6 +33,7 @@
 #define GO_BYTES (64 * KIB)
 enum {
 	MAX_CHAIN = 64,      /* deepest inline chain handed out */
+	KERNEL_WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
 	JIT_IDLE_ROUNDS = 8, /* a process whose JIT code was not asked for in so many is taken for gone */
 };
 /* The vDSO is two to four pages; its headers say how far. */
@@ -53,6 +54,9 @@ struct sym_image {
 	struct go_lines *go;
 	struct perf_map perf;
 	struct jitdump dump;
+	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
+	bool met_unnamed, met_loaded;
+	uint64_t look_again, wait;
 };
 
 struct symbolizer {
@@ -282,7 +286,7 @@ static bool same_image(const void *ctx, uint32_t id)
 	const struct sym_image *img = q->s->images.v[id];
 
 	return img->kind == q->src->kind && build_id_equal(&img->id, &q->src->id) &&
-	       img->key == q->src->key;
+	       (img->key == q->src->key || img->kind == SYM_KERNEL);
 }
 
 /* Files without an identity are read anew each time. */
@@ -293,7 +297,7 @@ static bool is_cacheable(enum sym_kind kind, const struct build_id *id, uint64_t
 
 static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t key)
 {
-	return hash_bytes(id->bytes, id->len, hash_u64(key) + kind);
+	return hash_bytes(id->bytes, id->len, hash_u64(kind == SYM_KERNEL ? 0 : key) + kind);
 }
 
 static size_t image_bytes(const struct sym_image *img)
@@ -349,6 +353,43 @@ static int update_image(struct symbolizer *s, struct sym_image *img, const struc
 	return 0;
 }
 
+/*
+ * Whether kallsyms, 50 ms of reading, may say more by now. A BPF program or a trampoline that came or went is
+ * announced (another key), and matters when the last round was in such code. Modules are not announced: an
+ * address without a name is reason enough, ever more seldom while it does not get one.
+ */
+static bool may_name_more(const struct symbolizer *s, const struct sym_image *img, const struct sym_source *src)
+{
+	if (img->used == s->round) /* not in the middle of a round: its names are in use */
+		return false;
+	if (img->key != src->key && (img->met_loaded || img->met_unnamed))
+		return true;
+	return img->met_unnamed && s->round >= img->look_again;
+}
+
+static int load_kernel_again(struct symbolizer *s, struct sym_image *img, const struct sym_source *src)
+{
+	uint64_t begin = time_boot_ns(), bytes = image_bytes(img), symbols = image_symbols(img);
+	struct symtab fresh = { 0 };
+	int r = kallsyms_read(s->kallsyms, &fresh);
+
+	s->stats.load_ns += time_boot_ns() - begin;
+	img->wait = img->key != src->key ? 1 : img->wait < KERNEL_WAIT_MAX / 2 ? 2 * img->wait + !img->wait : KERNEL_WAIT_MAX;
+	img->look_again = s->round + img->wait;
+	img->key = src->key;
+	img->met_unnamed = img->met_loaded = false;
+	if (r < 0) {
+		symtab_fini(&fresh);
+		return r == -ENOMEM ? r : 0;
+	}
+	symtab_fini(&img->table);
+	img->table = fresh;
+	img->error = 0;
+	s->stats.symbols += image_symbols(img) - symbols;
+	s->stats.table_bytes += image_bytes(img) - bytes;
+	return 0;
+}
+
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
@@ -358,9 +399,15 @@ int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct s
 			      : HTABLE_NONE;
 
 	if (id != HTABLE_NONE) {
+		int r = 0;
+
 		*ret = s->images.v[id];
+		if (is_jit(src->kind))
+			r = update_image(s, *ret, src);
+		else if (src->kind == SYM_KERNEL && may_name_more(s, *ret, src))
+			r = load_kernel_again(s, *ret, src);
 		(*ret)->used = s->round;
-		return is_jit(src->kind) ? update_image(s, *ret, src) : 0;
+		return r;
 	}
 	return add_image(s, src, hash, ret);
 }
@@ -468,8 +515,10 @@ int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *
 	if (n)
 		return n;
 	sym = symtab_find(&img->table, addr);
+	img->met_unnamed |= !sym;
 	if (!sym)
 		return -ENOENT;
+	img->met_loaded |= sym->module != 0;
 	ret[0] = (struct sym_frame){ .system_name = symtab_str(&img->table, sym->name) };
 	ret[0].name = pretty_name(img->owner, ret[0].system_name);
 	if (sym->module)

@@ -29,7 +29,8 @@ enum sym_kind {
 struct sym_source {
 	enum sym_kind kind;
 	struct build_id id; /* SYM_ELF: the cache key; a file with another id is refused (-ESTALE) */
-	uint64_t key;       /* of the process, SYM_PERF_MAP and SYM_JITDUMP: the cache key; 0: none */
+	uint64_t key;       /* of the process, SYM_PERF_MAP and SYM_JITDUMP: the cache key; 0: none.
+			       SYM_KERNEL: another number when its BPF programs and trampolines changed */
 	int fd;             /* borrowed; -1: the file is gone, only a debug file can name it */
 	int root_fd;        /* O_PATH of the root the image's path lives in; -1: the host's */
 	const char *path;   /* in that root; for messages and the debug link */
@@ -63,7 +64,8 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret);
 struct symbolizer *symbolizer_free(struct symbolizer *s);
 
 /*
- * Loads the image's tables, or finds them loaded; of a JIT's file that grows it reads what was appended. 0: *ret is valid, also when the file turned out
+ * Loads the image's tables, or finds them loaded; of a JIT's file that grows it reads what was appended, and
+ * kallsyms it reads again when the last round met code there that was not, or may no longer be, as it says. 0: *ret is valid, also when the file turned out
  * to carry no symbols (sym_image_error() says why nothing will resolve: -ENODATA no symbols,
  * -EBADMSG corrupt ELF, -ESTALE another build id, -EPERM kptr_restrict hides kernel addresses, -ENOENT
  * gone). Negative only for -ENOMEM.

@@ -76,6 +76,8 @@ static int load_image(struct namer *n, const struct window_image *held)
 				  .root_fd = i->root_fd, .path = i->path };
 	int r;
 
+	if (i->kind == IMAGE_KERNEL)
+		src.key = i->changes;
 	if (i->dump_fd >= 0) { /* says more than a perf map */
 		src.kind = SYM_JITDUMP;
 		src.fd = i->dump_fd;

@@ -46,6 +46,7 @@ struct image {
 	uint32_t refs;
 	bool opened; /* image_open() has run, with or without success */
 	bool dump_opened;
+	uint32_t changes; /* of the kernel: how often its BPF programs and trampolines have */
 	uint32_t asked; /* of a JIT without a perf map: how often image_open() was called */
 	struct image_dump *dump;
 };

@@ -333,6 +333,23 @@ static void records_cut_short_change_nothing(void **state)
 	assert_int_equal(processes_count(w->processes), 0);
 }
 
+static void the_kernels_own_changes_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct {
+		struct perf_event_header h;
+		uint64_t addr;
+		uint32_t len;
+		uint16_t type, flags;
+		char name[8];
+		uint64_t trailer[2];
+	} rec = { .h = { .type = PERF_RECORD_KSYMBOL, .size = sizeof(rec) }, .type = 1, .name = "bpf_p" };
+
+	assert_int_equal(image_get(w->images, IMAGE_ID_KERNEL)->changes, 0);
+	assert_int_equal(sideband_apply(w->processes, &rec, sizeof(rec), 1), 0);
+	assert_int_equal(image_get(w->images, IMAGE_ID_KERNEL)->changes, 1);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
 
 int main(void)
@@ -352,6 +369,7 @@ int main(void)
 		IN_WORLD(a_scan_of_ourselves_finds_this_very_function),
 		IN_WORLD(a_pid_that_is_not_there_is_said_to_be_gone),
 		IN_WORLD(records_cut_short_change_nothing),
+		IN_WORLD(the_kernels_own_changes_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

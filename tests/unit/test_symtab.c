@@ -88,6 +88,47 @@ static void kallsyms_knows_modules_and_passes_over_data(void **state)
 	symtab_fini(&t);
 }
 
+/*
+ * Marks of the linker script have no size, like all of kallsyms: one before loaded code must not reach into it, nor
+ * stand before a function at its own address. Each kind of loaded code says what it is.
+ */
+static void loaded_code_is_not_shadowed_by_marks_of_vmlinux(void **state)
+{
+	static const struct {
+		uint64_t addr;
+		const char *name, *module;
+	} cases[] = {
+		{ 0xffffffff81000008, "startup_64", "" },
+		{ 0xffffffff81200010, "bpf_prog_6deef7357e7b4530_sd_fw_egress", "bpf" },
+		{ 0xffffffff812000c0, "bpf_trampoline_6442536467", "bpf" },
+		{ 0xffffffff81200140, "bpf_dispatcher_xdp", "bpf" },
+		{ 0xffffffff81201000, "ftrace_trampoline", "__builtin__ftrace" },
+		{ 0xffffffff81202000, "kprobe_insn_page", "__builtin__kprobes" },
+		{ 0xffffffff81203000, "nf_hook", "nf_tables" },
+	};
+	struct symtab t = { 0 };
+
+	assert_int_equal(kallsyms("ffffffff81000000 T _stext\n"
+				  "ffffffff81000000 T _text\n"
+				  "ffffffff81000000 T startup_64\n"
+				  "ffffffff811fffff T _einittext\n"
+				  "ffffffff81200000 T __end_of_kernel_reserve\n"
+				  "ffffffff81203000 t nf_hook\t[nf_tables]\n"
+				  "ffffffff81201000 t ftrace_trampoline\t[__builtin__ftrace]\n"
+				  "ffffffff81200000 t bpf_prog_6deef7357e7b4530_sd_fw_egress\t[bpf]\n"
+				  "ffffffff812000c0 t bpf_trampoline_6442536467\t[bpf]\n"
+				  "ffffffff81200140 t bpf_dispatcher_xdp\t[bpf]\n"
+				  "ffffffff81202000 t kprobe_insn_page\t[__builtin__kprobes]\n", &t), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct symbol *s = symtab_find(&t, cases[i].addr);
+
+		assert_non_null(s);
+		assert_string_equal(symtab_str(&t, s->name), cases[i].name);
+		assert_string_equal(symtab_str(&t, s->module), cases[i].module);
+	}
+	symtab_fini(&t);
+}
+
 static void kallsyms_without_addresses_says_so(void **state)
 {
 	struct symtab t = { 0 };
@@ -129,6 +170,7 @@ int main(void)
 		cmocka_unit_test(of_several_names_for_one_address_the_same_one_wins),
 		cmocka_unit_test(a_label_inside_a_function_names_nothing),
 		cmocka_unit_test(kallsyms_knows_modules_and_passes_over_data),
+		cmocka_unit_test(loaded_code_is_not_shadowed_by_marks_of_vmlinux),
 		cmocka_unit_test(kallsyms_without_addresses_says_so),
 		cmocka_unit_test(names_read_as_their_language_writes_them),
 	};
