@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "symbolize/elf_image.h"
+#include "symbolize/minidebug.h"
 #include "symbolize/symtab.h"
 
 static enum symbol_rank rank_of(const GElf_Sym *sym)
@@ -36,7 +37,13 @@ static bool is_marker(const char *name)
 	return name[0] == '\0' || name[0] == '$' || (name[0] == '.' && name[1] == 'L');
 }
 
-static bool wanted(const struct elf_image *img, const GElf_Sym *sym, bool dynamic)
+/* What is read: its addresses are held against img's segments (MiniDebugInfo need have none). */
+struct source {
+	const struct elf_image *img;
+	uint64_t start, end; /* not from here to there */
+};
+
+static bool wanted(const struct source *src, const GElf_Sym *sym, bool dynamic)
 {
 	int type = GELF_ST_TYPE(sym->st_info);
 
@@ -44,14 +51,16 @@ static bool wanted(const struct elf_image *img, const GElf_Sym *sym, bool dynami
 		return false;
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && (type != STT_NOTYPE || dynamic))
 		return false;
-	return !img->n_segments || in_code(img, sym->st_value);
+	if (sym->st_value - src->start < src->end - src->start)
+		return false;
+	return !src->img->n_segments || in_code(src->img, sym->st_value);
 }
 
-static int add_table(const struct elf_image *img, const char *name, struct symtab *t)
+static int add_table(const struct source *src, const struct elf_image *from, const char *name, struct symtab *t)
 {
 	bool dynamic = !strcmp(name, ".dynsym");
 	GElf_Shdr sh;
-	Elf_Scn *scn = elf_image_section(img, name, &sh);
+	Elf_Scn *scn = elf_image_section(from, name, &sh);
 	Elf_Data *data = scn ? elf_image_data(scn) : NULL;
 	size_t n = data && sh.sh_entsize ? data->d_size / sh.sh_entsize : 0;
 	GElf_Sym sym;
@@ -60,9 +69,9 @@ static int add_table(const struct elf_image *img, const char *name, struct symta
 		const char *s;
 		enum symbol_rank rank;
 
-		if (!gelf_getsym(data, (int)i, &sym) || !wanted(img, &sym, dynamic))
+		if (!gelf_getsym(data, (int)i, &sym) || !wanted(src, &sym, dynamic))
 			continue;
-		s = elf_strptr(img->elf, sh.sh_link, sym.st_name);
+		s = elf_strptr(from->elf, sh.sh_link, sym.st_name);
 		if (!s || is_marker(s))
 			continue;
 		rank = GELF_ST_TYPE(sym.st_info) == STT_NOTYPE ? SYMBOL_LOCAL : rank_of(&sym);
@@ -74,9 +83,28 @@ static int add_table(const struct elf_image *img, const char *name, struct symta
 	return 0;
 }
 
+static int add_minidebug(const struct source *src, struct symtab *t)
+{
+	struct minidebug *m;
+	int r = minidebug_open(src->img, &m);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = add_table(src, m->img, ".symtab", t);
+	minidebug_free(m);
+	return r;
+}
+
+int elf_symbols_add_outside(const struct elf_image *img, struct symtab *t, uint64_t start, uint64_t end)
+{
+	const struct source src = { .img = img, .start = start, .end = end };
+	GElf_Shdr sh;
+	int r = elf_image_section(img, ".symtab", &sh) ? add_table(&src, img, ".symtab", t) : add_minidebug(&src, t);
+
+	return r < 0 ? r : add_table(&src, img, ".dynsym", t);
+}
+
 int elf_symbols_add(const struct elf_image *img, struct symtab *t)
 {
-	int r = add_table(img, ".symtab", t);
-
-	return r < 0 ? r : add_table(img, ".dynsym", t);
+	return elf_symbols_add_outside(img, t, 0, 0);
 }

@@ -39,6 +39,14 @@ static uint32_t module_id(struct parser *p, const char *s, size_t len)
 	return p->module_id;
 }
 
+/* Modules, BPF programs and trampolines may lie where vmlinux has a mark: it has no size that would tell. */
+static enum symbol_rank rank_of(char type, uint32_t module)
+{
+	enum symbol_rank rank = type == 'T' ? SYMBOL_GLOBAL : type == 't' ? SYMBOL_LOCAL : SYMBOL_WEAK;
+
+	return module ? SYMBOL_LOADED + rank : rank;
+}
+
 /* 16 digits, a space, a type, a space, a name, and perhaps a tab and [module]. */
 static int parse_line(struct parser *p, const char *s, size_t len)
 {
@@ -67,8 +75,7 @@ static int parse_line(struct parser *p, const char *s, size_t len)
 	}
 	if (end == name || name[0] == '$')
 		return 0;
-	return symtab_add(p->t, addr, 0, name, (size_t)(end - name), module,
-			  s[17] == 'T' ? SYMBOL_GLOBAL : s[17] == 't' ? SYMBOL_LOCAL : SYMBOL_WEAK);
+	return symtab_add(p->t, addr, 0, name, (size_t)(end - name), module, rank_of(s[17], module));
 }
 
 static int finish(struct parser *p)

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "symbolize/demangle.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/elf_symbols.h"
+#include "symbolize/go_lines.h"
+#include "symbolize/go_pclntab.h"
+#include "symbolize/jitdump.h"
 #include "symbolize/kallsyms.h"
 #include "symbolize/perf_map.h"
 #include "symbolize/symtab.h"
@@ -25,6 +29,13 @@
 
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
+/* What a Go binary costs while it is held: a descriptor, its section headers. */
+#define GO_BYTES (64 * KIB)
+enum {
+	MAX_CHAIN = 64,      /* deepest inline chain handed out */
+	KERNEL_WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
+	JIT_IDLE_ROUNDS = 8, /* a process whose JIT code was not asked for in so many is taken for gone */
+};
 /* The vDSO is two to four pages; its headers say how far. */
 
 struct sym_image {
@@ -37,6 +48,15 @@ struct sym_image {
 	struct symtab table;
 	uint32_t n_segments;
 	struct elf_segment *segments;
+	/* A Go binary's pclntab is read when it is asked, from a descriptor of our own. */
+	int go_fd;
+	struct elf_image *go_elf;
+	struct go_lines *go;
+	struct perf_map perf;
+	struct jitdump dump;
+	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
+	bool met_unnamed, met_loaded;
+	uint64_t look_again, wait;
 };
 
 struct symbolizer {
@@ -70,9 +90,20 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret)
 	return 0;
 }
 
+static void close_go(struct sym_image *img)
+{
+	img->go = go_lines_free(img->go);
+	img->go_elf = elf_image_free(img->go_elf);
+	closep(&img->go_fd);
+	img->go_fd = -1;
+}
+
 static struct sym_image *image_free(struct sym_image *img)
 {
+	close_go(img);
 	symtab_fini(&img->table);
+	perf_map_fini(&img->perf);
+	jitdump_fini(&img->dump);
 	free(img->segments);
 	free(img);
 	return NULL;
@@ -140,6 +171,30 @@ static int check_identity(const struct sym_source *src, struct build_id *ret)
 	return src->id.kind == BUILD_ID_GNU && !build_id_equal(&src->id, ret) ? -ESTALE : 0;
 }
 
+/* 0: img->go is set, if this is a Go binary and its pclntab is sound. */
+static int open_go(struct sym_image *img, int fd)
+{
+	int r;
+
+	img->go_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	r = img->go_fd < 0 ? -errno : elf_image_open(img->go_fd, &img->go_elf);
+	if (r >= 0)
+		r = go_lines_new(img->go_elf, &img->go);
+	if (r < 0)
+		close_go(img);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Its own functions a Go binary names better; C's, which may be beside them, have symbols. */
+static int add_symbols(struct sym_image *img, const struct elf_image *elf)
+{
+	uint64_t start = 0, end = 0;
+
+	if (img->go && go_lines_range(img->go, &start, &end) < 0)
+		close_go(img);
+	return elf_symbols_add_outside(elf, &img->table, start, end);
+}
+
 static int load_elf(struct sym_image *img, const struct sym_source *src)
 {
 	_cleanup_(elf_image_freep)
@@ -153,8 +208,10 @@ static int load_elf(struct sym_image *img, const struct sym_source *src)
 			r = elf_image_open(src->fd, &elf);
 		if (r >= 0)
 			r = copy_segments(img, elf);
+		if (r >= 0 && go_pclntab_likely(elf))
+			r = open_go(img, src->fd);
 		if (r >= 0)
-			r = elf_symbols_add(elf, &img->table);
+			r = add_symbols(img, elf);
 		if (r < 0)
 			return r;
 	}
@@ -162,7 +219,7 @@ static int load_elf(struct sym_image *img, const struct sym_source *src)
 	if (r < 0)
 		return r;
 	symtab_finish(&img->table, MAX_UNSIZED);
-	return img->table.v.n ? 0 : src->fd < 0 ? -ENOENT : -ENODATA;
+	return img->table.v.n || img->go ? 0 : src->fd < 0 ? -ENOENT : -ENODATA;
 }
 
 static int load_vdso(struct sym_image *img)
@@ -181,12 +238,25 @@ static int load_vdso(struct sym_image *img)
 	return img->table.v.n ? 0 : -ENODATA;
 }
 
-static int load_perf_map(struct sym_image *img, const struct sym_source *src)
+static bool is_jit(enum sym_kind kind)
 {
-	uint64_t bad;
-	int r = src->fd < 0 ? -ENOENT : perf_map_read(src->fd, &img->table, &bad);
+	return kind == SYM_PERF_MAP || kind == SYM_JITDUMP;
+}
 
-	return r < 0 ? r : img->table.v.n ? 0 : -ENODATA;
+static const struct jit_map *jit_of(const struct sym_image *img)
+{
+	return img->kind == SYM_JITDUMP ? &img->dump.map : &img->perf.map;
+}
+
+/* What is known stays known when the file is gone. */
+static int load_jit(struct sym_image *img, const struct sym_source *src)
+{
+	int r = src->fd < 0 ? -ENOENT : img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, src->fd) :
+								   perf_map_update(&img->perf, src->fd);
+
+	if (r == -ENOMEM || jit_of(img)->pieces.n)
+		return r == -ENOMEM ? r : 0;
+	return r < 0 ? r : -ENODATA;
 }
 
 static int load(struct sym_image *img, const struct sym_source *src)
@@ -199,7 +269,8 @@ static int load(struct sym_image *img, const struct sym_source *src)
 	case SYM_VDSO:
 		return load_vdso(img);
 	case SYM_PERF_MAP:
-		return load_perf_map(img, src);
+	case SYM_JITDUMP:
+		return load_jit(img, src);
 	}
 	return -EINVAL;
 }
@@ -215,18 +286,29 @@ static bool same_image(const void *ctx, uint32_t id)
 	const struct sym_image *img = q->s->images.v[id];
 
 	return img->kind == q->src->kind && build_id_equal(&img->id, &q->src->id) &&
-	       img->key == q->src->key;
+	       (img->key == q->src->key || img->kind == SYM_KERNEL);
 }
 
-/* Files without an identity, and maps that grow, are read anew each time. */
-static bool is_cacheable(enum sym_kind kind, const struct build_id *id)
+/* Files without an identity are read anew each time. */
+static bool is_cacheable(enum sym_kind kind, const struct build_id *id, uint64_t key)
 {
-	return kind == SYM_KERNEL || kind == SYM_VDSO || id->kind != BUILD_ID_NONE;
+	return kind == SYM_KERNEL || kind == SYM_VDSO || id->kind != BUILD_ID_NONE || (is_jit(kind) && key);
 }
 
 static uint64_t key_hash(enum sym_kind kind, const struct build_id *id, uint64_t key)
 {
-	return hash_bytes(id->bytes, id->len, hash_u64(key) + kind);
+	return hash_bytes(id->bytes, id->len, hash_u64(kind == SYM_KERNEL ? 0 : key) + kind);
+}
+
+static size_t image_bytes(const struct sym_image *img)
+{
+	return symtab_bytes(&img->table) + (img->go ? GO_BYTES : 0) +
+	       (is_jit(img->kind) ? jit_map_bytes(jit_of(img)) : 0);
+}
+
+static uint32_t image_symbols(const struct sym_image *img)
+{
+	return is_jit(img->kind) ? jit_of(img)->pieces.n : img->table.v.n;
 }
 
 static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_t hash,
@@ -238,7 +320,7 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	if (!img)
 		return -ENOMEM;
 	*img = (struct sym_image){
-		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round
+		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .go_fd = -1
 	};
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
@@ -249,25 +331,83 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	*slot = img;
 	s->stats.load_ns += time_boot_ns() - begin;
 	s->stats.images++;
-	s->stats.symbols += img->table.v.n;
-	s->stats.table_bytes += symtab_bytes(&img->table);
+	s->stats.symbols += image_symbols(img);
+	s->stats.table_bytes += image_bytes(img);
 	*ret = img;
-	return is_cacheable(src->kind, &src->id) ? htable_insert(&s->index, hash, s->images.n - 1)
+	return is_cacheable(src->kind, &src->id, src->key) ? htable_insert(&s->index, hash, s->images.n - 1)
 						 : 0;
+}
+
+/* Reads on where the last round ended. */
+static int update_image(struct symbolizer *s, struct sym_image *img, const struct sym_source *src)
+{
+	uint64_t begin = time_boot_ns(), bytes = image_bytes(img), symbols = image_symbols(img);
+	int r = load_jit(img, src);
+
+	s->stats.load_ns += time_boot_ns() - begin;
+	s->stats.symbols += image_symbols(img) - symbols;
+	s->stats.table_bytes += image_bytes(img) - bytes;
+	if (r == -ENOMEM)
+		return r;
+	img->error = r;
+	return 0;
+}
+
+/*
+ * Whether kallsyms, 50 ms of reading, may say more by now. A BPF program or a trampoline that came or went is
+ * announced (another key), and matters when the last round was in such code. Modules are not announced: an
+ * address without a name is reason enough, ever more seldom while it does not get one.
+ */
+static bool may_name_more(const struct symbolizer *s, const struct sym_image *img, const struct sym_source *src)
+{
+	if (img->used == s->round) /* not in the middle of a round: its names are in use */
+		return false;
+	if (img->key != src->key && (img->met_loaded || img->met_unnamed))
+		return true;
+	return img->met_unnamed && s->round >= img->look_again;
+}
+
+static int load_kernel_again(struct symbolizer *s, struct sym_image *img, const struct sym_source *src)
+{
+	uint64_t begin = time_boot_ns(), bytes = image_bytes(img), symbols = image_symbols(img);
+	struct symtab fresh = { 0 };
+	int r = kallsyms_read(s->kallsyms, &fresh);
+
+	s->stats.load_ns += time_boot_ns() - begin;
+	img->wait = img->key != src->key ? 1 : img->wait < KERNEL_WAIT_MAX / 2 ? 2 * img->wait + !img->wait : KERNEL_WAIT_MAX;
+	img->look_again = s->round + img->wait;
+	img->key = src->key;
+	img->met_unnamed = img->met_loaded = false;
+	if (r < 0) {
+		symtab_fini(&fresh);
+		return r == -ENOMEM ? r : 0;
+	}
+	symtab_fini(&img->table);
+	img->table = fresh;
+	img->error = 0;
+	s->stats.symbols += image_symbols(img) - symbols;
+	s->stats.table_bytes += image_bytes(img) - bytes;
+	return 0;
 }
 
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret)
 {
 	struct query q = { s, src };
 	uint64_t hash = key_hash(src->kind, &src->id, src->key);
-	uint32_t id = is_cacheable(src->kind, &src->id)
+	uint32_t id = is_cacheable(src->kind, &src->id, src->key)
 			      ? htable_find(&s->index, hash, same_image, &q)
 			      : HTABLE_NONE;
 
 	if (id != HTABLE_NONE) {
+		int r = 0;
+
 		*ret = s->images.v[id];
+		if (is_jit(src->kind))
+			r = update_image(s, *ret, src);
+		else if (src->kind == SYM_KERNEL && may_name_more(s, *ret, src))
+			r = load_kernel_again(s, *ret, src);
 		(*ret)->used = s->round;
-		return 0;
+		return r;
 	}
 	return add_image(s, src, hash, ret);
 }
@@ -316,23 +456,69 @@ static const char *pretty_name(struct symbolizer *s, const char *system_name)
 					: strpool_str(&s->names, s->demangled_of.v[id]);
 }
 
+/* The pclntab's frames. 0: it covers no such address. */
+static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
+{
+	struct go_line chain[MAX_CHAIN];
+	int n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
+
+	for (int i = 0; i < n; i++)
+		ret[i] = (struct sym_frame){ .name = chain[i].name,
+					     .system_name = chain[i].name,
+					     .file = chain[i].file,
+					     .line = chain[i].line,
+					     .start_line = chain[i].start_line };
+	return n < 0 ? 0 : n;
+}
+
+/* Strings of our own: the JIT's may move when more of its file is read. */
+static const char *keep(struct symbolizer *s, const char *str)
+{
+	return strpool_str(&s->names, strpool_add(&s->names, str));
+}
+
+static int resolve_jit(struct sym_image *img, uint64_t addr, struct sym_frame *ret)
+{
+	struct jitdump_frame f = { 0 };
+	uint32_t code = jit_map_find(jit_of(img), addr);
+
+	if (code == JIT_NO_CODE)
+		return -ENOENT;
+	if (img->kind == SYM_JITDUMP)
+		jitdump_find(&img->dump, addr, &f);
+	else
+		f.name = strpool_str(&img->perf.map.strings, img->perf.map.codes.v[code].name);
+	*ret = (struct sym_frame){ .system_name = keep(img->owner, f.name), .line = f.line };
+	ret->name = pretty_name(img->owner, ret->system_name);
+	ret->file = f.file ? keep(img->owner, f.file) : NULL;
+	return 1;
+}
+
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
 	const struct elf_segment *seg;
 	const struct symbol *sym;
 	uint64_t addr = offset;
+	int n;
 
 	if (!max)
 		return -ENOENT;
+	if (is_jit(img->kind))
+		return resolve_jit(img, addr, ret);
 	if (img->kind == SYM_ELF || img->kind == SYM_VDSO) {
 		seg = find_segment(img, offset);
 		if (!seg)
 			return -ENOENT;
 		addr = offset - seg->offset + seg->vaddr;
 	}
+	n = img->go ? resolve_go(img, addr, ret, max) : 0;
+	if (n)
+		return n;
 	sym = symtab_find(&img->table, addr);
+	img->met_unnamed |= !sym;
 	if (!sym)
 		return -ENOENT;
+	img->met_loaded |= sym->module != 0;
 	ret[0] = (struct sym_frame){ .system_name = symtab_str(&img->table, sym->name) };
 	ret[0].name = pretty_name(img->owner, ret[0].system_name);
 	if (sym->module)
@@ -350,8 +536,8 @@ static void forget(struct symbolizer *s, uint32_t at)
 	struct sym_image *img = s->images.v[at];
 
 	s->stats.images--;
-	s->stats.symbols -= img->table.v.n;
-	s->stats.table_bytes -= symtab_bytes(&img->table);
+	s->stats.symbols -= image_symbols(img);
+	s->stats.table_bytes -= image_bytes(img);
 	image_free(img);
 	s->images.v[at] = s->images.v[--s->images.n];
 }
@@ -386,13 +572,20 @@ static void trim_names(struct symbolizer *s)
 
 void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
 {
-	for (uint32_t i = s->images.n; i-- > 0;)
-		if (!is_cacheable(s->images.v[i]->kind, &s->images.v[i]->id))
+	for (uint32_t i = s->images.n; i-- > 0;) {
+		const struct sym_image *img = s->images.v[i];
+
+		if (!is_cacheable(img->kind, &img->id, img->key) ||
+		    (is_jit(img->kind) && s->round - img->used >= JIT_IDLE_ROUNDS))
 			forget(s, i);
+	}
 	if (s->images.n)
 		qsort(s->images.v, s->images.n, sizeof(*s->images.v), by_use);
 	while (s->stats.table_bytes > max_bytes && s->images.n > 1)
 		forget(s, s->images.n - 1);
+	for (uint32_t i = 0; i < s->images.n; i++)
+		if (s->images.v[i]->go)
+			go_lines_rest(s->images.v[i]->go);
 	index_again(s);
 	trim_names(s);
 	s->round++;

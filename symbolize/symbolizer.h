@@ -4,8 +4,8 @@
  * symbolizer - names for (image, offset), one table per image however many processes map it.
  *
  * Story: mappings turned a pc into (image, file offset); at flush each image seen is loaded once and
- * every new frame asks for its names. Today a name comes from symbol tables; lines and inlined
- * frames will come through the same answer, which is why resolve fills an array.
+ * every new frame asks for its names. A name comes from symbol tables; of a Go binary its pclntab gives
+ * lines and inlined frames too, which is why resolve fills an array.
  * Memory: the symbolizer owns images and strings; both are borrowed until symbolizer_free() or
  * symbolizer_trim(). Threads: one owner at a time.
  */
@@ -23,12 +23,14 @@ enum sym_kind {
 	SYM_KERNEL,   /* offsets are kernel addresses; kallsyms */
 	SYM_VDSO,     /* offsets are offsets into the vDSO's image; our own copy is read */
 	SYM_PERF_MAP, /* offsets are addresses in the process; fd is its perf-PID.map */
+	SYM_JITDUMP,  /* the same; fd is its jit-PID.dump */
 };
 
 struct sym_source {
 	enum sym_kind kind;
 	struct build_id id; /* SYM_ELF: the cache key; a file with another id is refused (-ESTALE) */
-	uint64_t key;       /* SYM_PERF_MAP: the cache key (pid and start time, mixed) */
+	uint64_t key;       /* of the process, SYM_PERF_MAP and SYM_JITDUMP: the cache key; 0: none.
+			       SYM_KERNEL: another number when its BPF programs and trampolines changed */
 	int fd;             /* borrowed; -1: the file is gone, only a debug file can name it */
 	int root_fd;        /* O_PATH of the root the image's path lives in; -1: the host's */
 	const char *path;   /* in that root; for messages and the debug link */
@@ -62,7 +64,8 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret);
 struct symbolizer *symbolizer_free(struct symbolizer *s);
 
 /*
- * Loads the image's tables, or finds them loaded. 0: *ret is valid, also when the file turned out
+ * Loads the image's tables, or finds them loaded; of a JIT's file that grows it reads what was appended, and
+ * kallsyms it reads again when the last round met code there that was not, or may no longer be, as it says. 0: *ret is valid, also when the file turned out
  * to carry no symbols (sym_image_error() says why nothing will resolve: -ENODATA no symbols,
  * -EBADMSG corrupt ELF, -ESTALE another build id, -EPERM kptr_restrict hides kernel addresses, -ENOENT
  * gone). Negative only for -ENOMEM.
@@ -71,8 +74,8 @@ int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct s
 int sym_image_error(const struct sym_image *img);
 
 /*
- * Between two rounds of naming: lets go of what cannot be found again (files without an identity,
- * maps that grow), and of the tables used longest ago until all of them fit in max_bytes. Ends the life
+ * Between two rounds of naming: lets go of what cannot be found again (files without an identity), of
+ * processes' JIT code not asked for in a while, and of the tables used longest ago until all of them fit in max_bytes. Ends the life
  * of every image and string handed out.
  */
 void symbolizer_trim(struct symbolizer *s, size_t max_bytes);

@@ -4,7 +4,7 @@
  * symtab - addresses to names: a flat sorted table, whatever the source.
  *
  * Sources add symbols, symtab_finish() sorts them and settles aliases: of several names for one
- * address the same one always wins (global over weak over local, longer size, fewer leading
+ * address the same one always wins (loaded code over other, global over weak over local, longer size, fewer leading
  * underscores, then alphabet). A symbol without a size reaches to the next one.
  * Names are kept as the source has them; demangling is the symbolizer's.
  * Memory: 24 bytes a symbol plus its name. One owner.
@@ -18,7 +18,8 @@
 
 #define SYMBOL_NO_NAME 0u
 
-enum symbol_rank { SYMBOL_LOCAL, SYMBOL_WEAK, SYMBOL_GLOBAL, SYMBOL_LAST };
+/* SYMBOL_LOADED is added to another: code loaded at run time, which hides whatever name its place had before. */
+enum symbol_rank { SYMBOL_LOCAL, SYMBOL_WEAK, SYMBOL_GLOBAL, SYMBOL_LOADED };
 
 struct symbol {
 	uint64_t addr;

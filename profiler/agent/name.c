@@ -75,8 +75,15 @@ static int load_image(struct namer *n, const struct window_image *held)
 	const struct image *i = &held->image;
 	struct sym_source src = { .kind = kinds[i->kind], .id = i->id, .key = i->gen, .fd = i->fd,
 				  .root_fd = i->root_fd, .path = i->path };
-	int r = symbolizer_load(n->symbols, &src, &n->images[held->id]);
+	int r;
 
+	if (i->kind == IMAGE_KERNEL)
+		src.key = i->changes;
+	if (i->dump_fd >= 0) { /* says more than a perf map */
+		src.kind = SYM_JITDUMP;
+		src.fd = i->dump_fd;
+	}
+	r = symbolizer_load(n->symbols, &src, &n->images[held->id]);
 	if (r < 0)
 		return r;
 	n->held[held->id] = held;

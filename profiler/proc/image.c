@@ -69,7 +69,8 @@ static void close_files(struct image *i)
 {
 	closep(&i->fd);
 	closep(&i->root_fd);
-	i->fd = i->root_fd = -1;
+	closep(&i->dump_fd);
+	i->fd = i->root_fd = i->dump_fd = -1;
 }
 
 struct images *images_free(struct images *t)
@@ -81,6 +82,7 @@ struct images *images_free(struct images *t)
 		if (i->refs)
 			close_files(i);
 		free(i->path);
+		free(i->dump);
 	}
 	vec_fini(&t->v);
 	vec_fini(&t->free_ids);
@@ -147,7 +149,7 @@ int image_intern(struct images *t, const struct image_key *key, const char *path
 		return -ENOMEM;
 	}
 	t->v.v[id] = (struct image){ .kind = key->kind, .id = key->id, .dev = key->dev, .ino = key->ino,
-				     .gen = key->gen, .path = copy, .fd = -1, .root_fd = -1, .refs = 1 };
+				     .gen = key->gen, .path = copy, .fd = -1, .root_fd = -1, .dump_fd = -1, .refs = 1 };
 	t->live++;
 	*ret = id;
 	return 0;
@@ -166,9 +168,37 @@ void image_unref(struct images *t, uint32_t id)
 		return;
 	close_files(i);
 	free(i->path);
+	free(i->dump);
 	i->path = NULL;
+	i->dump = NULL;
 	t->live--;
 	t->free_ids.v[t->free_ids.n++] = id;
+}
+
+bool image_is_dump(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t digits;
+
+	if (!slash || strncmp(slash, "/jit-", 5))
+		return false;
+	digits = strspn(slash + 5, "0123456789");
+	return digits && (!strcmp(slash + 5 + digits, ".dump") || !strcmp(slash + 5 + digits, ".dump (deleted)"));
+}
+
+int image_add_dump(struct images *t, uint32_t id, const struct image_dump *where, const char *path)
+{
+	struct image *i = &t->v.v[id];
+	size_t len = strlen(path) + 1;
+
+	if (i->dump)
+		return 0;
+	i->dump = malloc(sizeof(*i->dump) + len);
+	if (!i->dump)
+		return -ENOMEM;
+	*i->dump = *where;
+	memcpy(i->dump->path, path, len);
+	return 0;
 }
 
 struct image *image_get(struct images *t, uint32_t id)

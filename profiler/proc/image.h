@@ -42,8 +42,20 @@ struct image {
 	char *path;  /* as the process sees it; "[vdso]", "[kernel.kallsyms]", "[anon]" */
 	int fd;      /* the file, or a JIT's perf map; -1 */
 	int root_fd; /* O_PATH of the owner's root when it is not ours; -1 */
+	int dump_fd; /* of a JIT: the jitdump its process maps; -1 */
 	uint32_t refs;
 	bool opened; /* image_open() has run, with or without success */
+	bool dump_opened;
+	uint32_t changes; /* of the kernel: how often its BPF programs and trampolines have */
+	uint32_t asked; /* of a JIT without a perf map: how often image_open() was called */
+	struct image_dump *dump;
+};
+
+/* A JIT maps the jit-PID.dump it writes, so that others find it. */
+struct image_dump {
+	uint64_t start, end; /* of that mapping */
+	uint64_t dev, ino;   /* of the file; 0: not told */
+	char path[];         /* as the process sees it */
 };
 
 int images_new(struct images **ret);
@@ -56,6 +68,11 @@ void image_ref(struct images *t, uint32_t id);
 void image_unref(struct images *t, uint32_t id);
 struct image *image_get(struct images *t, uint32_t id);
 
+/* Whether a mapping's path is a jitdump's: jit-PID.dump. */
+bool image_is_dump(const char *path);
+/* Notes the jitdump of a JIT image; the first one stays. 0 or -ENOMEM. */
+int image_add_dump(struct images *t, uint32_t id, const struct image_dump *where, const char *path);
+
 struct image_owner {
 	pid_t pid;           /* a process that maps it, perhaps already gone */
 	uint64_t vma_start, vma_end;
@@ -65,7 +82,8 @@ struct image_owner {
  * Opens the image's file through a process that maps it: its map_files link (right in any mount
  * namespace and after deletion), its root, then the host's path; a file that is not the one mapped
  * (build id, else device and inode) is refused. Fills fd, root_fd and id. Runs once per image: the
- * first sample in it. 0 or negative errno; names are all that is lost.
+ * first sample in it. A JIT's jitdump is opened once it is mapped, and a perf map that is not there is
+ * looked for again, ever more seldom. 0 or negative errno; names are all that is lost.
  */
 int image_open(struct images *t, uint32_t id, const struct image_owner *owner);
 

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
@@ -150,19 +152,72 @@ static int open_perf_map(struct image *i, const struct image_owner *o)
 	return 0;
 }
 
+/* In the process's root, where a link must not lead out of it. */
+static int open_in_root(pid_t pid, const char *file, struct stat *ret_st)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT };
+	_cleanup_(closep) int root = -1, fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = root < 0 ? -1 : (int)syscall(SYS_openat2, root, file, &how, sizeof(how));
+	if (fd < 0 || fstat(fd, ret_st) < 0)
+		return -errno;
+	return S_ISREG(ret_st->st_mode) ? take_fd(&fd) : -EINVAL;
+}
+
+/* The file that is mapped, of the process's own user or root: anyone may have named it jit-1.dump. */
+static int open_dump(struct image *i, pid_t pid)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st, process;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &process) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)pid, (unsigned long long)i->dump->start,
+		 (unsigned long long)i->dump->end);
+	fd = file_open_regular(AT_FDCWD, path, 0, &st);
+	if (fd < 0)
+		fd = open_in_root(pid, i->dump->path, &st);
+	if (fd < 0)
+		return fd;
+	if (i->dump->ino && st.st_ino != i->dump->ino)
+		return -ESTALE;
+	if (st.st_uid != process.st_uid && st.st_uid != 0)
+		return -EPERM;
+	i->dump_fd = take_fd(&fd);
+	return 0;
+}
+
+/* The first time, the second, the fourth ...: a perf map may begin to be written at any time. */
+static bool is_time_to_look(struct image *i)
+{
+	i->asked++;
+	return i->fd < 0 && !(i->asked & (i->asked - 1));
+}
+
+static int open_jit(struct image *i, const struct image_owner *o)
+{
+	if (i->dump && !i->dump_opened) {
+		i->dump_opened = true;
+		open_dump(i, o->pid);
+	}
+	if (i->dump_fd < 0 && is_time_to_look(i))
+		open_perf_map(i, o);
+	return i->dump_fd >= 0 || i->fd >= 0 ? 0 : -ENOENT;
+}
+
 int image_open(struct images *t, uint32_t id, const struct image_owner *owner)
 {
 	struct image *i = image_get(t, id);
 
+	if (i->kind == IMAGE_JIT)
+		return open_jit(i, owner);
 	if (i->opened)
 		return i->fd >= 0 ? 0 : -ENOENT;
 	i->opened = true;
-	switch (i->kind) {
-	case IMAGE_FILE:
-		return open_file(i, owner);
-	case IMAGE_JIT:
-		return open_perf_map(i, owner);
-	default:
-		return 0;
-	}
+	return i->kind == IMAGE_FILE ? open_file(i, owner) : 0;
 }

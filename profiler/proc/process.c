@@ -303,6 +303,20 @@ static int jit_image(struct processes *t, struct process *p, uint32_t *ret)
 	return 0;
 }
 
+/* The process says where the names of its JIT code are; before the first sample in it, or after. */
+static int note_dump(struct processes *t, struct process *p, const struct process_mmap *m)
+{
+	const struct image_dump where = { .start = m->start, .end = m->start + m->len, .dev = m->dev, .ino = m->ino };
+	uint32_t id;
+	int r = jit_image(t, p, &id);
+
+	if (r < 0)
+		return r;
+	r = image_add_dump(t->images, id, &where, m->path);
+	image_unref(t->images, id);
+	return r;
+}
+
 /* The kernel maps the program before its interpreter and the program's libraries. */
 static void note_exe(struct process *p, const char *path)
 {
@@ -327,6 +341,8 @@ int process_map(struct processes *t, struct process *p, const struct process_mma
 		map.pgoff = m->start;
 		r = jit_image(t, p, &map.image);
 	} else {
+		if (image_is_dump(m->path) && note_dump(t, p, m) < 0)
+			return -ENOMEM;
 		r = image_intern(t->images, &key, m->path, &map.image);
 		note_exe(p, m->path);
 	}

@@ -83,6 +83,7 @@ static int open_event(int cpu, bool *ret_build_ids)
 		.comm = 1,
 		.comm_exec = 1,
 		.task = 1,
+		.ksymbol = 1,
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_BOOTTIME,
@@ -317,6 +318,9 @@ int64_t sideband_apply(struct processes *t, const void *record, size_t len, uint
 	case PERF_RECORD_FORK:
 	case PERF_RECORD_EXIT:
 		return len < sizeof(*h) + 24 + sizeof(struct trailer) ? 0 : apply_task(t, record, time_ns);
+	case PERF_RECORD_KSYMBOL: /* a BPF program or a trampoline, come or gone: kallsyms will say which */
+		image_get(processes_images(t), IMAGE_ID_KERNEL)->changes++;
+		return 0;
 	case PERF_RECORD_LOST:
 		if (len < sizeof(*h) + sizeof(lost) + sizeof(struct trailer))
 			return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * sideband - what processes do, as the kernel tells it: mmap, exec, fork, exit.
+ * sideband - what processes do, as the kernel tells it: mmap, exec, fork, exit; and that its own code changed.
  *
- * One dummy perf event per CPU with mmap2, build ids, comm_exec and task records, stamped with
+ * One dummy perf event per CPU with mmap2, build ids, comm_exec, task and ksymbol records, stamped with
  * CLOCK_BOOTTIME like the samples. Records are handed out raw and in no order across CPUs; the
  * caller sorts them by time among the samples and applies them to the process table.
  * Source: perf_event_open(2); include/uapi/linux/perf_event.h.

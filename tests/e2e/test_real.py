@@ -116,6 +116,24 @@ def test_node():
         pathlib.Path(f"/tmp/perf-{p.pid}.map").unlink(missing_ok=True)
 
 
+def test_node_with_a_jitdump():
+    """Names and lines come from the file that it maps, wherever that is. It is written in blocks of 4 KiB: what was
+    compiled last is named when more is, so the program goes on making functions."""
+    with tempfile.TemporaryDirectory() as d:
+        program = pathlib.Path(d) / "app.js"
+        program.write_text("function hotInner(n) {\n  let x = 0;\n  for (let i = 0; i < n; i++) x = (x * 31 + i) | 0;\n  return x;\n}\n"
+                           "for (let k = 0;; k++) {\n  hotInner(3e6);\n"
+                           "  const f = new Function('x', 'let s = x; for (let i = 0; i < 9; i++) s += i ^ ' + k + '; return s');\n"
+                           "  for (let i = 0; i < 3e4; i++) f(i);\n}\n")
+        p = running([need("node"), "--perf-prof", "--no-logfile-per-isolate", "--logfile=/dev/null", program], cwd=d)
+        try:
+            r = record("-p", p.pid, "-d", 3)
+            jit = sum(n for f, n in r.stacks if "hotInner" in f[-1] or "app.js" in f[-1])
+            assert jit > 0.5 * r.verdict["samples"], [f[-1] for f, _ in r.stacks[:5]]
+        finally:
+            end(p)
+
+
 def test_a_compiler():
     need("g++")
     with tempfile.TemporaryDirectory() as d:

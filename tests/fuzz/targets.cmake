@@ -2,6 +2,8 @@
 fuzz_target(elf USES symbolize)
 fuzz_target(kallsyms USES symbolize)
 fuzz_target(perf_map USES symbolize)
+fuzz_target(jitdump USES symbolize)
+fuzz_target(pclntab USES symbolize)
 fuzz_target(pprof USES formats)
 fuzz_target(folded USES pprof)
 fuzz_target(perf_script USES formats)

@@ -3,7 +3,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "proc/image.h"
 #include "proc/maps.h"
@@ -209,6 +212,61 @@ static void jit_pages_join_and_belong_to_one_process(void **state)
 	assert_int_equal(images_live(w->images), 3);
 }
 
+static void a_jitdump_is_known_by_its_name(void **state)
+{
+	assert_true(image_is_dump("/tmp/jit-1.dump"));
+	assert_true(image_is_dump("/home/x/.debug/jit/y/jit-4711.dump (deleted)"));
+	assert_false(image_is_dump("/tmp/jit-.dump"));
+	assert_false(image_is_dump("/tmp/jit-1.dump.so"));
+	assert_false(image_is_dump("/tmp/xjit-1.dump"));
+	assert_false(image_is_dump("jit-1.dump"));
+}
+
+/* We map a jitdump as a JIT does, and look at ourselves. */
+static void open_our_dump(struct world *w, uid_t owner, bool deleted, int *ret_fd, bool *ret_same)
+{
+	char path[] = "/tmp/hotspan-dump-XXXXXX", file[64];
+	struct process *p;
+	struct stat mine, found;
+	void *map;
+	int fd;
+
+	assert_non_null(mkdtemp(path));
+	snprintf(file, sizeof(file), "%s/jit-%d.dump", path, (int)getpid());
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(fchown(fd, owner, (gid_t)-1), 0);
+	map = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	assert_true(map != MAP_FAILED);
+	if (deleted)
+		unlink(file);
+	assert_int_equal(scan_process(w->processes, getpid(), getpid()), 0);
+	p = process_find(w->processes, (uint32_t)getpid());
+	assert_int_not_equal(p->jit_image, IMAGE_ID_NONE);
+	image_open(w->images, p->jit_image, &(struct image_owner){ getpid(), 0, 0 });
+	*ret_fd = image_get(w->images, p->jit_image)->dump_fd;
+	*ret_same = *ret_fd >= 0 && !fstat(fd, &mine) && !fstat(*ret_fd, &found) && mine.st_ino == found.st_ino;
+	munmap(map, 4096);
+	close(fd);
+	unlink(file);
+	rmdir(path);
+}
+
+static void a_jitdump_is_found_by_its_mapping(void **state)
+{
+	bool same;
+	int fd;
+
+	open_our_dump(*state, getuid(), false, &fd, &same);
+	assert_true(same);
+	if (getuid()) /* map_files is root's: the way of a deleted file */
+		return;
+	open_our_dump(*state, getuid(), true, &fd, &same);
+	assert_true(same);
+	open_our_dump(*state, 12345, false, &fd, &same);
+	assert_int_equal(fd, -1);
+}
+
 static void events_a_scan_has_seen_are_ignored(void **state)
 {
 	struct world *w = *state;
@@ -275,6 +333,23 @@ static void records_cut_short_change_nothing(void **state)
 	assert_int_equal(processes_count(w->processes), 0);
 }
 
+static void the_kernels_own_changes_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct {
+		struct perf_event_header h;
+		uint64_t addr;
+		uint32_t len;
+		uint16_t type, flags;
+		char name[8];
+		uint64_t trailer[2];
+	} rec = { .h = { .type = PERF_RECORD_KSYMBOL, .size = sizeof(rec) }, .type = 1, .name = "bpf_p" };
+
+	assert_int_equal(image_get(w->images, IMAGE_ID_KERNEL)->changes, 0);
+	assert_int_equal(sideband_apply(w->processes, &rec, sizeof(rec), 1), 0);
+	assert_int_equal(image_get(w->images, IMAGE_ID_KERNEL)->changes, 1);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
 
 int main(void)
@@ -288,10 +363,13 @@ int main(void)
 		IN_WORLD(an_exited_process_stays_for_its_late_samples_then_goes),
 		IN_WORLD(a_million_short_processes_leave_no_trace),
 		IN_WORLD(jit_pages_join_and_belong_to_one_process),
+		cmocka_unit_test(a_jitdump_is_known_by_its_name),
+		IN_WORLD(a_jitdump_is_found_by_its_mapping),
 		IN_WORLD(events_a_scan_has_seen_are_ignored),
 		IN_WORLD(a_scan_of_ourselves_finds_this_very_function),
 		IN_WORLD(a_pid_that_is_not_there_is_said_to_be_gone),
 		IN_WORLD(records_cut_short_change_nothing),
+		IN_WORLD(the_kernels_own_changes_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,28 +128,118 @@ static void the_vdso_has_names(void **state)
 	assert_true(named > 10);
 }
 
-static void hidden_kernel_addresses_are_a_reason_not_a_crash(void **state)
-{
-	static const char text[] = "0000000000000000 T _text\n0000000000000000 T _stext\n";
-	char root[] = "/tmp/hotspan-sysroot-XXXXXX", path[64], command[64];
-	struct sym_source src = { .kind = SYM_KERNEL, .fd = -1, .root_fd = -1, .path = "[kernel.kallsyms]" };
+/* A root of its own, with a kallsyms in it. */
+struct kernel {
+	char root[32], path[64];
 	struct symbolizer *s;
 	struct sym_image *img;
-	int fd;
+};
 
-	assert_non_null(mkdtemp(root));
-	snprintf(path, sizeof(path), "%s/proc", root);
-	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(path, sizeof(path), "%s/proc/kallsyms", root);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+static void write_kallsyms(const struct kernel *k, const char *text)
+{
+	int fd = open(k->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
 	assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
 	close(fd);
-	assert_int_equal(symbolizer_new(&(struct symbolizer_opts){ .sysroot = root }, &s), 0);
-	assert_int_equal(symbolizer_load(s, &src, &img), 0);
-	assert_int_equal(sym_image_error(img), -EPERM);
-	symbolizer_free(s);
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	assert_int_equal(system(command), 0);
+}
+
+static int make_kernel(void **state)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	strcpy(k->root, "/tmp/hotspan-sysroot-XXXXXX");
+	assert_non_null(mkdtemp(k->root));
+	snprintf(k->path, sizeof(k->path), "%s/proc", k->root);
+	assert_int_equal(mkdir(k->path, 0755), 0);
+	snprintf(k->path, sizeof(k->path), "%s/proc/kallsyms", k->root);
+	assert_int_equal(symbolizer_new(&(struct symbolizer_opts){ .sysroot = k->root }, &k->s), 0);
+	*state = k;
+	return 0;
+}
+
+static int end_kernel(void **state)
+{
+	struct kernel *k = *state;
+	char command[64];
+
+	symbolizer_free(k->s);
+	snprintf(command, sizeof(command), "rm -rf %s", k->root);
+	free(k);
+	return system(command);
+}
+
+static void next_round(struct kernel *k, uint64_t changes)
+{
+	struct sym_source src = { .kind = SYM_KERNEL, .key = changes, .fd = -1, .root_fd = -1, .path = "[kernel.kallsyms]" };
+
+	symbolizer_trim(k->s, SIZE_MAX);
+	assert_int_equal(symbolizer_load(k->s, &src, &k->img), 0);
+}
+
+static const char *kernel_name(struct kernel *k, uint64_t addr)
+{
+	struct sym_frame f;
+
+	return sym_image_resolve(k->img, addr, &f, 1) == 1 ? f.name : "";
+}
+
+static void hidden_kernel_addresses_are_a_reason_not_a_crash(void **state)
+{
+	struct kernel *k = *state;
+
+	write_kallsyms(k, "0000000000000000 T _text\n0000000000000000 T _stext\n");
+	next_round(k, 0);
+	assert_int_equal(sym_image_error(k->img), -EPERM);
+}
+
+#define VMLINUX "ffffffff81000000 T startup_64\nffffffff81100000 T _einittext\n"
+#define BPF_A "ffffffffc0000000 t bpf_prog_0011223344556677_a\t[bpf]\n"
+#define BPF_B "ffffffffc0000000 t bpf_prog_0011223344556677_b\t[bpf]\n"
+#define MODULE "ffffffffc0400000 t nf_hook\t[nf_tables]\n"
+
+static void code_that_came_after_kallsyms_was_read_is_named_a_round_later(void **state)
+{
+	struct kernel *k = *state;
+
+	write_kallsyms(k, VMLINUX);
+	next_round(k, 0);
+	assert_string_equal(kernel_name(k, 0xffffffffc0000010), "");
+	write_kallsyms(k, VMLINUX BPF_A);
+	next_round(k, 1);
+	assert_string_equal(kernel_name(k, 0xffffffffc0000010), "bpf_prog_0011223344556677_a");
+	/* Another in its place: announced, and met. */
+	write_kallsyms(k, VMLINUX BPF_B);
+	next_round(k, 2);
+	assert_string_equal(kernel_name(k, 0xffffffffc0000010), "bpf_prog_0011223344556677_b");
+	/* A module is not announced. */
+	assert_string_equal(kernel_name(k, 0xffffffffc0400010), "");
+	write_kallsyms(k, VMLINUX BPF_B MODULE);
+	next_round(k, 2);
+	assert_string_equal(kernel_name(k, 0xffffffffc0400010), "nf_hook");
+	/* kallsyms gone: what is known stays known. */
+	assert_string_equal(kernel_name(k, 0xffffffffd0000000), "");
+	unlink(k->path);
+	next_round(k, 3);
+	assert_string_equal(kernel_name(k, 0xffffffffc0400010), "nf_hook");
+}
+
+/* Nothing of it was met, or nothing changed: kallsyms is not read. */
+static void what_is_never_named_is_looked_for_ever_more_seldom(void **state)
+{
+	struct kernel *k = *state;
+	struct symbolizer_stats before, after;
+	int reads = 0;
+
+	write_kallsyms(k, VMLINUX BPF_A);
+	next_round(k, 0);
+	for (uint64_t i = 1; i <= 1000; i++) {
+		symbolizer_stats(k->s, &before);
+		next_round(k, i < 500 ? 0 : i); /* from then on programs come and go elsewhere */
+		symbolizer_stats(k->s, &after);
+		reads += after.load_ns != before.load_ns;
+		assert_string_equal(kernel_name(k, i < 500 ? 0xffffffffd0000000 : 0xffffffff81000010), i < 500 ? "" : "startup_64");
+	}
+	assert_in_range(reads, 8, 11);
 }
 
 static void trim_keeps_what_was_used_last_and_what_it_drops_can_be_loaded_again(void **state)
@@ -184,6 +274,7 @@ static void trim_keeps_what_was_used_last_and_what_it_drops_can_be_loaded_again(
 
 int main(void)
 {
+#define KERNEL_TEST(f) cmocka_unit_test_setup_teardown(f, make_kernel, end_kernel)
 #define SYMBOLIZER_TEST(f) cmocka_unit_test_setup_teardown(f, make_symbolizer, end_symbolizer)
 	const struct CMUnitTest tests[] = {
 		SYMBOLIZER_TEST(trim_keeps_what_was_used_last_and_what_it_drops_can_be_loaded_again),
@@ -192,7 +283,9 @@ int main(void)
 		SYMBOLIZER_TEST(an_image_is_loaded_once_and_another_build_id_is_refused),
 		SYMBOLIZER_TEST(what_is_no_elf_says_so),
 		SYMBOLIZER_TEST(the_vdso_has_names),
-		cmocka_unit_test(hidden_kernel_addresses_are_a_reason_not_a_crash),
+		KERNEL_TEST(hidden_kernel_addresses_are_a_reason_not_a_crash),
+		KERNEL_TEST(code_that_came_after_kallsyms_was_read_is_named_a_round_later),
+		KERNEL_TEST(what_is_never_named_is_looked_for_ever_more_seldom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

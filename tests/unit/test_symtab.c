@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of names from every text source: aliases, gaps, kallsyms, perf maps. */
+/* Tables of names from every text source: aliases, gaps, kallsyms. */
 #include "unit.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include "symbolize/demangle.h"
 #include "symbolize/kallsyms.h"
-#include "symbolize/perf_map.h"
 #include "symbolize/symtab.h"
 
 static const char *name_at(const struct symtab *t, uint64_t addr)
@@ -91,6 +88,47 @@ static void kallsyms_knows_modules_and_passes_over_data(void **state)
 	symtab_fini(&t);
 }
 
+/*
+ * Marks of the linker script have no size, like all of kallsyms: one before loaded code must not reach into it, nor
+ * stand before a function at its own address. Each kind of loaded code says what it is.
+ */
+static void loaded_code_is_not_shadowed_by_marks_of_vmlinux(void **state)
+{
+	static const struct {
+		uint64_t addr;
+		const char *name, *module;
+	} cases[] = {
+		{ 0xffffffff81000008, "startup_64", "" },
+		{ 0xffffffff81200010, "bpf_prog_6deef7357e7b4530_sd_fw_egress", "bpf" },
+		{ 0xffffffff812000c0, "bpf_trampoline_6442536467", "bpf" },
+		{ 0xffffffff81200140, "bpf_dispatcher_xdp", "bpf" },
+		{ 0xffffffff81201000, "ftrace_trampoline", "__builtin__ftrace" },
+		{ 0xffffffff81202000, "kprobe_insn_page", "__builtin__kprobes" },
+		{ 0xffffffff81203000, "nf_hook", "nf_tables" },
+	};
+	struct symtab t = { 0 };
+
+	assert_int_equal(kallsyms("ffffffff81000000 T _stext\n"
+				  "ffffffff81000000 T _text\n"
+				  "ffffffff81000000 T startup_64\n"
+				  "ffffffff811fffff T _einittext\n"
+				  "ffffffff81200000 T __end_of_kernel_reserve\n"
+				  "ffffffff81203000 t nf_hook\t[nf_tables]\n"
+				  "ffffffff81201000 t ftrace_trampoline\t[__builtin__ftrace]\n"
+				  "ffffffff81200000 t bpf_prog_6deef7357e7b4530_sd_fw_egress\t[bpf]\n"
+				  "ffffffff812000c0 t bpf_trampoline_6442536467\t[bpf]\n"
+				  "ffffffff81200140 t bpf_dispatcher_xdp\t[bpf]\n"
+				  "ffffffff81202000 t kprobe_insn_page\t[__builtin__kprobes]\n", &t), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct symbol *s = symtab_find(&t, cases[i].addr);
+
+		assert_non_null(s);
+		assert_string_equal(symtab_str(&t, s->name), cases[i].name);
+		assert_string_equal(symtab_str(&t, s->module), cases[i].module);
+	}
+	symtab_fini(&t);
+}
+
 static void kallsyms_without_addresses_says_so(void **state)
 {
 	struct symtab t = { 0 };
@@ -100,128 +138,6 @@ static void kallsyms_without_addresses_says_so(void **state)
 	assert_int_equal(kallsyms("ffffffff81000000 d only_data\n", &t), -ENODATA);
 	assert_int_equal(kallsyms_read("/nonexistent/kallsyms", &t), -ENOENT);
 	symtab_fini(&t);
-}
-
-static void a_perf_map_line_of_another_shape_is_counted(void **state)
-{
-	struct symtab t = { 0 };
-	static const char text[] = "7f0000001000 40 LazyCompile:*add /srv/app.js:3\n"
-				   "0x7f0000002000 0x10 with prefix\n"
-				   "no line\n7f0000003000 zz x\n7f0000003000 0 empty\n7f0000003000 10\n"
-				   "ffffffffffffffff 10 wraps\n11112222333344445 10 too long\n"
-				   "7f0000004000 10 still being writ";
-	uint64_t bad;
-
-	assert_int_equal(perf_map_parse(text, strlen(text), &t, &bad), 0);
-	assert_int_equal(bad, 6);
-	assert_int_equal(t.v.n, 2);
-	assert_string_equal(name_at(&t, 0x7f000000103f), "LazyCompile:*add /srv/app.js:3");
-	assert_string_equal(name_at(&t, 0x7f000000200f), "with prefix");
-	symtab_fini(&t);
-}
-
-/* The rule itself, the slow way: for each address the last line that covers it. */
-static void the_latest_perf_map_line_wins_at_every_address(void **state)
-{
-	enum { LINES = 40, SPACE = 256 };
-
-	srand(1);
-	for (int round = 0; round < 300; round++) {
-		char want[SPACE][8] = { "" }, text[LINES * 32];
-		struct symtab t = { 0 };
-		size_t len = 0;
-		uint64_t bad;
-
-		for (int i = 0; i < LINES; i++) {
-			int start = rand() % (SPACE - 1), size = 1 + rand() % (round % 2 ? 8 : 60);
-
-			len += (size_t)sprintf(text + len, "%x %x f%d\n", start, size, i);
-			for (int a = start; a < start + size && a < SPACE; a++)
-				sprintf(want[a], "f%d", i);
-		}
-		assert_int_equal(perf_map_parse(text, len, &t, &bad), 0);
-		for (int a = 0; a < SPACE; a++)
-			assert_string_equal(name_at(&t, (uint64_t)a), want[a]);
-		symtab_fini(&t);
-	}
-}
-
-struct box {
-	char path[64]; /* a root with a tmp/ in it */
-	int fd;
-};
-
-static int make_box(void **state)
-{
-	struct box *b = calloc(1, sizeof(*b));
-	char tmp[80];
-
-	strcpy(b->path, "/tmp/hotspan-box-XXXXXX");
-	assert_non_null(mkdtemp(b->path));
-	snprintf(tmp, sizeof(tmp), "%s/tmp", b->path);
-	assert_int_equal(mkdir(tmp, 0755), 0);
-	b->fd = open(b->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_true(b->fd >= 0);
-	*state = b;
-	return 0;
-}
-
-static int end_box(void **state)
-{
-	struct box *b = *state;
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", b->path);
-	close(b->fd);
-	free(b);
-	*state = NULL;
-	return system(command);
-}
-
-static void write_map(const struct box *b, const char *name)
-{
-	int fd = openat(b->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "1000 10 f\n", 10), 10);
-	close(fd);
-}
-
-static void a_perf_map_is_believed_only_from_its_own_process(void **state)
-{
-	struct box *b = *state;
-	int fd;
-
-	write_map(b, "tmp/perf-7.map");
-	write_map(b, "tmp/perf-8.map");
-	assert_int_equal(symlinkat("perf-7.map", b->fd, "tmp/perf-9.map"), 0);
-	assert_int_equal(mkfifoat(b->fd, "tmp/perf-10.map", 0600), 0);
-	assert_int_equal(mkdirat(b->fd, "tmp/perf-11.map", 0700), 0);
-
-	fd = perf_map_open(b->fd, 7, getuid());
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(perf_map_open(b->fd, 6, getuid()), -ENOENT);
-	assert_int_equal(perf_map_open(b->fd, 9, getuid()), -ELOOP);
-	assert_int_equal(perf_map_open(b->fd, 10, getuid()), -EINVAL);
-	assert_int_equal(perf_map_open(b->fd, 11, getuid()), -EINVAL);
-	if (getuid() == 0) {
-		assert_int_equal(fchownat(b->fd, "tmp/perf-8.map", 12345, 0, 0), 0);
-		assert_int_equal(perf_map_open(b->fd, 8, 54321), -EPERM);
-		fd = perf_map_open(b->fd, 8, 12345);
-		assert_true(fd >= 0);
-		close(fd);
-	}
-}
-
-static void a_linked_tmp_leads_nowhere(void **state)
-{
-	struct box *b = *state;
-
-	assert_int_equal(renameat(b->fd, "tmp", b->fd, "elsewhere"), 0);
-	assert_int_equal(symlinkat("elsewhere", b->fd, "tmp"), 0);
-	write_map(b, "elsewhere/perf-7.map");
-	assert_true(perf_map_open(b->fd, 7, getuid()) < 0);
 }
 
 static void names_read_as_their_language_writes_them(void **state)
@@ -254,11 +170,8 @@ int main(void)
 		cmocka_unit_test(of_several_names_for_one_address_the_same_one_wins),
 		cmocka_unit_test(a_label_inside_a_function_names_nothing),
 		cmocka_unit_test(kallsyms_knows_modules_and_passes_over_data),
+		cmocka_unit_test(loaded_code_is_not_shadowed_by_marks_of_vmlinux),
 		cmocka_unit_test(kallsyms_without_addresses_says_so),
-		cmocka_unit_test(a_perf_map_line_of_another_shape_is_counted),
-		cmocka_unit_test(the_latest_perf_map_line_wins_at_every_address),
-		cmocka_unit_test_setup_teardown(a_perf_map_is_believed_only_from_its_own_process, make_box, end_box),
-		cmocka_unit_test_setup_teardown(a_linked_tmp_leads_nowhere, make_box, end_box),
 		cmocka_unit_test(names_read_as_their_language_writes_them),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unwind/elf_peek.h"
+#include "symbolize/elf_peek.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +18,16 @@ struct elf_peek {
 	const struct elf_image *img;
 	const uint8_t *memory; /* of an image without a file */
 	size_t memory_len;
-	struct block *slots;
+	struct block *slots; /* NULL: none yet */
 };
+
+/* Only the blocks that are used take memory. */
+static bool add_slots(struct elf_peek *p)
+{
+	if (!p->slots)
+		p->slots = calloc(SLOTS, sizeof(*p->slots));
+	return p->slots;
+}
 
 int elf_peek_new(const struct elf_image *img, struct elf_peek **ret)
 {
@@ -30,12 +38,16 @@ int elf_peek_new(const struct elf_image *img, struct elf_peek **ret)
 	p->img = img;
 	if (img->fd < 0)
 		p->memory = (const uint8_t *)elf_rawfile(img->elf, &p->memory_len);
-	else
-		p->slots = calloc(SLOTS, sizeof(*p->slots));
-	if (!p->slots && img->fd >= 0)
+	else if (!add_slots(p))
 		return elf_peek_free(p), -ENOMEM;
 	*ret = p;
 	return 0;
+}
+
+void elf_peek_forget(struct elf_peek *p)
+{
+	free(p->slots);
+	p->slots = NULL;
 }
 
 struct elf_peek *elf_peek_free(struct elf_peek *p)
@@ -75,9 +87,9 @@ struct bytes elf_peek(struct elf_peek *p, uint64_t offset, size_t len)
 
 	if (len > PEEK_MAX)
 		len = PEEK_MAX;
-	if (!p->slots)
+	if (p->img->fd < 0)
 		return part(p->memory, p->memory ? p->memory_len : 0, offset, len);
-	if (offset > INT64_MAX - BLOCK)
+	if (offset > INT64_MAX - BLOCK || !add_slots(p))
 		return (struct bytes){ 0 };
 	b = read_block(p, offset >> BLOCK_BITS);
 	return part(b->data, b->len, offset % BLOCK, len);

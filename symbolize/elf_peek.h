@@ -8,7 +8,7 @@
  * Memory: a peek owns its blocks and borrows the image, which must live as long.
  */
 #include "symbolize/elf_image.h"
-#include "unwind/bytes.h"
+#include "symbolize/bytes.h"
 
 #define PEEK_MAX 128
 
@@ -21,6 +21,9 @@ static inline void elf_peek_freep(struct elf_peek **p)
 {
 	elf_peek_free(*p);
 }
+
+/* Lets go of the blocks; they are read again when asked for. */
+void elf_peek_forget(struct elf_peek *p);
 
 /* Up to len bytes (at most PEEK_MAX) from a place in the file, valid until the next call; fewer at its end. */
 struct bytes elf_peek(struct elf_peek *p, uint64_t offset, size_t len);
