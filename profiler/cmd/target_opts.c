@@ -69,11 +69,18 @@ static int user_only(struct target_opts *o, const struct cli *c, const char *val
 	return 0;
 }
 
+static int no_inline(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->names.no_inline = true;
+	return 0;
+}
+
 static const struct {
 	const char *flag;
 	int (*set)(struct target_opts *o, const struct cli *c, const char *value);
 } setters[] = { { "pid", parse_pids }, { "comm", add_comm }, { "cgroup", add_cgroup }, { "frequency", parse_frequency },
-		{ "kernel", kernel_only }, { "user", user_only } };
+		{ "kernel", kernel_only }, { "user", user_only },
+		{ "no-inline", no_inline } };
 
 _Static_assert((int)SAMPLE_MAX_COMMS <= (int)TARGET_MAX_FILTERS && (int)SAMPLE_MAX_CGROUPS <= (int)TARGET_MAX_FILTERS,
 	       "the lists hold as many");

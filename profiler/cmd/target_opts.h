@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/name.h"
 #include "cmd/flags.h"
 #include "collect/collector.h"
 
@@ -20,6 +21,7 @@ struct target_opts {
 	uint32_t frequency_hz;
 	bool kernel_stacks, user_stacks;
 	enum collect_by by;
+	struct name_opts names;
 	pid_t pids[TARGET_MAX_PIDS];
 	uint32_t n_pids;
 	const char *comms[TARGET_MAX_FILTERS];
@@ -40,6 +42,7 @@ struct target_opts {
 #define TARGET_ROW_FREQUENCY { 'F', "frequency", "HZ", "samples per second and CPU (default 99; 1 to 10000)" }
 #define TARGET_ROW_KERNEL { 0, "kernel", NULL, "kernel stacks only" }
 #define TARGET_ROW_USER { 0, "user", NULL, "user stacks only" }
+#define TARGET_ROW_NO_INLINE { 0, "no-inline", NULL, "inlined calls count as the function they stand in" }
 
 enum { TARGET_MIN_HZ = 1, TARGET_MAX_HZ = 10000 };
 

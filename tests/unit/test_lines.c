@@ -6,6 +6,7 @@
 #include "cmd/amount.h"
 #include "cmd/columns.h"
 #include "cmd/top_model.h"
+#include "cmd/top_print.h"
 #include "cmd/top_rows.h"
 #include "cmd/toplist.h"
 #include "cmd/treelist.h"
@@ -238,6 +239,39 @@ static void pictures_say_where_and_what_is_inlined(void **state)
 	assert_null(strstr(s, "\"line\":55")); /* one box for a function, not one for each line */
 }
 
+static const struct top_function *row_of(const struct top_rows *t, const char *name, uint32_t line)
+{
+	for (uint32_t i = 0; i < t->functions.n; i++)
+		if (!strcmp(t->functions.v[i].name, name) && t->functions.v[i].line == line)
+			return &t->functions.v[i];
+	return NULL;
+}
+
+static void top_tells_lines_apart(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = chain();
+	_cleanup_(top_rows_fini) struct top_rows rows = { 0 };
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct top_query q = { .sort = TOP_SORT_SELF };
+	struct top_model_opts opts = { .by_line = true };
+	struct top_model *m;
+
+	vec_foreach(v, &p->values)
+		*v *= 1000000;
+	assert_int_equal(top_model_new(&opts, &m), 0);
+	assert_int_equal(top_model_add(m, p, 1000000000), 0);
+	assert_int_equal(top_rows_functions(&rows, m, &q), 0);
+	assert_non_null(row_of(&rows, "work", 55));
+	assert_non_null(row_of(&rows, "work", 57));
+	assert_null(row_of(&rows, "work", 0));
+	assert_string_equal(row_of(&rows, "leaf", 12)->file, "/src/list.c");
+	assert_true(row_of(&rows, "work", 55)->self_ns == 0 && row_of(&rows, "work", 57)->self_ns > 0);
+	assert_non_null(row_of(&rows, "bare", 0));
+	top_print_function(row_of(&rows, "leaf", 12), &rows, 80, &b);
+	assert_non_null(strstr(text(&b), "leaf list.c:12"));
+	top_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +282,7 @@ int main(void)
 		cmocka_unit_test(merging_keeps_chains_and_lines),
 		cmocka_unit_test(a_difference_by_line_tells_lines_apart),
 		cmocka_unit_test(a_long_name_is_cut_before_its_source),
+		cmocka_unit_test(top_tells_lines_apart),
 		cmocka_unit_test(pictures_say_where_and_what_is_inlined),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
