@@ -33,7 +33,7 @@ struct name_opts {
 	 * The kernel, generated code and files without one are named all the same: nobody else could.
 	 */
 	bool no_symbols;
-	const struct strmap *path_map; /* borrowed; source paths: see path_map.h. NULL: as they are */
+	const struct strmap *path_map; /* of source paths: see path_map.h; borrowed. NULL: as they are */
 };
 
 /* What is known of the locations in one image. */
