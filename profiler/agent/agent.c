@@ -172,7 +172,7 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
 			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes,
 			       .max_unwind_bytes = c->max_unwind_bytes },
-		.names = { .name_unnamed = true },
+		.names = { .name_unnamed = true, .no_symbols = !c->symbolize, .path_map = &c->path_map },
 		.flush_interval_ns = c->flush_interval_ns,
 		.on_window = on_window,
 		.ctx = a,

@@ -9,12 +9,14 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/strmap.h"
 #include "base/units.h"
 #include "collect/window.h"
 #include "symbolize/symbolizer.h"
 
 struct worker {
 	struct worker_opts opts;
+	struct strmap path_map; /* ours: a configuration may go while we work */
 	struct symbolizer *symbols; /* the worker thread's */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -108,6 +110,9 @@ int worker_new(const struct worker_opts *opts, struct worker **ret)
 	pthread_cond_init(&k->finished, &attr);
 	pthread_condattr_destroy(&attr);
 	r = symbolizer_new(NULL, &k->symbols);
+	if (r >= 0 && opts->names.path_map)
+		r = strmap_copy(opts->names.path_map, &k->path_map);
+	k->opts.names.path_map = &k->path_map;
 	if (r >= 0)
 		r = start_thread(k);
 	if (r < 0)
@@ -131,6 +136,7 @@ struct worker *worker_free(struct worker *k, struct window **ret_left)
 	if (ret_left)
 		*ret_left = k->done;
 	symbolizer_free(k->symbols);
+	strmap_fini(&k->path_map);
 	pthread_cond_destroy(&k->given);
 	pthread_cond_destroy(&k->finished);
 	pthread_mutex_destroy(&k->lock);

@@ -73,7 +73,7 @@ static int prepare(struct recording *rec)
 {
 	static const int ends[] = { SIGINT, SIGTERM };
 	const struct record_opts *o = &rec->opts;
-	struct session_opts session = { .on_window = keep_profile, .ctx = rec };
+	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .names = o->target.names };
 	int r = rec->signal_fd = signals_open(ends, ARRAY_SIZE(ends));
 
 	if (r < 0 || (r = target_opts_open(&rec->opts.target, rec->err, sizeof(rec->err))) < 0)

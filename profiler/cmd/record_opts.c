@@ -10,7 +10,7 @@
 #include "cmd/flags.h"
 
 /* In the order of the rows below. */
-enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY,
+enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY, ROW_NO_INLINE, ROW_PATH_MAP, ROW_NO_SYMBOLS,
        ROW_OUTPUTS, ROW_OUTPUT, ROW_FORMAT, ROW_JSON };
 
 static const struct flag flags[] = {
@@ -26,6 +26,9 @@ static const struct flag flags[] = {
 	[ROW_KERNEL] = TARGET_ROW_KERNEL,
 	[ROW_USER] = TARGET_ROW_USER,
 	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default), thread, or none", .values = "process|thread|none" },
+	[ROW_NO_INLINE] = TARGET_ROW_NO_INLINE,
+	[ROW_PATH_MAP] = TARGET_ROW_PATH_MAP,
+	[ROW_NO_SYMBOLS] = TARGET_ROW_NO_SYMBOLS,
 	[ROW_OUTPUTS] = { .heading = "Output" },
 	[ROW_OUTPUT] = { 'o', "output", "FILE", ".html .svg .pb.gz .pb .folded .speedscope.json; - is standard output\n"
 			"(default hotspan.html; an existing file is kept as FILE.old)", .values = "FILE" },

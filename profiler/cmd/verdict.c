@@ -114,12 +114,12 @@ static void top_text(const struct profile *p, struct buf *b)
 	struct amount cpu;
 	struct top top;
 
-	if (top_build(p, &top) < 0)
+	if (top_build(p, PROFILE_FUNCTIONS, &top) < 0)
 		return;
 	if (top.rows.n) {
 		amount_of(p, top.whole, &cpu);
 		buf_putc(b, '\n');
-		toplist_text(&top, TOP, &cpu, b);
+		toplist_text(&top, PROFILE_FUNCTIONS, TOP, &cpu, b);
 	}
 	top_fini(&top);
 }
@@ -147,7 +147,7 @@ static void json_top(const struct profile *p, struct buf *b)
 {
 	struct top top;
 
-	if (top_build(p, &top) < 0)
+	if (top_build(p, PROFILE_FUNCTIONS, &top) < 0)
 		return;
 	buf_puts(b, ",\"top\":");
 	toplist_json(&top, TOP, "cpu_ns", b);

@@ -206,7 +206,7 @@ static int through_every_format(void *ctx)
 	if (r >= 0)
 		r = html_encode(again, &out);
 	if (r >= 0)
-		r = calltree_build(again, &tree);
+		r = calltree_build(again, CALLTREE_BY_LINE, &tree);
 	calltree_fini(&tree);
 	return r;
 }
@@ -253,7 +253,7 @@ static int work_on_profiles(void *ctx)
 	if (r >= 0)
 		r = slice_callees(p, "f", &callees);
 	if (r >= 0)
-		r = diff_build(p, sum, &diff);
+		r = diff_build(p, sum, PROFILE_LINES, &diff);
 	diff_fini(&diff);
 	return r;
 }
@@ -278,7 +278,7 @@ static int print_a_tree(void *ctx)
 
 	p = read_stacks(&r);
 	if (r >= 0)
-		r = calltree_build(p, &tree);
+		r = calltree_build(p, CALLTREE_WITH_LINES, &tree);
 	if (r >= 0) {
 		amount_of(p, 6, &amount);
 		r = treelist_text(&l, &out);
