@@ -15,7 +15,8 @@
 #include "symbolize/symcache_sum.h"
 
 struct table {
-	const uint32_t *addresses, *values, *top;
+	const struct symcache_piece *pieces;
+	const uint32_t *top;
 	uint32_t n, n_top, shift;
 };
 
@@ -54,9 +55,9 @@ static bool header_is_sound(const struct symcache_header *h, const struct build_
 		if (!place_fits(h, (enum symcache_section)s))
 			return false;
 	for (int t = 0; t < SYMCACHE_TABLES; t++) {
-		const struct symcache_place *p = &h->places[3 * t];
+		const struct symcache_place *top = &h->places[2 * t + SYMCACHE_TOP];
 
-		if (p[SYMCACHE_VALUES].n != p[SYMCACHE_ADDRESSES].n || p[SYMCACHE_TOP].n < 2 || p[SYMCACHE_TOP].shift > 31)
+		if (top->n < 2 || top->shift > 31)
 			return false;
 	}
 	return true;
@@ -94,12 +95,11 @@ static int map(struct symcache *c, int fd, const struct symcache_header *h)
 	c->bytes = bytes;
 	c->len = (size_t)h->bytes;
 	c->base = h->base;
-	for (int t = 0; t < SYMCACHE_TABLES; t++, p += 3)
+	for (int t = 0; t < SYMCACHE_TABLES; t++, p += 2)
 		c->tables[t] = (struct table){
-			.addresses = (const void *)(c->bytes + p[SYMCACHE_ADDRESSES].offset),
-			.values = (const void *)(c->bytes + p[SYMCACHE_VALUES].offset),
+			.pieces = (const void *)(c->bytes + p[SYMCACHE_PIECES].offset),
 			.top = (const void *)(c->bytes + p[SYMCACHE_TOP].offset),
-			.n = p[SYMCACHE_ADDRESSES].n,
+			.n = p[SYMCACHE_PIECES].n,
 			.n_top = p[SYMCACHE_TOP].n,
 			.shift = p[SYMCACHE_TOP].shift,
 		};
@@ -158,31 +158,41 @@ struct symcache *symcache_free(struct symcache *c)
 	return NULL;
 }
 
-/* The last of a table's addresses at or below x; SYMCACHE_NONE when there is none. */
-static uint32_t table_find(const struct table *t, uint32_t x)
+/* Where a table's last piece at or below an address lies: among n from lo, or the one before those. */
+struct search {
+	uint32_t lo, n;
+};
+
+static struct search search_begin(const struct table *t, uint32_t x)
 {
-	uint32_t i = x >> t->shift, lo, n;
+	uint32_t i = x >> t->shift, lo, hi;
 
 	if (i > t->n_top - 2)
 		i = t->n_top - 2;
 	lo = t->top[i];
-	n = t->top[i + 1];
-	n = n < t->n ? n : t->n;
-	n = n > lo ? n - lo : 0;
-	/* Without branches: each of them would be a coin toss. */
-	for (uint32_t half; n > 1; n -= half) {
-		half = n / 2;
-		lo += t->addresses[lo + half - 1] <= x ? half : 0;
+	hi = t->top[i + 1];
+	hi = hi < t->n ? hi : t->n;
+	__builtin_prefetch(&t->pieces[lo]);
+	return (struct search){ lo, hi > lo ? hi - lo : 0 };
+}
+
+/* The piece; SYMCACHE_NONE when there is none. Without branches: each of them would be a coin toss. */
+static uint32_t search_end(const struct table *t, uint32_t x, struct search s)
+{
+	uint32_t lo = s.lo;
+
+	for (uint32_t half, n = s.n; n; n -= half) {
+		half = n - n / 2;
+		lo += t->pieces[lo + half - 1].address <= x ? half : 0;
 	}
-	lo += n && t->addresses[lo] <= x;
 	return lo && lo <= t->n ? lo - 1 : SYMCACHE_NONE;
 }
 
-static uint32_t table_value(const struct table *t, uint32_t x, uint32_t none)
+static uint32_t search_value(const struct table *t, uint32_t x, struct search s, uint32_t none)
 {
-	uint32_t i = table_find(t, x);
+	uint32_t i = search_end(t, x, s);
 
-	return i == SYMCACHE_NONE ? none : t->values[i];
+	return i == SYMCACHE_NONE ? none : t->pieces[i].value;
 }
 
 static uint32_t file_name(const struct symcache *c, uint32_t file)
@@ -190,26 +200,33 @@ static uint32_t file_name(const struct symcache *c, uint32_t file)
 	return file < c->n_files ? c->files[file] : 0;
 }
 
-/* file and line at x; zeros when unknown. */
-static void find_line(const struct symcache *c, uint32_t x, uint32_t *ret_file, uint32_t *ret_line)
+/* A block of rows; empty where none is. */
+struct block {
+	const uint8_t *p, *end;
+	uint32_t address;
+};
+
+static struct block find_block(const struct symcache *c, uint32_t x, struct search s)
 {
 	const struct table *t = &c->tables[SYMCACHE_LINES];
-	uint32_t i = table_find(t, x), from, until;
-	const uint8_t *p, *end;
-	struct line_row row, next;
+	uint32_t i = search_end(t, x, s), from, until;
 
-	*ret_file = *ret_line = 0;
 	if (i == SYMCACHE_NONE)
-		return;
-	from = t->values[i];
-	until = i + 1 < t->n ? t->values[i + 1] : c->n_rows;
+		return (struct block){ 0 };
+	from = t->pieces[i].value;
+	until = i + 1 < t->n ? t->pieces[i + 1].value : c->n_rows;
 	if (from > until || until > c->n_rows)
-		return;
-	p = c->rows + from;
-	end = c->rows + until;
-	row = (struct line_row){ 0 };
-	next = (struct line_row){ .addr = t->addresses[i] };
-	while ((p = line_get(p, end, &next)) && next.addr <= x)
+		return (struct block){ 0 };
+	__builtin_prefetch(c->rows + from);
+	return (struct block){ c->rows + from, c->rows + until, t->pieces[i].address };
+}
+
+/* file and line at x; zeros when unknown. */
+static void find_line(const struct symcache *c, uint32_t x, struct block b, uint32_t *ret_file, uint32_t *ret_line)
+{
+	struct line_row row = { 0 }, next = { .addr = b.address };
+
+	while ((b.p = line_get(b.p, b.end, &next)) && next.addr <= x)
 		row = next;
 	*ret_file = row.file ? file_name(c, row.file - 1) : 0;
 	*ret_line = row.line;
@@ -244,13 +261,19 @@ int symcache_find(const struct symcache *c, uint64_t addr, struct symcache_frame
 {
 	uint32_t x = (uint32_t)(addr - c->base), id, symbol;
 	struct symcache_frame f = { 0 };
+	struct search at[SYMCACHE_TABLES];
+	struct block block;
 	size_t n = 0;
 
 	if (addr - c->base > UINT32_MAX || !max)
 		return -ENOENT;
-	symbol = table_value(&c->tables[SYMCACHE_SYMBOLS], x, 0);
-	id = table_value(&c->tables[SYMCACHE_CODE], x, SYMCACHE_NONE);
-	find_line(c, x, &f.file, &f.line);
+	/* All are under way before the first is waited for: most of a search is memory that is not in a cache. */
+	for (int t = 0; t < SYMCACHE_TABLES; t++)
+		at[t] = search_begin(&c->tables[t], x);
+	block = find_block(c, x, at[SYMCACHE_LINES]);
+	id = search_value(&c->tables[SYMCACHE_CODE], x, at[SYMCACHE_CODE], SYMCACHE_NONE);
+	symbol = search_value(&c->tables[SYMCACHE_SYMBOLS], x, at[SYMCACHE_SYMBOLS], 0);
+	find_line(c, x, block, &f.file, &f.line);
 	for (const struct symcache_node *node; (node = node_at(c, id)); id = node->parent) {
 		fill(c, node, &f);
 		if (node->parent >= id) /* also SYMCACHE_NONE: a parent stands before its children */

@@ -4,8 +4,7 @@
  * symcache_file - the layout of a symcache: what the writer and the reader agree on.
  *
  *	header                        what it is of, where the sections lie, two checksums
- *	three tables, each            addresses, ascending, from the header's base
- *	                              values, one for each address: good until the next one
+ *	three tables, each            pieces: address, ascending, from the header's base; value, good until the next
  *	                              top, addresses by their upper bits: where to begin searching
  *	   code                       value: a node, SYMCACHE_NONE between functions
  *	   symbols                    value: a string, 0 between symbols
@@ -23,16 +22,15 @@
 
 #define SYMCACHE_MAGIC   0x65686361636d7973ull /* "symcache"; not on a host of the other byte order */
 #define SYMCACHE_VERSION 1
-#define SYMCACHE_BLOCK 64
+#define SYMCACHE_BLOCK 16 /* rows: 64 save a tenth of the file, and cost 60 ns more a search */
 
 enum symcache_table { SYMCACHE_CODE, SYMCACHE_SYMBOLS, SYMCACHE_LINES, SYMCACHE_TABLES };
 
 enum symcache_section {
-	/* of table t: 3 * t and the two after it */
-	SYMCACHE_ADDRESSES,
-	SYMCACHE_VALUES,
+	/* of table t: 2 * t and the one after it */
+	SYMCACHE_PIECES,
 	SYMCACHE_TOP,
-	SYMCACHE_ROWS = 3 * SYMCACHE_TABLES,
+	SYMCACHE_ROWS = 2 * SYMCACHE_TABLES,
 	SYMCACHE_NODES,
 	SYMCACHE_FUNCTIONS,
 	SYMCACHE_FILES,
@@ -60,6 +58,11 @@ struct symcache_header {
 _Static_assert(sizeof(struct build_id) == 22 && sizeof(struct symcache_header) == 56 + 16 * SYMCACHE_SECTIONS + 16,
 	       "no holes: the header's bytes are summed");
 
+/* Side by side, because whoever has found the one reads the other: eight of them share a cache line. */
+struct symcache_piece {
+	uint32_t address, value;
+};
+
 struct symcache_node {
 	uint32_t function, parent; /* parent: SYMCACHE_NONE, or below the node's own number */
 	uint32_t call_file;        /* SYMCACHE_NONE: unknown */
@@ -74,7 +77,17 @@ struct symcache_record {
 
 static inline size_t symcache_element(enum symcache_section s)
 {
-	return s == SYMCACHE_NODES ? sizeof(struct symcache_node) : s == SYMCACHE_FUNCTIONS ? sizeof(struct symcache_record)
-	       : s == SYMCACHE_ROWS || s == SYMCACHE_STRINGS				    ? 1
-											    : sizeof(uint32_t);
+	switch (s) {
+	case SYMCACHE_ROWS:
+	case SYMCACHE_STRINGS:
+		return 1;
+	case SYMCACHE_NODES:
+		return sizeof(struct symcache_node);
+	case SYMCACHE_FUNCTIONS:
+		return sizeof(struct symcache_record);
+	case SYMCACHE_FILES:
+		return sizeof(uint32_t);
+	default:
+		return s % 2 == SYMCACHE_PIECES ? sizeof(struct symcache_piece) : sizeof(uint32_t);
+	}
 }

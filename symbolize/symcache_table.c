@@ -2,28 +2,22 @@
 #include "symbolize/symcache_table.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-enum { PER_TOP = 8 }; /* addresses for an entry of the top: three steps of searching in half a cache line */
+enum { PER_TOP = 4 }; /* pieces for an entry of the top: a search looks at one cache line, sometimes two */
 
 int symcache_table_row(struct symcache_build_table *t, uint32_t address, uint32_t value)
 {
-	uint32_t *a = vec_push(&t->addresses), *v = a ? vec_push(&t->values) : NULL;
+	struct symcache_piece *p = vec_push(&t->v);
 
-	if (!v) {
-		t->addresses.n -= a != NULL;
+	if (!p)
 		return -ENOMEM;
-	}
-	*a = address;
-	*v = value;
+	*p = (struct symcache_piece){ address, value };
 	return 0;
 }
 
 static int row(struct symcache_build_table *t, uint64_t address, uint32_t value)
 {
-	uint32_t n = t->values.n;
-
-	if (address > UINT32_MAX || (n ? t->values.v[n - 1] == value : value == t->none))
+	if (address > UINT32_MAX || (t->v.n ? t->v.v[t->v.n - 1].value : t->none) == value)
 		return 0;
 	return symcache_table_row(t, (uint32_t)address, value);
 }
@@ -43,46 +37,41 @@ int symcache_table_piece(struct symcache_build_table *t, uint64_t start, uint64_
 	return r;
 }
 
-/* n is not 0. */
+/* There is a last one. */
 static uint32_t top_shift(const struct symcache_build_table *t)
 {
-	uint32_t last = t->addresses.v[t->addresses.n - 1], shift = 0;
+	uint32_t last = t->v.v[t->v.n - 1].address, shift = 0;
 
-	while (shift < 31 && (last >> shift) > t->addresses.n / PER_TOP + 16)
+	while (shift < 31 && (last >> shift) > t->v.n / PER_TOP + 16)
 		shift++;
 	return shift;
 }
 
-static int write_top(const struct symcache_build_table *t, struct symcache_out *o, struct symcache_place *place)
+static void write_top(const struct symcache_build_table *t, struct symcache_out *o, struct symcache_place *place)
 {
-	uint32_t n = t->addresses.n, shift = n ? top_shift(t) : 0;
-	uint32_t entries = n ? (t->addresses.v[n - 1] >> shift) + 2 : 2, at = 0;
+	uint32_t n = t->v.n, shift = n ? top_shift(t) : 0;
+	uint32_t entries = n ? (t->v.v[n - 1].address >> shift) + 2 : 2, at = 0;
 
 	*place = (struct symcache_place){ .offset = symcache_out_align(o), .n = entries, .shift = shift };
 	for (uint32_t i = 0; i < entries; i++) {
-		while (at < n && t->addresses.v[at] < (uint64_t)i << shift)
+		while (at < n && t->v.v[at].address < (uint64_t)i << shift)
 			at++;
 		symcache_out_put(o, &at, sizeof(at));
 	}
-	return 0;
 }
 
 int symcache_table_write(const struct symcache_build_table *t, enum symcache_table which, struct symcache_out *o,
 			 struct symcache_header *h)
 {
-	struct symcache_place *places = &h->places[3 * which];
-	uint32_t n = t->addresses.n;
+	struct symcache_place *places = &h->places[2 * which];
 
-	places[SYMCACHE_ADDRESSES] = (struct symcache_place){ .offset = symcache_out_align(o), .n = n };
-	symcache_out_put(o, t->addresses.v, n * sizeof(uint32_t));
-	places[SYMCACHE_VALUES] = (struct symcache_place){ .offset = symcache_out_align(o), .n = n };
-	symcache_out_put(o, t->values.v, n * sizeof(uint32_t));
+	places[SYMCACHE_PIECES] = (struct symcache_place){ .offset = symcache_out_align(o), .n = t->v.n };
+	symcache_out_put(o, t->v.v, t->v.n * sizeof(struct symcache_piece));
 	write_top(t, o, &places[SYMCACHE_TOP]);
 	return o->error;
 }
 
 void symcache_table_fini(struct symcache_build_table *t)
 {
-	vec_fini(&t->addresses);
-	vec_fini(&t->values);
+	vec_fini(&t->v);
 }

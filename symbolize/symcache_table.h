@@ -8,8 +8,7 @@
 #include "symbolize/symcache_out.h"
 
 struct symcache_build_table {
-	vec(uint32_t) addresses;
-	vec(uint32_t) values;
+	vec(struct symcache_piece) v;
 	uint32_t none; /* the value between pieces */
 	uint64_t next; /* where the last piece ended */
 };
@@ -23,7 +22,7 @@ int symcache_table_piece(struct symcache_build_table *t, uint64_t start, uint64_
 int symcache_table_end(struct symcache_build_table *t);
 /* One row, without pieces. 0 or -ENOMEM. */
 int symcache_table_row(struct symcache_build_table *t, uint32_t address, uint32_t value);
-/* Writes the three sections of table number `which` and says where they lie. 0 or -ENOMEM. */
+/* Writes the two sections of table number `which` and says where they lie. 0 or the error of writing. */
 int symcache_table_write(const struct symcache_build_table *t, enum symcache_table which, struct symcache_out *o,
 			 struct symcache_header *h);
 void symcache_table_fini(struct symcache_build_table *t);

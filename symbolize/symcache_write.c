@@ -175,13 +175,13 @@ static int mark(struct writer *w)
 		return -ENOMEM;
 	memset(w->node_ids, 0xff, b->nodes.n * sizeof(uint32_t));
 	memset(w->function_ids, 0xff, b->functions.n * sizeof(uint32_t));
-	for (uint32_t i = 0; i < w->code.values.n; i++)
-		for (uint32_t n = w->code.values.v[i]; n != SYMCACHE_NONE && w->node_ids[n]; n = b->nodes.v[n].parent) {
+	for (uint32_t i = 0; i < w->code.v.n; i++)
+		for (uint32_t n = w->code.v.v[i].value; n != SYMCACHE_NONE && w->node_ids[n]; n = b->nodes.v[n].parent) {
 			w->node_ids[n] = 0;
 			use_function(w, b->nodes.v[n].function);
 		}
-	for (uint32_t i = 0; i < w->symbols.values.n; i++)
-		w->strings[w->symbols.values.v[i]] = 1;
+	for (uint32_t i = 0; i < w->symbols.v.n; i++)
+		w->strings[w->symbols.v.v[i].value] = 1;
 	for (uint32_t i = 0; i < b->files.n; i++)
 		w->strings[b->files.v[i]] = 1;
 	w->h.places[SYMCACHE_NODES].n = number(w->node_ids, b->nodes.n);
@@ -258,11 +258,11 @@ static int write_body(struct writer *w)
 		return r;
 	write_strings(w);
 	write_records(w);
-	for (uint32_t i = 0; i < w->code.values.n; i++)
-		if (w->code.values.v[i] != SYMCACHE_NONE)
-			w->code.values.v[i] = w->node_ids[w->code.values.v[i]];
-	for (uint32_t i = 0; i < w->symbols.values.n; i++)
-		w->symbols.values.v[i] = w->strings[w->symbols.values.v[i]];
+	for (uint32_t i = 0; i < w->code.v.n; i++)
+		if (w->code.v.v[i].value != SYMCACHE_NONE)
+			w->code.v.v[i].value = w->node_ids[w->code.v.v[i].value];
+	for (uint32_t i = 0; i < w->symbols.v.n; i++)
+		w->symbols.v.v[i].value = w->strings[w->symbols.v.v[i].value];
 	r = symcache_table_write(&w->code, SYMCACHE_CODE, &w->out, &w->h);
 	return r ? r : symcache_table_write(&w->symbols, SYMCACHE_SYMBOLS, &w->out, &w->h);
 }

@@ -236,7 +236,9 @@ static void agree(const struct symcache *c, const struct model *m, const struct 
 		}
 		assert_int_equal(got, want);
 		assert_int_equal(f[0].line, m->lined[x] ? m->line[x] : 0);
-		snprintf(text, sizeof(text), m->lined[x] ? "/f/%u" : "", m->file[x]);
+		text[0] = '\0';
+		if (m->lined[x])
+			snprintf(text, sizeof(text), "/f/%u", m->file[x]);
 		assert_string_equal(symcache_string(c, f[0].file), text);
 		for (uint32_t i = 0; i < want && n != SYMCACHE_NONE; i++, n = m->parent[n]) {
 			snprintf(text, sizeof(text), "f%u", m->function[n]);
