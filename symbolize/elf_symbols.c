@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "symbolize/elf_image.h"
+#include "symbolize/minidebug.h"
 #include "symbolize/symtab.h"
 
 static enum symbol_rank rank_of(const GElf_Sym *sym)
@@ -47,11 +48,12 @@ static bool wanted(const struct elf_image *img, const GElf_Sym *sym, bool dynami
 	return !img->n_segments || in_code(img, sym->st_value);
 }
 
-static int add_table(const struct elf_image *img, const char *name, struct symtab *t)
+/* The table of one file, with its addresses held against the segments of another: MiniDebugInfo need have none. */
+static int add_table(const struct elf_image *img, const struct elf_image *from, const char *name, struct symtab *t)
 {
 	bool dynamic = !strcmp(name, ".dynsym");
 	GElf_Shdr sh;
-	Elf_Scn *scn = elf_image_section(img, name, &sh);
+	Elf_Scn *scn = elf_image_section(from, name, &sh);
 	Elf_Data *data = scn ? elf_image_data(scn) : NULL;
 	size_t n = data && sh.sh_entsize ? data->d_size / sh.sh_entsize : 0;
 	GElf_Sym sym;
@@ -62,7 +64,7 @@ static int add_table(const struct elf_image *img, const char *name, struct symta
 
 		if (!gelf_getsym(data, (int)i, &sym) || !wanted(img, &sym, dynamic))
 			continue;
-		s = elf_strptr(img->elf, sh.sh_link, sym.st_name);
+		s = elf_strptr(from->elf, sh.sh_link, sym.st_name);
 		if (!s || is_marker(s))
 			continue;
 		rank = GELF_ST_TYPE(sym.st_info) == STT_NOTYPE ? SYMBOL_LOCAL : rank_of(&sym);
@@ -74,9 +76,22 @@ static int add_table(const struct elf_image *img, const char *name, struct symta
 	return 0;
 }
 
+static int add_minidebug(const struct elf_image *img, struct symtab *t)
+{
+	struct minidebug *m;
+	int r = minidebug_open(img, &m);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = add_table(img, m->img, ".symtab", t);
+	minidebug_free(m);
+	return r;
+}
+
 int elf_symbols_add(const struct elf_image *img, struct symtab *t)
 {
-	int r = add_table(img, ".symtab", t);
+	GElf_Shdr sh;
+	int r = elf_image_section(img, ".symtab", &sh) ? add_table(img, img, ".symtab", t) : add_minidebug(img, t);
 
-	return r < 0 ? r : add_table(img, ".dynsym", t);
+	return r < 0 ? r : add_table(img, img, ".dynsym", t);
 }

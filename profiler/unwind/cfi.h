@@ -11,7 +11,7 @@
  * Sources: DWARF 5 section 6.4; LSB 5.0 core, "Exception Frames"; the GNU augmentations of binutils.
  */
 #include "unwind/arch.h"
-#include "unwind/bytes.h"
+#include "symbolize/bytes.h"
 
 struct cfi_section {
 	const uint8_t *data; /* borrowed */

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
-#include "unwind/go_pclntab.h"
+#include "symbolize/go_pclntab.h"
 
 /* Where a section's end is unknown we read up to its segment's, within a bound. */
 #define CHUNK_MAX (64ull << 20)
@@ -209,10 +209,18 @@ static int find_beside(const struct elf_image *img, unsigned int which, struct g
 	return go_pclntab_range(go, &c->start, &c->end);
 }
 
+/* go_rows.h knows x86-64's frames only. */
+static int open_pclntab(const struct elf_image *img, struct go_pclntab **ret)
+{
+	GElf_Ehdr eh;
+
+	return gelf_getehdr(img->elf, &eh) && eh.e_machine == EM_X86_64 ? go_pclntab_open(img, ret) : -ENODATA;
+}
+
 int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **ret)
 {
 	_cleanup_(go_pclntab_freep) struct go_pclntab *go = NULL;
-	int go_lost = which & ELF_CFI_PCLNTAB ? go_pclntab_open(img, &go) : 0, r;
+	int go_lost = which & ELF_CFI_PCLNTAB ? open_pclntab(img, &go) : 0, r;
 	struct marks marks;
 	struct elf_cfi c;
 

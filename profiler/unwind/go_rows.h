@@ -9,7 +9,7 @@
  * so are named in go_rows.c.
  */
 #include "bpf/rows.h"
-#include "unwind/go_pclntab.h"
+#include "symbolize/go_pclntab.h"
 
 /* What is special about a function. */
 enum go_kind {

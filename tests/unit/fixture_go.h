@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "unwind/go_pclntab.h"
+#include "symbolize/go_pclntab.h"
 
 enum {
 	GO_IMAGE = 0x400000,

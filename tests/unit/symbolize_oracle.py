@@ -65,8 +65,9 @@ def short(name):
     return name.replace("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string").replace(" ", "")
 
 
-def compare(path, table):
-    """Every address asked: ours is one of the names that start where the nearest function starts."""
+def compare(path, table, asked=None):
+    """Every address asked: ours is one of the names that start where the nearest function starts.
+    asked: the file that we are given, when it is not the one readelf reads."""
     segs, symbols = segments(path), functions(path, table)
     symbols = [s for s in symbols if s[1] and to_offset(segs, s[0]) is not None]
     rng = random.Random(1)
@@ -78,7 +79,7 @@ def compare(path, table):
         cover = [s for s in symbols if s[0] <= a < s[0] + s[1]]
         start = max(s[0] for s in cover)
         want[to_offset(segs, a)] = {s[2] for s in symbols if s[0] == start}
-    got = ours(path, want)
+    got = ours(asked or path, want)
     wrong = [(hex(o), got.get(o), sorted(w)[:3]) for o, w in want.items() if got.get(o, ("",))[0] not in w]
     assert not wrong, f"{path}: {len(wrong)} of {len(want)} differ: {wrong[:3]}"
     mangled = [(a, b) for a, b in got.values() if a.startswith("_Z") and not re.search(r"17h[0-9a-f]{16}E", a)]
@@ -121,6 +122,36 @@ def name(path, off, *args):
 
 def build_id(path):
     return re.search(r"Build ID: (\w+)", run("readelf", "-n", path))[1]
+
+
+def with_minidebug(path, d):
+    """The file as Fedora ships it: .dynsym, and the other functions in .gnu_debugdata."""
+    mini, out, keep = d / "mini", d / "with-minidebug", d / "keep"
+    dynamic = {n for _, _, n in functions(path, "--dyn-syms")}
+    keep.write_text("\n".join(sorted({n for _, _, n in functions(path)} - dynamic)))
+    run("objcopy", "--only-keep-debug", path, d / "debug")
+    run("objcopy", "-S", f"--keep-symbols={keep}", d / "debug", mini)
+    run("xz", "-f", mini)
+    run("objcopy", "--strip-all", f"--add-section=.gnu_debugdata={mini}.xz", path, out)
+    return out
+
+
+def test_minidebuginfo_has_the_names_that_stripping_took():
+    with tempfile.TemporaryDirectory() as t:
+        d, asked = pathlib.Path(t), 0
+        off = build(d)
+        assert name(with_minidebug(d / "x", d), off) == "hidden_helper"
+        for path in (DUMP, BUILD / "tests/unit/test_symtab", BUILD / "hotspan"):
+            mini = with_minidebug(path, d)
+            assert ".symtab" not in run("readelf", "-SW", mini)
+            asked += compare(path, "--syms", mini)
+        print(f"{asked} addresses")
+        # Damaged: fewer names, those of .dynsym; cut before its end likewise.
+        data = bytearray(mini.read_bytes())
+        at = data.index(b"\xfd7zXZ\0")
+        data[at + 200] ^= 0xFF
+        mini.write_bytes(data)
+        run(DUMP, mini, input="1000\n")
 
 
 def test_a_debug_file_is_found_by_build_id():

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unwind/go_text.h"
+#include "symbolize/go_text.h"
 
 #include <errno.h>
 
-#include "unwind/go_pclntab.h"
+#include "symbolize/go_pclntab.h"
 
 /*
  * moduledata, in words of 8 bytes: the pclntab; its five parts and the functab, a slice of three words each;
- * findfunctab; minpc; maxpc (runtime/symtab.go; the same since 1.16).
+ * findfunctab; minpc; maxpc (runtime/symtab.go; the same since 1.16); then bounds of segments, two more of
+ * them since 1.20; gofunc.
  */
-enum { MINPC = 8 * (1 + 6 * 3 + 1), MAXPC = MINPC + 8 };
+enum { MINPC = 8 * (1 + 6 * 3 + 1), MAXPC = MINPC + 8, GOFUNC_1_18 = 8 * 38, GOFUNC_1_20 = 8 * 40 };
 enum { RELA = 24, SCAN_MAX = 256 << 20 };
 
 struct relocations {
@@ -48,33 +49,38 @@ static struct relocations find_relocations(const struct elf_image *img, struct g
 	return r;
 }
 
-/* What the loader will have written at two addresses, as relocations say. */
-static void relocate(struct go_pclntab *t, struct relocations r, uint64_t a, uint64_t *ret_a,
-		     uint64_t b, uint64_t *ret_b)
+/* What the loader will have written at n addresses, as relocations say. */
+static void relocate(struct go_pclntab *t, struct relocations r, const uint64_t *at, uint64_t *ret, int n)
 {
 	for (uint64_t i = 0; i < r.n; i++) {
 		struct bytes in = elf_peek_address(t->file, r.at + i * RELA, RELA);
-		uint64_t where = bytes_uint(&in, 8);
+		uint64_t where = bytes_uint(&in, 8), value;
 
 		bytes_take(&in, 8);
-		if (where == a)
-			*ret_a = bytes_uint(&in, 8);
-		else if (where == b)
-			*ret_b = bytes_uint(&in, 8);
+		value = bytes_uint(&in, 8);
+		for (int k = 0; k < n; k++)
+			if (at[k] == where)
+				ret[k] = value;
 	}
 }
 
 /* Whether there is a moduledata at an address: the code it names is as long as the table's. */
 static bool try_module(struct go_pclntab *t, struct relocations r, uint64_t vaddr)
 {
-	uint64_t min = word_at(t, vaddr + MINPC), max = word_at(t, vaddr + MAXPC), start, end;
+	enum { MIN, MAX, GOFUNC, N };
+	const uint64_t at[N] = { vaddr + MINPC, vaddr + MAXPC,
+				 vaddr + (t->layout >= GO_1_20 ? GOFUNC_1_20 : GOFUNC_1_18) };
+	uint64_t word[N], start, end;
 
-	if (!min)
-		relocate(t, r, vaddr + MINPC, &min, vaddr + MAXPC, &max);
+	for (int i = 0; i < N; i++)
+		word[i] = word_at(t, at[i]);
+	if (!word[MIN])
+		relocate(t, r, at, word, N);
 	t->text = 0;
-	if (!min || go_pclntab_range(t, &start, &end) < 0 || max - min != end - start)
+	if (!word[MIN] || go_pclntab_range(t, &start, &end) < 0 || word[MAX] - word[MIN] != end - start)
 		return false;
-	t->text = min - start;
+	t->text = word[MIN] - start;
+	t->gofunc = word[GOFUNC];
 	return true;
 }
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unwind/go_pclntab.h"
+#include "symbolize/go_pclntab.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "unwind/go_text.h"
+#include "symbolize/go_text.h"
 
-enum { VARINT_MAX = 5, FLAGS_AT = 29 }; /* of a Go 1.2 record, behind its entry */
+enum { VARINT_MAX = 5 };
 #define SCAN_MAX (1ull << 30)
 
-/* At most len bytes of the table: never more than it has. */
-static struct bytes peek(struct go_pclntab *t, uint64_t at, size_t len)
+struct bytes go_peek(struct go_pclntab *t, uint64_t at, size_t len)
 {
 	if (at < t->at || at >= t->end)
 		return (struct bytes){ 0 };
@@ -55,7 +54,8 @@ static bool read_parts(struct go_pclntab *t, struct bytes *in, uint64_t n)
 	} else {
 		bytes_take(in, t->layout >= GO_1_18 ? 16 : 8); /* count of files; the code's start */
 		t->names = part(t, in);
-		bytes_take(in, 16); /* compilation units, files */
+		t->units = part(t, in);
+		t->files = part(t, in);
 		t->pcs = part(t, in);
 		t->functab = part(t, in);
 	}
@@ -71,7 +71,7 @@ static bool read_header(struct go_pclntab *t, uint64_t at, uint64_t end)
 
 	t->at = at;
 	t->end = end;
-	in = peek(t, at, 8 + 8 * 8);
+	in = go_peek(t, at, 8 + 8 * 8);
 	if (!layout_of((uint32_t)bytes_uint(&in, 4), &t->layout) || bytes_uint(&in, 2))
 		return false;
 	t->unit = bytes_u8(&in);
@@ -115,9 +115,16 @@ static int by_scan(const struct elf_image *img, struct go_pclntab *t)
 	return -ENODATA;
 }
 
+/* Go 1.2's files: their place stands behind the functab. */
+static void find_files(struct go_pclntab *t)
+{
+	struct bytes in = go_peek(t, t->functab + (2ull * t->n_funcs + 1) * 8, 4);
+
+	t->files = t->at + bytes_uint(&in, 4);
+}
+
 /*
- * A Go binary for x86-64, which is what a rule can be made of; or one without section headers, which may
- * be Go. Before Go 1.26 ld puts the table of a PIE into .data.rel.ro: then only the notes tell.
+ * A Go binary; or one without section headers, which may be Go. Before Go 1.26 ld puts the table of a PIE into .data.rel.ro: then only the notes tell.
  */
 static bool may_be_go(const struct elf_image *img)
 {
@@ -127,7 +134,7 @@ static bool may_be_go(const struct elf_image *img)
 	GElf_Ehdr eh;
 	GElf_Shdr sh;
 
-	if (!gelf_getehdr(img->elf, &eh) || eh.e_machine != EM_X86_64 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	if (!gelf_getehdr(img->elf, &eh) || eh.e_ident[EI_DATA] != ELFDATA2LSB || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    elf_getshdrnum(img->elf, &sections) < 0)
 		return false;
 	for (uint32_t i = 0; sections && i < ARRAY_SIZE(marks); i++)
@@ -151,6 +158,8 @@ int go_pclntab_open(const struct elf_image *img, struct go_pclntab **ret)
 		r = by_scan(img, t);
 	if (r >= 0 && t->layout >= GO_1_18)
 		r = go_text_find(img, t);
+	if (r >= 0 && t->layout == GO_1_2)
+		find_files(t);
 	if (r < 0) {
 		go_pclntab_free(t);
 		return r;
@@ -172,7 +181,7 @@ struct go_pclntab *go_pclntab_free(struct go_pclntab *t)
 /* The n-th word of the functab. */
 static uint64_t functab_word(struct go_pclntab *t, uint64_t n, bool *bad)
 {
-	struct bytes in = peek(t, t->functab + n * entry_size(t), entry_size(t));
+	struct bytes in = go_peek(t, t->functab + n * entry_size(t), entry_size(t));
 	uint64_t v = bytes_uint(&in, entry_size(t));
 
 	*bad |= in.bad;
@@ -194,7 +203,7 @@ int go_pclntab_range(struct go_pclntab *t, uint64_t *ret_start, uint64_t *ret_en
 
 static void read_name(struct go_pclntab *t, uint32_t off, char *ret)
 {
-	struct bytes in = peek(t, t->names + off, GO_NAME_MAX - 1);
+	struct bytes in = go_peek(t, t->names + off, GO_NAME_MAX - 1);
 	size_t n = 0;
 
 	while (n < bytes_left(&in) && in.at[n])
@@ -208,7 +217,7 @@ int go_func_read(struct go_pclntab *t, uint32_t i, struct go_func *ret)
 {
 	uint64_t base = t->layout == GO_1_2 ? t->at : t->functab, place;
 	struct bytes in;
-	uint32_t name;
+	const uint8_t *begin;
 	bool bad = false;
 
 	ret->entry = t->text + functab_word(t, 2ull * i, &bad);
@@ -216,22 +225,59 @@ int go_func_read(struct go_pclntab *t, uint32_t i, struct go_func *ret)
 	ret->end = t->text + functab_word(t, 2ull * i + 2, &bad);
 	if (bad || place > t->end - base)
 		return -EBADMSG;
-	in = peek(t, base + place, 64);
+	in = go_peek(t, base + place, 64);
+	begin = in.at;
 	bytes_take(&in, entry_size(t));
-	name = (uint32_t)bytes_uint(&in, 4);
+	ret->name_at = (uint32_t)bytes_uint(&in, 4);
 	bytes_take(&in, 8); /* arguments, deferreturn */
 	ret->pcsp = (uint32_t)bytes_uint(&in, 4);
-	bytes_take(&in, FLAGS_AT - 16 + 4 * ((t->layout >= GO_1_16) + (t->layout >= GO_1_20)));
+	ret->file = (uint32_t)bytes_uint(&in, 4);
+	ret->line = (uint32_t)bytes_uint(&in, 4);
+	ret->n_pcdata = (uint32_t)bytes_uint(&in, 4);
+	ret->unit = t->layout >= GO_1_16 ? (uint32_t)bytes_uint(&in, 4) : 0;
+	ret->start_line = t->layout >= GO_1_20 ? (uint32_t)bytes_uint(&in, 4) : 0;
+	bytes_u8(&in); /* what the runtime knows it as */
 	ret->flags = bytes_u8(&in);
+	bytes_u8(&in);
+	ret->n_funcdata = bytes_u8(&in);
 	if (in.bad)
 		return -EBADMSG;
-	read_name(t, name, ret->name);
+	ret->pcdata = base + place + (uint64_t)(in.at - begin);
+	read_name(t, ret->name_at, ret->name);
 	return 0;
+}
+
+int go_func_find(struct go_pclntab *t, uint64_t pc, struct go_func *ret)
+{
+	uint32_t lo = 0, hi = t->n_funcs;
+	bool bad = false;
+	int r;
+
+	/* lo: functions that begin at or before pc */
+	while (lo < hi && !bad) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (t->text + functab_word(t, 2ull * mid, &bad) <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (bad)
+		return -EBADMSG;
+	if (!lo)
+		return -ENOENT;
+	r = go_func_read(t, lo - 1, ret);
+	return r < 0 ? r : pc - ret->entry < ret->end - ret->entry && ret->entry < ret->end ? 0 : -ENOENT;
+}
+
+void go_values_begin(struct go_sp_run *run, struct go_pclntab *t, const struct go_func *f, uint32_t table)
+{
+	*run = (struct go_sp_run){ .t = t, .at = t->pcs + table, .pc = f->entry, .value = -1 };
 }
 
 void go_sp_begin(struct go_sp_run *run, struct go_pclntab *t, const struct go_func *f)
 {
-	*run = (struct go_sp_run){ .t = t, .at = t->pcs + f->pcsp, .pc = f->entry, .value = -1 };
+	go_values_begin(run, t, f, f->pcsp);
 }
 
 static uint32_t varint(struct bytes *in)
@@ -242,9 +288,14 @@ static uint32_t varint(struct bytes *in)
 	return (uint32_t)v;
 }
 
+static int64_t zigzag(uint32_t v)
+{
+	return v & 1 ? ~(int64_t)(v >> 1) : (int64_t)(v >> 1);
+}
+
 int go_sp_next(struct go_sp_run *run, struct go_sp *ret)
 {
-	struct bytes in = peek(run->t, run->at, 2 * VARINT_MAX);
+	struct bytes in = go_peek(run->t, run->at, 2 * VARINT_MAX);
 	const uint8_t *begin = in.at;
 	uint32_t value = varint(&in), pcs;
 
@@ -258,10 +309,44 @@ int go_sp_next(struct go_sp_run *run, struct go_sp *ret)
 	run->t->steps--;
 	run->begun = true;
 	run->at += (uint64_t)(in.at - begin);
-	run->value += value & 1 ? ~(int64_t)(value >> 1) : (int64_t)(value >> 1);
+	run->value += zigzag(value);
 	ret->start = run->pc;
 	run->pc += (uint64_t)pcs * run->t->unit;
 	ret->end = run->pc;
 	ret->value = run->value;
 	return 1;
+}
+
+/* As go_sp_next(), with as many steps from one peek as it holds. */
+int go_value_find(struct go_pclntab *t, const struct go_func *f, uint32_t table, uint64_t pc, int64_t *ret)
+{
+	uint64_t at = t->pcs + table, here = f->entry;
+	int64_t value = -1;
+	bool begun = false;
+
+	while (table) {
+		struct bytes in = go_peek(t, at, PEEK_MAX);
+		const uint8_t *begin = in.at;
+
+		do {
+			uint32_t step = varint(&in);
+
+			if (!in.bad && !step && begun)
+				return -ENOENT;
+			begun = true;
+			value += zigzag(step);
+			here += (uint64_t)varint(&in) * t->unit;
+			if (in.bad)
+				return -EBADMSG;
+			if (!t->steps)
+				return -E2BIG;
+			t->steps--;
+			if (pc < here) {
+				*ret = value;
+				return 0;
+			}
+		} while (bytes_left(&in) >= 2 * VARINT_MAX);
+		at += (uint64_t)(in.at - begin);
+	}
+	return -ENOENT;
 }

@@ -8,7 +8,7 @@
  * Memory: a peek owns its blocks and borrows the image, which must live as long.
  */
 #include "symbolize/elf_image.h"
-#include "unwind/bytes.h"
+#include "symbolize/bytes.h"
 
 #define PEEK_MAX 128
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unwind/elf_peek.h"
+#include "symbolize/elf_peek.h"
 
 #include <errno.h>
 #include <stdlib.h>
