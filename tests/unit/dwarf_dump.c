@@ -9,49 +9,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "fixture_symcache.h"
+#include "base/cleanup.h"
+#include "symbolize/build_id.h"
 #include "symbolize/dwarf/dwarf_scan.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/elf_symbols.h"
+#include "symbolize/symcache.h"
+#include "symbolize/symcache_build.h"
 #include "symbolize/symtab.h"
 
-static void print_frame(const char *name, const char *file, uint32_t line, uint32_t start)
+static void resolve(const struct symcache *c, uint64_t address)
 {
-	printf("%s\t%s\t%u\t%u\n", *name ? name : "??", *file ? file : "??", line, start);
-}
-
-static const char *symbol_at(const struct symtab *t, uint64_t address)
-{
-	const struct symbol *s = symtab_find(t, address);
-
-	return s ? symtab_str(t, s->name) : "";
-}
-
-static void resolve(const struct symcache_build *b, const struct symtab *t, uint64_t address)
-{
-	const struct fixture_row *row = fixture_row_at(b, address);
-	uint32_t node = fixture_node_at(b, address);
-	const char *file = row ? fixture_file(b, row->file) : "";
-	uint32_t line = row ? row->line : 0;
+	struct symcache_frame f[SYMCACHE_DEPTH_MAX + 1];
+	int n = symcache_find(c, address, f, ARRAY_SIZE(f));
 
 	printf("%llx\n", (unsigned long long)address);
-	if (node == SYMCACHE_NONE)
-		print_frame(symbol_at(t, address), file, line, 0);
-	while (node != SYMCACHE_NONE) {
-		const struct fixture_node *n = &b->nodes.v[node];
-		const struct symcache_function *f = fixture_function(b, n->function);
-		const char *name = strpool_str(&b->strings, f->linkage ? f->linkage : f->name);
+	if (n < 0)
+		printf("??\t??\t0\t0\n");
+	for (int i = 0; i < n; i++) {
+		const char *name = symcache_string(c, f[i].linkage ? f[i].linkage : f[i].name);
+		const char *file = symcache_string(c, f[i].file);
 
-		if (n->parent == SYMCACHE_NONE && *symbol_at(t, address))
-			name = symbol_at(t, address);
-		print_frame(name, file, line, f->line);
-		file = fixture_file(b, n->call_file);
-		line = n->call_line;
-		node = n->parent;
+		printf("%s\t%s\t%u\t%u\n", *name ? name : "??", *file ? file : "??", f[i].line, f[i].start_line);
 	}
 	printf("\n");
 }
@@ -77,15 +62,37 @@ static void read_symbols(int fd, struct symtab *t)
 	elf_image_free(img);
 }
 
+static double seconds_since(const struct timespec *t0)
+{
+	struct timespec t1;
+
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	return (double)(t1.tv_sec - t0->tv_sec) + (double)(t1.tv_nsec - t0->tv_nsec) / 1e9;
+}
+
+/* Pages of our own, which a limit on memory would count; those of the scratch file are not. */
+static long anonymous_mb(void)
+{
+	long kb = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld", &kb);
+	if (f)
+		fclose(f);
+	return kb / 1024;
+}
+
 static void print_stats(const struct dwarf_scan_stats *s, double seconds)
 {
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
 	fprintf(stderr,
-		"%.3f s, %ld MB peak; %lu units, %lu dwo, %lu damaged, %lu missing dwo; %lu dies, %lu nodes, "
+		"%.3f s, %ld MB peak, %ld MB anonymous at its end; %lu units, %lu dwo, %lu damaged, %lu missing dwo; %lu dies, %lu nodes, "
 		"%lu ranges, %lu dead; %lu sequences, %lu dead, %lu rows, %lu damaged; budget %s\n",
-		seconds, ru.ru_maxrss / 1024, s->units, s->dwo_units, s->damaged_units, s->missing_dwos, s->dies,
+		seconds, ru.ru_maxrss / 1024, anonymous_mb(), s->units, s->dwo_units, s->damaged_units, s->missing_dwos, s->dies,
 		s->nodes, s->ranges, s->dead_ranges, s->sequences, s->dead_sequences, s->rows, s->damaged_lines,
 		s->budget_spent ? "spent" : "kept");
 }
@@ -96,11 +103,13 @@ int main(int argc, char **argv)
 	static int dwos[4096];
 	struct dwarf_scan_stats stats = { 0 };
 	struct symcache_build *b;
+	struct build_id id = { .kind = BUILD_ID_GNU, .len = 4 }; /* of no matter: the file is gone with us */
+	struct symcache *c;
 	struct symtab t = { 0 };
-	struct timespec t0, t1;
+	struct timespec t0;
 	bool timed = false;
 	char line[64];
-	int opt, r;
+	int opt, out, r;
 
 	files.dwos = dwos;
 	while ((opt = getopt(argc, argv, "d:a:p:o:s:txe")) != -1) {
@@ -137,16 +146,24 @@ int main(int argc, char **argv)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	r = dwarf_scan(&files, b, &stats);
-	clock_gettime(CLOCK_MONOTONIC, &t1);
 	if (r < 0)
 		fprintf(stderr, "dwarf_dump: %s: %s\n", argv[optind], strerror(-r));
 	if (timed)
-		print_stats(&stats, (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9);
+		print_stats(&stats, seconds_since(&t0));
 	read_symbols(files.image, &t);
 	read_symbols(files.debug, &t);
 	symtab_finish(&t, 4096);
+	out = memfd_create("symcache", MFD_CLOEXEC);
+	fchmod(out, 0600); /* one that others can write to is refused */
+	if (symcache_build_symbols(b, &t) < 0 || symcache_build_write(b, out, &id) < 0 || symcache_open(out, &id, &c) < 0) {
+		fprintf(stderr, "dwarf_dump: no symcache\n");
+		return 1;
+	}
+	if (timed)
+		fprintf(stderr, "%.3f s with the file of %zu bytes\n", seconds_since(&t0), symcache_bytes(c));
 	while (fgets(line, sizeof(line), stdin))
-		resolve(b, &t, strtoull(line, NULL, 16));
+		resolve(c, strtoull(line, NULL, 16));
+	symcache_free(c);
 	symtab_fini(&t);
 	symcache_build_free(b);
 	return r < 0;
