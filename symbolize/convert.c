@@ -2,10 +2,14 @@
 #include "symbolize/convert.h"
 
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "base/vec.h"
 #include "symbolize/dwarf/dwarf_scan.h"
+#include "symbolize/dwarf/dwarf_wants.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/elf_symbols.h"
 #include "symbolize/minidebug.h"
@@ -55,16 +59,63 @@ static int add_symbols(const struct convert_job *job, struct symcache_build *b, 
 	return r;
 }
 
+struct dwos {
+	vec(int) fds;
+};
+
+static void dwos_fini(struct dwos *d)
+{
+	vec_foreach(fd, &d->fds)
+		close(*fd);
+	vec_fini(&d->fds);
+}
+
+static int same_dwo(const struct dwarf_dwo *a, const struct dwarf_dwo *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->dir, b->dir);
+}
+
+/* The .dwo files of skeleton units, where no package has them. One that is not found is a unit that is missing. */
+static int open_dwos(const struct convert_job *job, const struct dwarf_files *files, struct dwos *ret)
+{
+	struct dwarf_wants wants;
+	int r = dwarf_wants_read(files, &wants);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (uint32_t i = 0; i < wants.dwos.n && r >= 0; i++) {
+		const struct dwarf_dwo *d = &wants.dwos.v[i];
+		int *slot, fd = i && same_dwo(d, d - 1) ? -EEXIST : job->open_dwo(job->ctx, d->dir, d->name);
+
+		if (fd < 0)
+			continue;
+		slot = vec_push(&ret->fds);
+		if (slot)
+			*slot = fd;
+		else
+			close(fd);
+		r = slot ? 0 : -ENOMEM;
+	}
+	dwarf_wants_fini(&wants);
+	return r;
+}
+
 static int add_dwarf(const struct convert_job *job, struct symcache_build *b, struct convert_stats *stats)
 {
-	const struct dwarf_files files = { .image = job->fd[CONVERT_IMAGE],
-					   .debug = job->fd[CONVERT_DEBUG],
-					   .alt = job->fd[CONVERT_ALT],
-					   .dwp = job->fd[CONVERT_DWP],
-					   .scratch = job->fd[CONVERT_SCRATCH] };
+	struct dwarf_files files = { .image = job->fd[CONVERT_IMAGE],
+				     .debug = job->fd[CONVERT_DEBUG],
+				     .alt = job->fd[CONVERT_ALT],
+				     .dwp = job->fd[CONVERT_DWP],
+				     .scratch = job->fd[CONVERT_SCRATCH] };
+	_cleanup_(dwos_fini) struct dwos dwos = { 0 };
 	struct dwarf_scan_stats scan = { 0 };
-	int r = dwarf_scan(&files, b, &scan);
+	int r = files.dwp < 0 && job->open_dwo ? open_dwos(job, &files, &dwos) : 0;
 
+	if (r < 0)
+		return r;
+	files.dwos = dwos.fds.v;
+	files.n_dwos = dwos.fds.n;
+	r = dwarf_scan(&files, b, &scan);
 	stats->units = scan.units + scan.dwo_units;
 	stats->damaged_units = scan.damaged_units;
 	stats->missing_dwos = scan.missing_dwos;

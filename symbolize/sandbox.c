@@ -60,7 +60,7 @@ static int set_limits(const struct sandbox_limits *l)
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_CPU, or_else(l->cpu_s, 120) },
 		{ RLIMIT_FSIZE, or_else(l->file_bytes, 8 * GIB) },
-		{ RLIMIT_NOFILE, or_else(l->descriptors, 64) },
+		{ RLIMIT_NOFILE, or_else(l->descriptors, 16448) },
 		{ RLIMIT_DATA, or_else(l->data_bytes, 512 * MIB) },
 		{ RLIMIT_AS, or_else(l->address_bytes, 16 * GIB) },
 	};

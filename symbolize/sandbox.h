@@ -22,7 +22,7 @@ struct sandbox_limits {
 	uint64_t address_bytes; /* 0: 16 GiB */
 	uint64_t file_bytes;    /* 0: 8 GiB; of a file it writes */
 	uint32_t cpu_s;         /* 0: 120 */
-	uint32_t descriptors;   /* 0: 64 */
+	uint32_t descriptors;   /* 0: 16448: a build with split DWARF has thousands of .dwo files */
 };
 
 /*

@@ -71,7 +71,7 @@ static int open_dwos(struct dwarf_scan *s, const struct dwarf_files *files)
 		int r;
 
 		o->id = 3 + s->n_dwos;
-		r = dwarf_object_open(&s->store, files->dwos[i], true, DWARF_ALL, o);
+		r = dwarf_object_open(&s->store, files->dwos[i], DWARF_SPLIT, DWARF_ALL, o);
 		if (r == -ENOMEM)
 			return r;
 		s->n_dwos += r == 0; /* a damaged one is a missing one */
@@ -88,14 +88,14 @@ static int open_files(struct dwarf_scan *s, const struct dwarf_files *files)
 	s->main.id = 0;
 	s->alt.id = 1;
 	s->dwp.id = 2;
-	r = dwarf_object_open(&s->store, debug, false, DWARF_ALL, &s->main);
+	r = dwarf_object_open(&s->store, debug, DWARF_LINKED, DWARF_ALL, &s->main);
 	if (!r && (!s->main.s[DWARF_INFO].len || !s->main.s[DWARF_ABBREV].len))
 		r = -ENODATA;
 	if (!r)
 		r = learn_segments(s, image);
-	if (!r && files->alt >= 0 && dwarf_object_open(&s->store, files->alt, false, DWARF_ALL, &s->alt) == -ENOMEM)
+	if (!r && files->alt >= 0 && dwarf_object_open(&s->store, files->alt, DWARF_ALT, DWARF_ALL, &s->alt) == -ENOMEM)
 		r = -ENOMEM;
-	if (!r && files->dwp >= 0 && dwarf_object_open(&s->store, files->dwp, true, DWARF_ALL, &s->dwp) == -ENOMEM)
+	if (!r && files->dwp >= 0 && dwarf_object_open(&s->store, files->dwp, DWARF_SPLIT, DWARF_ALL, &s->dwp) == -ENOMEM)
 		r = -ENOMEM;
 	return r ? r : open_dwos(s, files);
 }

@@ -210,14 +210,14 @@ static int load(struct dwarf_store *st, const struct elf_image *img, const GElf_
 	return r;
 }
 
-static int supported(const struct elf_image *img, bool dwo)
+static int supported(const struct elf_image *img, enum dwarf_object_kind kind)
 {
 	GElf_Ehdr eh;
 
 	if (!gelf_getehdr(img->elf, &eh))
 		return -EBADMSG;
-	/* A .dwo is an ET_REL file whose sections have no relocations. */
-	if (eh.e_ident[EI_DATA] != ELFDATA2LSB || (eh.e_type == ET_REL && !dwo))
+	/* An object file's sections wait for their relocations; the other kinds have none. */
+	if (eh.e_ident[EI_DATA] != ELFDATA2LSB || (eh.e_type == ET_REL && kind == DWARF_LINKED))
 		return -ENOTSUP;
 	return 0;
 }
@@ -228,7 +228,7 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
 	size_t strings;
-	int r = supported(img, o->dwo);
+	int r = supported(img, o->kind);
 
 	if (r < 0)
 		return r;
@@ -241,7 +241,7 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 
 		if (!name)
 			continue;
-		id = section_of_name(name, o->dwo, &z);
+		id = section_of_name(name, o->kind == DWARF_SPLIT, &z);
 		if (id == DWARF_SECTIONS || !(which & (1u << id)) || o->s[id].len)
 			continue;
 		r = load(st, img, &sh, z, file_size, &o->s[id]);
@@ -252,9 +252,10 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 	return 0;
 }
 
-int dwarf_object_open(struct dwarf_store *st, int fd, bool dwo, uint32_t which, struct dwarf_object *ret)
+int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which,
+		      struct dwarf_object *ret)
 {
-	struct dwarf_object o = { .dwo = dwo, .id = ret->id };
+	struct dwarf_object o = { .kind = kind, .id = ret->id };
 	struct elf_image *img;
 	struct stat sb;
 	int r;

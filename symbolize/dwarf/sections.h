@@ -46,14 +46,20 @@ struct dwarf_section {
 	uint64_t len;
 };
 
+enum dwarf_object_kind {
+	DWARF_LINKED, /* the image or its debug file */
+	DWARF_ALT,    /* dwz's: has the type of an object file */
+	DWARF_SPLIT,  /* .dwo, .dwp: likewise; its sections are those named .dwo */
+};
+
 struct dwarf_object {
 	uint32_t id; /* of this file among those of a scan: offsets are told apart by it */
-	bool dwo;    /* its sections are those named .dwo */
+	enum dwarf_object_kind kind;
 	struct dwarf_section s[DWARF_SECTIONS]; /* absent: len 0 */
 };
 
 /* Maps what `which` (bits 1 << id) asks for. 0 also when none is there; the errors of dwarf_scan(). */
-int dwarf_object_open(struct dwarf_store *st, int fd, bool dwo, uint32_t which, struct dwarf_object *ret);
+int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which, struct dwarf_object *ret);
 void dwarf_store_fini(struct dwarf_store *st);
 
 #define DWARF_ALL ((1u << DWARF_SECTIONS) - 1)

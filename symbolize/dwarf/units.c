@@ -65,7 +65,6 @@ bool dwarf_die_read(const struct dwarf_unit *u, struct bytes *b, struct dwarf_di
 {
 	const uint8_t *info = u->obj->s[DWARF_INFO].data;
 	const struct dwarf_abbrev *a;
-	const struct dwarf_op *op, *end;
 	uint64_t code;
 
 	ret->offset = (uint64_t)(b->at - info);
@@ -80,7 +79,8 @@ bool dwarf_die_read(const struct dwarf_unit *u, struct bytes *b, struct dwarf_di
 		return false;
 	}
 	ret->abbrev = a;
-	for (op = u->abbrevs->ops.v + a->first, end = op + a->n; op < end; op++) {
+	for (uint32_t i = a->first; i < a->first + a->n; i++) {
+		const struct dwarf_op *op = &u->abbrevs->ops.v[i];
 		uint16_t form = op->form;
 		uint64_t v;
 
