@@ -173,6 +173,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes,
 			       .max_unwind_bytes = c->max_unwind_bytes },
 		.names = { .name_unnamed = true, .no_symbols = !c->symbolize, .path_map = &c->path_map },
+		.symbols = { .lines = c->symbolize && strcmp(c->symbol_cache, "off") != 0, .cache_dir = c->symbol_cache,
+			     .cache_bytes = c->symbol_cache_bytes },
 		.flush_interval_ns = c->flush_interval_ns,
 		.on_window = on_window,
 		.ctx = a,

@@ -22,6 +22,8 @@ struct config {
 	bool kernel_stacks, user_stacks;
 	bool symbolize;
 	struct strmap path_map;
+	char *symbol_cache;
+	uint64_t symbol_cache_bytes;
 	uint64_t max_window_bytes;
 	uint64_t max_unwind_bytes;
 	char *listen;

@@ -162,7 +162,7 @@ static bool is_for_others(const struct locator *l, const struct image *i)
 	return l->opts.no_symbols && i->kind == IMAGE_FILE && i->id.kind == BUILD_ID_GNU;
 }
 
-uint32_t locator_add(struct locator *l, const struct image *i, struct sym_image *sym, uint64_t offset, bool *ret_named)
+uint32_t locator_add(struct locator *l, const struct image *i, struct sym_image *sym, uint64_t offset, uint8_t *ret_what)
 {
 	struct profile_location loc = { .address = offset };
 	struct profile_line lines[MAX_CHAIN];
@@ -173,7 +173,7 @@ uint32_t locator_add(struct locator *l, const struct image *i, struct sym_image 
 
 	loc.mapping = mapping_of(l, i, sym, len > 0 ? chain[len - 1].module : NULL, &loc);
 	note_known(l, loc.mapping, chain, len);
-	*ret_named = n_lines > 0;
+	*ret_what = (uint8_t)((n_lines ? LOCATED_NAME : 0) | (n_lines && lines[0].line ? LOCATED_LINE : 0));
 	if (!n_lines && l->opts.name_unnamed && !for_others)
 		n_lines = add_made_up_line(l, &loc, lines);
 	return profile_add_location(l->p, &loc, lines, n_lines);

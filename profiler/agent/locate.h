@@ -42,6 +42,8 @@ struct located {
 	bool files, lines, chains; /* some have */
 };
 
+enum { LOCATED_NAME = 1, LOCATED_LINE = 2 }; /* what a location has */
+
 struct locator {
 	struct name_opts opts;
 	struct profile *p;
@@ -51,8 +53,8 @@ struct locator {
 
 /* opts, and zero for the rest, is a locator to begin with; a new profile may follow an ended one. */
 void locator_begin(struct locator *l, struct profile *p);
-/* The location's index; sym: what to ask for names. *ret_named: it has one. Errors stick to the profile. */
-uint32_t locator_add(struct locator *l, const struct image *i, struct sym_image *sym, uint64_t offset, bool *ret_named);
+/* The location's index; sym: what to ask for names; *ret_what: LOCATED_*. Errors stick to the profile. */
+uint32_t locator_add(struct locator *l, const struct image *i, struct sym_image *sym, uint64_t offset, uint8_t *ret_what);
 /* An address in no image. */
 uint32_t locator_add_unknown(struct locator *l, uint64_t address);
 /* A mapping no frame lies in. */

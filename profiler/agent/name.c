@@ -26,9 +26,9 @@ struct namer {
 
 	struct profile *p;                  /* the one being made, and what is known of it: */
 	uint32_t *location_of;              /* by window frame; NOT_YET */
-	bool *named;                        /* by window frame */
+	uint8_t *known;                     /* by window frame: LOCATED_* */
 	struct profile_sample *stack_of;    /* by window stack; n_frames NOT_YET */
-	uint32_t *named_in;                 /* by window stack: frames with a name */
+	uint32_t *named_in, *lined_in;      /* by window stack: frames with a name, with a line */
 	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
 	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, unit_id;
 };
@@ -87,12 +87,12 @@ static void name_frame(struct namer *n, uint32_t frame)
 {
 	const struct window_frame *f = &n->w->frames.v[frame];
 
-	n->named[frame] = false;
+	n->known[frame] = 0;
 	if (f->image == IMAGE_ID_NONE)
 		n->location_of[frame] = locator_add_unknown(&n->locator, f->offset);
 	else
 		n->location_of[frame] = locator_add(&n->locator, &n->held[f->image]->image, n->images[f->image], f->offset,
-						    &n->named[frame]);
+						    &n->known[frame]);
 }
 
 static int add_stack(struct namer *n, uint32_t stack)
@@ -102,14 +102,15 @@ static int add_stack(struct namer *n, uint32_t stack)
 
 	if (!ids)
 		return -ENOMEM;
-	n->named_in[stack] = 0;
+	n->named_in[stack] = n->lined_in[stack] = 0;
 	for (uint32_t k = 0; k < s->n; k++) {
 		uint32_t frame = n->w->stack_frames.v[s->first + k];
 
 		if (n->location_of[frame] == NOT_YET)
 			name_frame(n, frame);
 		ids[k] = n->location_of[frame];
-		n->named_in[stack] += n->named[frame];
+		n->named_in[stack] += (n->known[frame] & LOCATED_NAME) != 0;
+		n->lined_in[stack] += (n->known[frame] & LOCATED_LINE) != 0;
 	}
 	n->stack_of[stack] = (struct profile_sample){ .first_frame = profile_add_frames(n->p, ids, s->n),
 						      .n_frames = s->n };
@@ -158,6 +159,7 @@ static int add_row(struct namer *n, const struct window_row *row)
 	profile_add_sample(n->p, &s, values);
 	n->stats.frames += row->samples * s.n_frames;
 	n->stats.frames_named += row->samples * n->named_in[row->stack];
+	n->stats.frames_with_lines += row->samples * n->lined_in[row->stack];
 	return profile_error(n->p);
 }
 
@@ -168,9 +170,10 @@ struct namer *namer_free(struct namer *n)
 	free(n->images);
 	free(n->held);
 	free(n->location_of);
-	free(n->named);
+	free(n->known);
 	free(n->stack_of);
 	free(n->named_in);
+	free(n->lined_in);
 	free(n->labels_of);
 	locator_fini(&n->locator);
 	profile_free(n->p);
@@ -189,11 +192,12 @@ int namer_new(const struct window *w, struct symbolizer *symbols, const struct n
 	n->symbols = symbols;
 	n->locator.opts = *opts;
 	n->location_of = calloc(w->frames.n + 1u, sizeof(*n->location_of));
-	n->named = calloc(w->frames.n + 1u, sizeof(*n->named));
+	n->known = calloc(w->frames.n + 1u, sizeof(*n->known));
 	n->stack_of = calloc(w->stacks.n + 1u, sizeof(*n->stack_of));
 	n->named_in = calloc(w->stacks.n + 1u, sizeof(*n->named_in));
+	n->lined_in = calloc(w->stacks.n + 1u, sizeof(*n->lined_in));
 	n->labels_of = calloc(w->labels.n + 1u, sizeof(*n->labels_of));
-	if (n->location_of && n->named && n->stack_of && n->named_in && n->labels_of)
+	if (n->location_of && n->known && n->stack_of && n->named_in && n->lined_in && n->labels_of)
 		r = load_images(n);
 	if (r < 0)
 		namer_free(n);

@@ -19,7 +19,8 @@ struct symbolizer;
 struct window;
 
 struct name_stats {
-	uint64_t frames, frames_named;   /* frame occurrences, weighted by samples */
+	/* Frame occurrences, weighted by samples: all, with a name, with the line of a source file too. */
+	uint64_t frames, frames_named, frames_with_lines;
 	uint64_t images, images_failed;  /* loaded; of these without a symbol table or gone */
 };
 

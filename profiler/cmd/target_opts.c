@@ -81,6 +81,12 @@ static int no_symbols(struct target_opts *o, const struct cli *c, const char *va
 	return 0;
 }
 
+static int symbol_cache(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->symbol_cache = value;
+	return 0;
+}
+
 static int add_path(struct target_opts *o, const struct cli *c, const char *value)
 {
 	const char *equals = strchr(value, '=');
@@ -98,7 +104,7 @@ static const struct {
 } setters[] = { { "pid", parse_pids }, { "comm", add_comm }, { "cgroup", add_cgroup }, { "frequency", parse_frequency },
 		{ "kernel", kernel_only }, { "user", user_only },
 		{ "no-inline", no_inline },
-		{ "no-symbols", no_symbols }, { "path-map", add_path } };
+		{ "no-symbols", no_symbols }, { "path-map", add_path }, { "symbol-cache", symbol_cache } };
 
 _Static_assert((int)SAMPLE_MAX_COMMS <= (int)TARGET_MAX_FILTERS && (int)SAMPLE_MAX_CGROUPS <= (int)TARGET_MAX_FILTERS,
 	       "the lists hold as many");
@@ -158,6 +164,13 @@ void target_opts_fill(const struct target_opts *o, struct collector_opts *ret)
 			     .user_stacks = o->user_stacks, .pids = o->pids, .n_pids = o->n_pids, .comms = o->comms,
 			     .n_comms = o->n_comms, .cgroup_fds = o->cgroup_fds, .n_cgroups = o->n_cgroup_fds },
 		.by = o->by };
+}
+
+struct symbolizer_opts target_opts_symbols(const struct target_opts *o)
+{
+	bool off = o->symbol_cache && !strcmp(o->symbol_cache, "off");
+
+	return (struct symbolizer_opts){ .lines = !off && !o->names.no_symbols, .cache_dir = o->symbol_cache };
 }
 
 void target_opts_fini(struct target_opts *o)

@@ -344,6 +344,7 @@ static int start_session(struct top *t)
 {
 	struct target_opts *o = &t->opts.target;
 	struct session_opts session = { .on_window = on_window, .ctx = t, .names = t->opts.target.names,
+					.symbols = target_opts_symbols(o),
 					.flush_interval_ns = t->opts.interval_ns };
 	int r = target_opts_open(o, t->err, sizeof(t->err));
 

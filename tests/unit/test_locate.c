@@ -48,7 +48,7 @@ static struct image image(bool with_id)
 
 struct made {
 	struct profile *p;
-	bool named;
+	uint8_t known;
 	uint32_t at;
 };
 
@@ -60,7 +60,7 @@ static struct made make(const struct name_opts *opts, bool with_id, const uint64
 
 	locator_begin(&l, m.p);
 	for (uint32_t k = 0; k < n; k++)
-		m.at = locator_add(&l, &i, NULL, offsets[k], &m.named);
+		m.at = locator_add(&l, &i, NULL, offsets[k], &m.known);
 	locator_end(&l);
 	locator_fini(&l);
 	return m;
@@ -76,7 +76,7 @@ static void a_chain_is_innermost_first_with_the_lines_of_calls(void **state)
 	struct made m = make(&(struct name_opts){ 0 }, true, (uint64_t[]){ 0x10 }, 1);
 	const struct profile_location *l = &m.p->locations.v[m.at];
 
-	assert_true(m.named);
+	assert_int_equal(m.known, LOCATED_NAME | LOCATED_LINE);
 	assert_int_equal(l->n_lines, 2);
 	assert_int_equal(l->address, 0x401010);
 	assert_string_equal(profile_str(m.p, function_of(m.p, m.at, 0)->name), "leaf(int)");
@@ -133,14 +133,14 @@ static void what_has_a_build_id_is_left_for_others_to_name(void **state)
 	const struct name_opts opts = { .no_symbols = true, .name_unnamed = true };
 	struct made with = make(&opts, true, (uint64_t[]){ 0x10, 0x99 }, 2), without = make(&opts, false, (uint64_t[]){ 0x10 }, 1);
 
-	assert_false(with.named);
+	assert_int_equal(with.known, 0);
 	assert_int_equal(with.p->locations.v[0].n_lines, 0);
 	assert_int_equal(with.p->locations.v[1].n_lines, 0); /* no made-up name either */
 	assert_int_equal(with.p->locations.v[0].address, 0x401010);
 	assert_false(with.p->mappings.v[0].has_functions);
 	assert_string_equal(profile_str(with.p, with.p->mappings.v[0].build_id), "deadbeef");
 	assert_int_equal(with.p->mappings.v[0].start, 0x401000);
-	assert_true(without.named);
+	assert_int_equal(without.known & LOCATED_NAME, LOCATED_NAME);
 	assert_true(without.p->mappings.v[0].has_functions);
 	profile_free(with.p);
 	profile_free(without.p);
