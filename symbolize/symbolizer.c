@@ -164,6 +164,11 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 						 : 0;
 }
 
+static bool may_have_more(const struct sym_image *img, const struct sym_source *src)
+{
+	return img->wants_cache || sym_is_jit(img->kind) || (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src));
+}
+
 /* JIT code is read on where the last round ended. */
 static int change_image(struct sym_image *img, const struct sym_source *src)
 {
@@ -171,11 +176,11 @@ static int change_image(struct sym_image *img, const struct sym_source *src)
 
 	if (img->wants_cache) {
 		sym_elf_upgrade(img);
-	} else if (sym_is_jit(img->kind)) {
+	} else if (img->kind == SYM_KERNEL) {
+		r = sym_kernel_load_again(img, src);
+	} else {
 		r = sym_jit_load(img, src);
 		img->error = r == -ENOMEM ? img->error : r;
-	} else if (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src)) {
-		r = sym_kernel_load_again(img, src);
 	}
 	return r == -ENOMEM ? r : 0;
 }
@@ -183,12 +188,14 @@ static int change_image(struct sym_image *img, const struct sym_source *src)
 static int update_image(struct symbolizer *s, struct sym_image *img, const struct sym_source *src)
 {
 	uint64_t begin = time_boot_ns();
-	int r;
+	int r = 0;
 
-	account(s, img, -1);
-	r = change_image(img, src);
-	account(s, img, 1);
-	s->stats.load_ns += time_boot_ns() - begin;
+	if (may_have_more(img, src)) {
+		account(s, img, -1);
+		r = change_image(img, src);
+		account(s, img, 1);
+		s->stats.load_ns += time_boot_ns() - begin;
+	}
 	img->used = s->round;
 	return r;
 }
