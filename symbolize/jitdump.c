@@ -282,9 +282,10 @@ int jitdump_update(struct jitdump *d, int fd)
 	}
 	r = r && !d->damaged ? tail_read(&d->tail, fd, take, d) : 0;
 	settled = jit_map_settle(&d->map);
-	if (r < 0 || settled < 0)
-		return r < 0 ? r : settled;
-	return d->begun ? 0 : -ENODATA;
+	r = r < 0 ? r : settled;
+	if (r == -ENOMEM)
+		jitdump_fini(d);
+	return r < 0 ? r : d->begun ? 0 : -ENODATA;
 }
 
 int jitdump_find(const struct jitdump *d, uint64_t addr, struct jitdump_frame *ret)

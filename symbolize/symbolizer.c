@@ -474,7 +474,9 @@ static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *re
 /* Strings of our own: the JIT's may move when more of its file is read. */
 static const char *keep(struct symbolizer *s, const char *str)
 {
-	return strpool_str(&s->names, strpool_add(&s->names, str));
+	uint32_t id = strpool_add(&s->names, str);
+
+	return strpool_error(&s->names) ? str : strpool_str(&s->names, id);
 }
 
 static int resolve_jit(struct sym_image *img, uint64_t addr, struct sym_frame *ret)
@@ -563,7 +565,9 @@ static void index_again(struct symbolizer *s)
 
 static void trim_names(struct symbolizer *s)
 {
-	if (s->names.arena.used_bytes + s->mangled.arena.used_bytes <= MAX_NAME_BYTES)
+	bool failed = strpool_error(&s->names) || strpool_error(&s->mangled); /* sticks until a reset */
+
+	if (s->names.arena.used_bytes + s->mangled.arena.used_bytes <= MAX_NAME_BYTES && !failed)
 		return;
 	strpool_reset(&s->names);
 	strpool_reset(&s->mangled);
