@@ -295,10 +295,10 @@ int jitdump_find(const struct jitdump *d, uint64_t addr, struct jitdump_frame *r
 
 	if (code == JIT_NO_CODE)
 		return -ENOENT;
-	*ret = (struct jitdump_frame){ .name = strpool_str(&d->map.strings, d->map.codes.v[code].name) };
+	*ret = (struct jitdump_frame){ .name = jit_map_name(&d->map, code) };
 	l = jit_map_line(&d->map, code, addr + (d->min_offset == V8_SHIFT ? V8_SHIFT : 0));
 	if (l) {
-		ret->file = strpool_str(&d->map.strings, l->file);
+		ret->file = jit_map_file(&d->map, l);
 		ret->line = l->line;
 	}
 	return 0;

@@ -489,7 +489,7 @@ static int resolve_jit(struct sym_image *img, uint64_t addr, struct sym_frame *r
 	if (img->kind == SYM_JITDUMP)
 		jitdump_find(&img->dump, addr, &f);
 	else
-		f.name = strpool_str(&img->perf.map.strings, img->perf.map.codes.v[code].name);
+		f.name = jit_map_name(&img->perf.map, code);
 	*ret = (struct sym_frame){ .system_name = keep(img->owner, f.name), .line = f.line };
 	ret->name = pretty_name(img->owner, ret->system_name);
 	ret->file = f.file ? keep(img->owner, f.file) : NULL;
