@@ -36,7 +36,10 @@ struct debuginfod_opts {
  */
 void debuginfod_opts_env(struct debuginfod_opts *o, char *(*get)(const char *name));
 
-/* 0; -EINVAL: no URL; -EPROTONOSUPPORT: one is neither http nor https; -E2BIG: more than 16; errors of debug_cache_open(). */
+/*
+ * 0; -EINVAL: no URL; -EPROTONOSUPPORT: one is neither http nor https; -E2BIG: more than 16; errors of
+ * debug_cache_open().
+ */
 int debuginfod_new(const struct debuginfod_opts *opts, struct debuginfod **ret);
 struct debuginfod *debuginfod_free(struct debuginfod *d);
 

@@ -13,8 +13,8 @@
  *
  * Settling sorts and sweeps what is pending (n log n) and merges it into the pieces: linear in both, so the
  * reader settles once a round, or when as much is pending as there is.
- * Memory: owns all of it: 40 bytes a code and its name, files of lines once each. Codes of which nothing is left are let go; past
- * JIT_MAP_MAX_BYTES the older half goes too. Threads: one owner.
+ * Memory: owns all of it: 40 bytes a code and its name, files of lines once each. Codes of which nothing is
+ * left are let go; past JIT_MAP_MAX_BYTES the older half goes too. Threads: one owner.
  */
 #include <stdbool.h>
 #include <stddef.h>
