@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loading the kernel's and this program's names, and finding one in them. */
+/* Loading the kernel's, this program's and a JIT's names, and finding one in them. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/file.h"
 #include "bench.h"
 #include "symbolize/symbolizer.h"
 
@@ -80,5 +83,62 @@ BENCH(resolve_warm, "lookup", LOOKUPS)
 		}
 	}
 	bench_metric(b, "found_percent", 100.0 * (double)found / (double)(b->rounds * LOOKUPS));
+	symbolizer_free(s);
+}
+
+enum { MAP_LINES = 200000, ROUND_LINES = 100 };
+
+static void add_map_lines(int fd, uint64_t first, int n)
+{
+	_cleanup_(buf_fini) struct buf text = BUF_INIT;
+
+	for (int i = 0; i < n; i++)
+		buf_printf(&text, "%lx c0 JS:*function_%lu /srv/app/lib/module_%lu.js:%lu:17\n", 0x7f0000000000 + (first + i) * 0x100,
+			   first + i, (first + i) % 500, (first + i) % 1000);
+	if (buf_error(&text) || file_write_all(fd, text.data, text.len) < 0)
+		abort();
+}
+
+static struct sym_image *load_map(struct symbolizer *s, int fd)
+{
+	struct sym_source src = { .kind = SYM_PERF_MAP, .key = 1, .fd = fd, .root_fd = -1, .path = "[anon]" };
+	struct sym_image *img;
+
+	if (symbolizer_load(s, &src, &img) < 0 || sym_image_error(img))
+		abort();
+	return img;
+}
+
+BENCH(perf_map_load, "line", MAP_LINES)
+{
+	_cleanup_(closep) int fd = memfd_create("map", MFD_CLOEXEC);
+	struct symbolizer_stats stats = { 0 };
+
+	add_map_lines(fd, 0, MAP_LINES);
+	BENCH_LOOP(b) {
+		struct symbolizer *s = make();
+
+		load_map(s, fd);
+		symbolizer_stats(s, &stats);
+		symbolizer_free(s);
+	}
+	bench_metric(b, "bytes_per_line", (double)stats.table_bytes / MAP_LINES);
+}
+
+/* What a window costs once the map is known: a JIT that compiled a little more. */
+BENCH(perf_map_round, "round", 1)
+{
+	_cleanup_(closep) int fd = memfd_create("map", MFD_CLOEXEC);
+	struct symbolizer *s = make();
+	uint64_t next = MAP_LINES;
+
+	add_map_lines(fd, 0, MAP_LINES);
+	load_map(s, fd);
+	BENCH_LOOP(b) {
+		add_map_lines(fd, next, ROUND_LINES);
+		next += ROUND_LINES;
+		symbolizer_trim(s, SIZE_MAX);
+		load_map(s, fd);
+	}
 	symbolizer_free(s);
 }

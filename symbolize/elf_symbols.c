@@ -41,6 +41,7 @@ static bool is_marker(const char *name)
 struct source {
 	const struct elf_image *img;
 	uint64_t start, end; /* not from here to there */
+	bool has_symtab;     /* which knows the same symbols, unsized ones among their neighbours */
 };
 
 static bool wanted(const struct source *src, const GElf_Sym *sym, bool dynamic)
@@ -51,7 +52,7 @@ static bool wanted(const struct source *src, const GElf_Sym *sym, bool dynamic)
 		return false;
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && (type != STT_NOTYPE || dynamic))
 		return false;
-	if (sym->st_value - src->start < src->end - src->start)
+	if (sym->st_value - src->start < src->end - src->start || (dynamic && !sym->st_size && src->has_symtab))
 		return false;
 	return !src->img->n_segments || in_code(src->img, sym->st_value);
 }
@@ -97,10 +98,12 @@ static int add_minidebug(const struct source *src, struct symtab *t)
 
 int elf_symbols_add_outside(const struct elf_image *img, struct symtab *t, uint64_t start, uint64_t end)
 {
-	const struct source src = { .img = img, .start = start, .end = end };
+	struct source src = { .img = img, .start = start, .end = end };
 	GElf_Shdr sh;
-	int r = elf_image_section(img, ".symtab", &sh) ? add_table(&src, img, ".symtab", t) : add_minidebug(&src, t);
+	int r;
 
+	src.has_symtab = elf_image_section(img, ".symtab", &sh);
+	r = src.has_symtab ? add_table(&src, img, ".symtab", t) : add_minidebug(&src, t);
 	return r < 0 ? r : add_table(&src, img, ".dynsym", t);
 }
 

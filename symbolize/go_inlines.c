@@ -49,7 +49,8 @@ static bool read_entry(struct go_pclntab *t, const struct go_inlines *form, cons
 	return !in.bad && call < f->end - f->entry;
 }
 
-int go_inline_at(struct go_pclntab *t, const struct go_inlines *form, const struct go_func *f, uint64_t pc, struct go_inline *ret)
+int go_inline_at(struct go_pclntab *t, const struct go_inlines *form, const struct go_func *f, uint64_t pc,
+		 struct go_inline *ret)
 {
 	uint64_t tree;
 	int64_t i;

@@ -36,4 +36,5 @@ struct go_inline {
 struct go_inlines go_inlines_find(struct go_pclntab *t);
 
 /* 1: *ret is the innermost inlined call at pc. 0: nothing is inlined there, or its tree cannot be read. */
-int go_inline_at(struct go_pclntab *t, const struct go_inlines *in, const struct go_func *f, uint64_t pc, struct go_inline *ret);
+int go_inline_at(struct go_pclntab *t, const struct go_inlines *form, const struct go_func *f, uint64_t pc,
+		 struct go_inline *ret);

@@ -68,24 +68,28 @@ static const char *read_string(struct go_pclntab *t, uint64_t at, struct strpool
 	return n ? strpool_str(names, strpool_add_len(names, text, n)) : NULL;
 }
 
-static const char *file_by_number(struct go_pclntab *t, const struct go_func *f, int64_t number, struct strpool *names)
+static const char *file_by_number(struct go_pclntab *t, const struct go_func *f, int64_t number,
+				  struct strpool *names)
 {
+	bool old = t->layout == GO_1_2;
+	uint64_t n = (uint64_t)number;
 	struct bytes in;
 	uint32_t off;
 
-	if (number < 0 || number > UINT32_MAX || (!number && t->layout == GO_1_2))
+	if (number < 0 || number > UINT32_MAX || (!number && old))
 		return NULL;
-	in = t->layout == GO_1_2 ? go_peek(t, t->files, 4) : (struct bytes){ 0 };
-	if (t->layout == GO_1_2 && (uint64_t)number >= bytes_uint(&in, 4))
+	in = go_peek(t, t->files, 4);
+	if (old && n >= bytes_uint(&in, 4)) /* how many there are */
 		return NULL;
-	in = go_peek(t, t->layout == GO_1_2 ? t->files + 4 * (uint64_t)number : t->units + 4 * (f->unit + (uint64_t)number), 4);
+	in = go_peek(t, old ? t->files + 4 * n : t->units + 4 * (f->unit + n), 4);
 	off = (uint32_t)bytes_uint(&in, 4);
 	if (in.bad || off == UINT32_MAX)
 		return NULL;
-	return read_string(t, (t->layout == GO_1_2 ? t->at : t->files) + off, names);
+	return read_string(t, (old ? t->at : t->files) + off, names);
 }
 
-static void place(struct go_pclntab *t, const struct go_func *f, uint64_t pc, struct strpool *names, struct go_line *ret)
+static void place(struct go_pclntab *t, const struct go_func *f, uint64_t pc, struct strpool *names,
+		  struct go_line *ret)
 {
 	int64_t number, line;
 

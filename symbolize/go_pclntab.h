@@ -93,7 +93,7 @@ int go_func_read(struct go_pclntab *t, uint32_t i, struct go_func *ret);
 /* The function whose code, or padding behind it, holds an address. -ENOENT: none; -EBADMSG. */
 int go_func_find(struct go_pclntab *t, uint64_t pc, struct go_func *ret);
 
-/* The value of one of a function's tables at a pc. -ENOENT: no table, or none there; -EBADMSG, -E2BIG: as go_sp_next(). */
+/* The value of one of a function's tables at a pc. -ENOENT: none; -EBADMSG, -E2BIG: as go_sp_next(). */
 int go_value_find(struct go_pclntab *t, const struct go_func *f, uint32_t table, uint64_t pc, int64_t *ret);
 
 /* All steps of a table, and of the pcsp. */

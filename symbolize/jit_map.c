@@ -14,22 +14,34 @@ enum {
 
 typedef vec(struct jit_piece) pieces_t;
 
+static int add_name(struct jit_map *m, const char *name, size_t len, uint32_t *ret)
+{
+	size_t at = m->names.len;
+
+	buf_append(&m->names, name, len);
+	buf_putc(&m->names, '\0');
+	if (buf_error(&m->names) || m->names.len > UINT32_MAX)
+		return -ENOMEM;
+	*ret = (uint32_t)at;
+	return 0;
+}
+
 int jit_map_add(struct jit_map *m, uint64_t start, uint64_t size, const char *name, size_t len)
 {
-	uint32_t id = strpool_add_len(&m->strings, name, len);
-	struct jit_code *c = strpool_error(&m->strings) ? NULL : vec_push(&m->codes);
+	uint32_t at = 0;
+	struct jit_code *c = add_name(m, name, len, &at) < 0 ? NULL : vec_push(&m->codes);
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct jit_code){ .start = start, .size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX, .name = id,
+	*c = (struct jit_code){ .start = start, .size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX, .name = at,
 				.first_line = m->lines.n };
 	return 0;
 }
 
 int jit_map_add_line(struct jit_map *m, uint32_t offset, const char *file, size_t len, uint32_t line)
 {
-	uint32_t id = strpool_add_len(&m->strings, file, len);
-	struct jit_line *l = strpool_error(&m->strings) ? NULL : vec_push(&m->lines);
+	uint32_t id = strpool_add_len(&m->files, file, len);
+	struct jit_line *l = strpool_error(&m->files) ? NULL : vec_push(&m->lines);
 
 	if (!l)
 		return -ENOMEM;
@@ -205,20 +217,18 @@ static int merge(const struct jit_map *m, const pieces_t *fresh, pieces_t *out)
 	return r;
 }
 
-static uint32_t copy_string(const struct jit_map *m, uint32_t id, struct jit_map *to)
-{
-	return strpool_add_len(&to->strings, strpool_str(&m->strings, id), strpool_len(&m->strings, id));
-}
-
 /* Code that was moved shares its lines: line_of says where those at an index went, + 1. */
-static int copy_code(const struct jit_map *m, const struct jit_code *c, struct jit_map *to, uint32_t *line_of)
+static int copy_code(const struct jit_map *m, uint32_t code, struct jit_map *to, uint32_t *line_of)
 {
+	const struct jit_code *c = &m->codes.v[code];
 	struct jit_code *copy = vec_push(&to->codes);
+	const char *name = jit_map_name(m, code);
 
 	if (!copy)
 		return -ENOMEM;
 	*copy = *c;
-	copy->name = copy_string(m, c->name, to);
+	if (add_name(to, name, strlen(name), &copy->name) < 0)
+		return -ENOMEM;
 	if (c->n_lines && !line_of[c->first_line]) {
 		line_of[c->first_line] = to->lines.n + 1;
 		for (uint32_t i = 0; i < c->n_lines; i++) {
@@ -227,11 +237,11 @@ static int copy_code(const struct jit_map *m, const struct jit_code *c, struct j
 			if (!l)
 				return -ENOMEM;
 			*l = m->lines.v[c->first_line + i];
-			l->file = copy_string(m, l->file, to);
+			l->file = strpool_add(&to->files, jit_map_file(m, l));
 		}
 	}
 	copy->first_line = c->n_lines ? line_of[c->first_line] - 1 : 0;
-	return strpool_error(&to->strings);
+	return strpool_error(&to->files);
 }
 
 static int copy_codes(const struct jit_map *m, uint32_t from, struct jit_map *to, uint32_t *new_id)
@@ -242,7 +252,7 @@ static int copy_codes(const struct jit_map *m, uint32_t from, struct jit_map *to
 	for (uint32_t i = from; i < m->codes.n && r >= 0; i++) {
 		if (!new_id[i])
 			continue;
-		r = copy_code(m, &m->codes.v[i], to, line_of);
+		r = copy_code(m, i, to, line_of);
 		new_id[i] = to->codes.n;
 	}
 	return r;
@@ -290,6 +300,17 @@ static uint32_t count_shown(const struct jit_map *m)
 	return seen ? n : m->codes.n;
 }
 
+/* The merge made room for the worst. */
+static void give_back_spare(pieces_t *v)
+{
+	void *exact = v->n ? realloc(v->v, v->n * sizeof(*v->v)) : NULL;
+
+	if (exact) {
+		v->v = exact;
+		v->cap = v->n;
+	}
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct jit_line *x = a, *y = b;
@@ -328,6 +349,7 @@ int jit_map_settle(struct jit_map *m)
 		return r;
 	}
 	vec_fini(&m->pieces);
+	give_back_spare(&merged);
 	memcpy(&m->pieces, &merged, sizeof(merged));
 	if (m->codes.n > 1024 && m->codes.n / 2 > count_shown(m))
 		r = compact(m, 0);
@@ -372,14 +394,15 @@ const struct jit_line *jit_map_line(const struct jit_map *m, uint32_t code, uint
 
 size_t jit_map_bytes(const struct jit_map *m)
 {
-	return m->strings.arena.used_bytes + m->strings.entries.cap * sizeof(*m->strings.entries.v) +
-	       m->strings.index.cap * sizeof(*m->strings.index.slots) + m->codes.cap * sizeof(*m->codes.v) +
+	return m->names.cap + m->files.arena.used_bytes + m->files.entries.cap * sizeof(*m->files.entries.v) +
+	       m->files.index.cap * sizeof(*m->files.index.slots) + m->codes.cap * sizeof(*m->codes.v) +
 	       m->lines.cap * sizeof(*m->lines.v) + m->pieces.cap * sizeof(*m->pieces.v);
 }
 
 void jit_map_fini(struct jit_map *m)
 {
-	strpool_fini(&m->strings);
+	buf_fini(&m->names);
+	strpool_fini(&m->files);
 	vec_fini(&m->codes);
 	vec_fini(&m->lines);
 	vec_fini(&m->pieces);

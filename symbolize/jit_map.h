@@ -13,13 +13,14 @@
  *
  * Settling sorts and sweeps what is pending (n log n) and merges it into the pieces: linear in both, so the
  * reader settles once a round, or when as much is pending as there is.
- * Memory: owns all of it, strings once each. Codes of which nothing is left are let go; past
- * JIT_MAP_MAX_BYTES the older half goes too. Threads: one owner.
+ * Memory: owns all of it: 40 bytes a code and its name, files of lines once each. Codes of which nothing is
+ * left are let go; past JIT_MAP_MAX_BYTES the older half goes too. Threads: one owner.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/strpool.h"
 #include "base/vec.h"
 
@@ -28,14 +29,14 @@
 
 struct jit_line {
 	uint32_t offset; /* from its code's start; up to the next one */
-	uint32_t file;   /* in strings */
+	uint32_t file;   /* in files */
 	uint32_t line;
 };
 
 struct jit_code {
 	uint64_t start;
 	uint32_t size;
-	uint32_t name; /* in strings */
+	uint32_t name; /* in names */
 	uint32_t first_line, n_lines;
 };
 
@@ -46,7 +47,8 @@ struct jit_piece {
 };
 
 struct jit_map {
-	struct strpool strings;
+	struct buf names; /* NUL-terminated */
+	struct strpool files;
 	vec(struct jit_code) codes;
 	vec(struct jit_line) lines; /* by code, ascending */
 	vec(struct jit_piece) pieces;
@@ -73,6 +75,17 @@ int jit_map_settle(struct jit_map *m);
 uint32_t jit_map_find(const struct jit_map *m, uint64_t addr);
 /* The line at an address of it; NULL: none is known. */
 const struct jit_line *jit_map_line(const struct jit_map *m, uint32_t code, uint64_t addr);
+
+/* Both borrowed until something is added or settled. */
+static inline const char *jit_map_name(const struct jit_map *m, uint32_t code)
+{
+	return (const char *)m->names.data + m->codes.v[code].name;
+}
+
+static inline const char *jit_map_file(const struct jit_map *m, const struct jit_line *l)
+{
+	return strpool_str(&m->files, l->file);
+}
 
 size_t jit_map_bytes(const struct jit_map *m);
 void jit_map_fini(struct jit_map *m); /* empty, to be used again */

@@ -282,9 +282,10 @@ int jitdump_update(struct jitdump *d, int fd)
 	}
 	r = r && !d->damaged ? tail_read(&d->tail, fd, take, d) : 0;
 	settled = jit_map_settle(&d->map);
-	if (r < 0 || settled < 0)
-		return r < 0 ? r : settled;
-	return d->begun ? 0 : -ENODATA;
+	r = r < 0 ? r : settled;
+	if (r == -ENOMEM)
+		jitdump_fini(d);
+	return r < 0 ? r : d->begun ? 0 : -ENODATA;
 }
 
 int jitdump_find(const struct jitdump *d, uint64_t addr, struct jitdump_frame *ret)
@@ -294,10 +295,10 @@ int jitdump_find(const struct jitdump *d, uint64_t addr, struct jitdump_frame *r
 
 	if (code == JIT_NO_CODE)
 		return -ENOENT;
-	*ret = (struct jitdump_frame){ .name = strpool_str(&d->map.strings, d->map.codes.v[code].name) };
+	*ret = (struct jitdump_frame){ .name = jit_map_name(&d->map, code) };
 	l = jit_map_line(&d->map, code, addr + (d->min_offset == V8_SHIFT ? V8_SHIFT : 0));
 	if (l) {
-		ret->file = strpool_str(&d->map.strings, l->file);
+		ret->file = jit_map_file(&d->map, l);
 		ret->line = l->line;
 	}
 	return 0;

@@ -42,7 +42,7 @@ struct jitdump_frame {
 
 /*
  * Reads what was appended. 0; -ENODATA: no header yet; -EBADMSG: not a jitdump, or of another byte order or
- * version; -ENOMEM; an errno of reading. What was known stays known.
+ * version; an errno of reading: what was known stays known. -ENOMEM: all is forgotten, to be read again.
  */
 int jitdump_update(struct jitdump *d, int fd);
 /* 0 or -ENOENT. */

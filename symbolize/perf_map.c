@@ -112,7 +112,10 @@ int perf_map_update(struct perf_map *m, int fd)
 		jit_map_fini(&m->map);
 	r = tail_read(&m->tail, fd, take, m);
 	settled = jit_map_settle(&m->map);
-	return r < 0 ? r : settled;
+	r = r < 0 ? r : settled;
+	if (r == -ENOMEM)
+		perf_map_fini(m);
+	return r;
 }
 
 void perf_map_fini(struct perf_map *m)

@@ -28,7 +28,10 @@ struct perf_map {
  */
 int perf_map_open(int root_fd, pid_t nspid, uid_t uid);
 
-/* Reads what was appended. 0, -ENOMEM, or an errno of reading: what was known stays known. */
+/*
+ * Reads what was appended. 0; -ENOMEM: all is forgotten, to be read again; an errno of reading: what was known
+ * stays known.
+ */
 int perf_map_update(struct perf_map *m, int fd);
 /* The lines of a text, whole ones: how many bytes they were, or -ENOMEM. To be settled. */
 int64_t perf_map_parse(struct perf_map *m, const char *text, size_t len);

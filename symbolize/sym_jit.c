@@ -27,7 +27,9 @@ int sym_jit_load(struct sym_image *img, const struct sym_source *src)
 /* Strings of our own: the JIT's may move when more of its file is read. */
 static const char *keep(struct symbolizer *s, const char *str)
 {
-	return strpool_str(&s->names, strpool_add(&s->names, str));
+	uint32_t id = strpool_add(&s->names, str);
+
+	return strpool_error(&s->names) ? str : strpool_str(&s->names, id);
 }
 
 int sym_jit_resolve(struct sym_image *img, uint64_t addr, struct sym_frame *ret)
@@ -40,7 +42,7 @@ int sym_jit_resolve(struct sym_image *img, uint64_t addr, struct sym_frame *ret)
 	if (img->kind == SYM_JITDUMP)
 		jitdump_find(&img->dump, addr, &f);
 	else
-		f.name = strpool_str(&img->perf.map.strings, img->perf.map.codes.v[code].name);
+		f.name = jit_map_name(&img->perf.map, code);
 	*ret = (struct sym_frame){ .system_name = keep(img->owner, f.name), .line = f.line };
 	ret->name = sym_pretty_name(img->owner, ret->system_name);
 	ret->file = f.file ? keep(img->owner, f.file) : NULL;

@@ -347,7 +347,9 @@ static void index_again(struct symbolizer *s)
 
 static void trim_names(struct symbolizer *s)
 {
-	if (s->names.arena.used_bytes + s->mangled.arena.used_bytes <= MAX_NAME_BYTES)
+	bool failed = strpool_error(&s->names) || strpool_error(&s->mangled); /* sticks until a reset */
+
+	if (s->names.arena.used_bytes + s->mangled.arena.used_bytes <= MAX_NAME_BYTES && !failed)
 		return;
 	strpool_reset(&s->names);
 	strpool_reset(&s->mangled);

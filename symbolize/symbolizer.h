@@ -72,10 +72,10 @@ struct symbolizer *symbolizer_free(struct symbolizer *s);
 
 /*
  * Loads the image's tables, or finds them loaded; of a JIT's file that grows it reads what was appended, and
- * kallsyms it reads again when the last round met code there that was not, or may no longer be, as it says. 0: *ret is valid, also when the file turned out
- * to carry no symbols (sym_image_error() says why nothing will resolve: -ENODATA no symbols,
- * -EBADMSG corrupt ELF, -ESTALE another build id, -EPERM kptr_restrict hides kernel addresses, -ENOENT
- * gone). Negative only for -ENOMEM.
+ * kallsyms it reads again when the last round met code that it did not have, or may have otherwise by now.
+ * 0: *ret is valid, also when the file turned out to carry no symbols (sym_image_error() says why nothing
+ * will resolve: -ENODATA no symbols, -EBADMSG corrupt ELF, -ESTALE another build id, -EPERM kptr_restrict
+ * hides kernel addresses, -ENOENT gone). Negative only for -ENOMEM.
  */
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret);
 int sym_image_error(const struct sym_image *img);
@@ -89,8 +89,8 @@ void symbolizer_upgrade(struct symbolizer *s);
 
 /*
  * Between two rounds of naming: lets go of what cannot be found again (files without an identity), of
- * processes' JIT code not asked for in a while, and of the tables used longest ago until all of them fit in max_bytes. Ends the life
- * of every image and string handed out.
+ * processes' JIT code not asked for in a while, and of the tables used longest ago until all of them fit in
+ * max_bytes. Ends the life of every image and string handed out.
  */
 void symbolizer_trim(struct symbolizer *s, size_t max_bytes);
 

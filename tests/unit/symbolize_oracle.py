@@ -105,6 +105,38 @@ def test_real_binaries_agree_with_readelf():
     assert files >= 15 and asked > 3000, (files, asked)
 
 
+ODD = """
+int visible(int x) { return x * 7 + 1; }
+int weak_alias(int x) __attribute__((weak, alias("visible")));
+int _underscored(int x) __attribute__((alias("visible")));
+static int fast(int x) { return x + 1; }
+static void *pick(void) { return fast; }
+int chosen(int x) __attribute__((ifunc("pick")));
+__asm__(".globl unsized\\n.type unsized, @function\\nunsized: nop\\n.nops 63\\n"
+        ".globl sized\\n.type sized, @function\\nsized: nop\\ninside: .nops 30\\nret\\n.size sized, . - sized\\n");
+"""
+
+
+def test_odd_symbols_have_one_name_each():
+    """An alias, an IFUNC at its resolver's address, a function without a size, a label inside one."""
+    with tempfile.TemporaryDirectory() as t:
+        d = pathlib.Path(t)
+        (d / "x.c").write_text(ODD)
+        run("gcc", "-O1", "-shared", "-fPIC", d / "x.c", "-o", d / "x")
+        run("objcopy", "--strip-all", d / "x", d / "dynamic")
+        segs = segments(d / "x")
+        at = {f[7].split("@")[0]: int(f[1], 16) for f in (l.split() for l in run("readelf", "-sW", d / "x").splitlines())
+              if len(f) == 8 and f[6].isdigit()}
+        offset = {n: to_offset(segs, a) for n, a in at.items() if to_offset(segs, a) is not None}
+        cases = [("visible", 0, "visible"), ("chosen", 0, "chosen"), ("fast", 0, "fast"), ("unsized", 0, "unsized"),
+                 ("unsized", 63, "unsized"), ("sized", 0, "sized"), ("inside", 4, "sized")]
+        for symbol, more, want in cases:
+            assert name(d / "x", offset[symbol] + more) == want, (symbol, name(d / "x", offset[symbol] + more))
+        # Of .dynsym alone: what has no size there is one address.
+        for symbol, more, want in (("visible", 0, "visible"), ("chosen", 0, "chosen"), ("unsized", 0, "unsized"), ("unsized", 63, "")):
+            assert name(d / "dynamic", offset[symbol] + more) == want, (symbol, more, name(d / "dynamic", offset[symbol] + more))
+
+
 def build(d, *flags):
     (d / "x.c").write_text(SOURCE)
     run("gcc", "-g", "-O1", *flags, d / "x.c", "-o", d / "x")

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include "alloc_fail.h"
 #include "base/file.h"
@@ -65,6 +66,68 @@ static int name_an_image(void *ctx)
 static void naming_survives_every_failure(void **state)
 {
 	every_failure_is_survived(name_an_image, NULL, 8);
+}
+
+static int name_go_code(void *ctx)
+{
+	_cleanup_(closep) int fd = memfd_create("go", MFD_CLOEXEC);
+	struct sym_source src = { .kind = SYM_ELF, .fd = fd, .root_fd = -1, .path = "/go" };
+	struct symbolizer *s;
+	struct sym_image *img;
+	struct sym_frame f;
+	int r = symbolizer_new(NULL, &s);
+
+	if (r < 0)
+		return r;
+	assert_int_equal(file_write_all(fd, ctx, sizeof(struct go_made)), 0);
+	r = symbolizer_load(s, &src, &img);
+	if (r >= 0 && sym_image_resolve(img, GO_FILE_LEN + 8, &f, 1) == 1)
+		assert_string_equal(f.name, "main.main");
+	symbolizer_trim(s, SIZE_MAX);
+	symbolizer_free(s);
+	return r;
+}
+
+static void naming_go_survives_every_failure(void **state)
+{
+	static const struct go_made_func func = { 0, "main.main", 0, "\x02\x01", 3 };
+	static struct go_made made;
+
+	go_make(&made, GO_1_20, false, &func, 1, 0x40);
+	go_make_segment(&made, 1, PT_LOAD, PF_R | PF_X, GO_CODE, GO_FILE_LEN, GO_CODE_LEN, GO_CODE_LEN);
+	every_failure_is_survived(name_go_code, &made, 12);
+}
+
+/* Two rounds of a map that grows. After a failure all of it is read again, and nothing is missing. */
+static int name_jit_code(void *ctx)
+{
+	const char *const *text = ctx;
+	_cleanup_(closep) int fd = memfd_create("jit", MFD_CLOEXEC);
+	struct sym_source src = { .kind = SYM_PERF_MAP, .key = 1, .fd = fd, .root_fd = -1, .path = "[anon]" };
+	struct symbolizer *s;
+	struct sym_image *img;
+	struct sym_frame f;
+	int r = symbolizer_new(NULL, &s), failed = 0;
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(file_write_all(fd, text[i], strlen(text[i])), 0);
+		r = symbolizer_load(s, &src, &img);
+		failed = r < 0 ? r : failed;
+		symbolizer_trim(s, SIZE_MAX);
+	}
+	if (r >= 0 && sym_image_resolve(img, 0x1000, &f, 1) == 1)
+		assert_string_equal(f.name, "first");
+	symbolizer_free(s);
+	return failed;
+}
+
+static void jit_code_survives_every_failure(void **state)
+{
+	static const char *const text[] = { "1000 10 first\n2000 10 second\n", "1008 4 third\n", "3000 8 fourth\n" };
+
+	every_failure_is_survived(name_jit_code, (void *)text, 12);
 }
 
 static int make_unwind_rows(void *ctx)
@@ -326,6 +389,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(naming_survives_every_failure),
+		cmocka_unit_test(naming_go_survives_every_failure),
+		cmocka_unit_test(jit_code_survives_every_failure),
 		cmocka_unit_test(unwind_rows_survive_every_failure),
 		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),

@@ -17,7 +17,7 @@ static const char *name_at(const struct jit_map *m, uint64_t addr)
 {
 	uint32_t code = jit_map_find(m, addr);
 
-	return code == JIT_NO_CODE ? "" : strpool_str(&m->strings, m->codes.v[code].name);
+	return code == JIT_NO_CODE ? "" : jit_map_name(m, code);
 }
 
 static void parse(struct perf_map *m, const char *text, size_t len)
