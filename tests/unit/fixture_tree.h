@@ -34,12 +34,12 @@ static inline void tree_remove(struct tree *t)
 	nftw(t->path, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The path of a name in it; four at a time. Makes the folders on the way. */
+/* The path of a name in it; 32 at a time. Makes the folders on the way. */
 static inline const char *tree_path(const struct tree *t, const char *name)
 {
-	static char paths[4][PATH_MAX];
+	static char paths[32][PATH_MAX];
 	static int next;
-	char *path = paths[next++ % 4];
+	char *path = paths[next++ % 32];
 	int len = snprintf(path, PATH_MAX, "%s/", t->path);
 
 	for (const char *c = name; *c; c++) {
