@@ -242,7 +242,7 @@ int dwarf_abbrevs_get(struct dwarf_abbrev_cache *c, const struct dwarf_object *o
 	const struct { const struct dwarf_abbrev_cache *c; uint64_t key; } q = { c, key_of(o, offset, f) };
 	uint32_t id = htable_find(&c->index, hash_u64(q.key), same, &q);
 	struct dwarf_section s = dwarf_section_from(o->s[DWARF_ABBREV], offset);
-	struct bytes b = { s.data, s.data + s.len };
+	struct bytes b = dwarf_section_bytes(s);
 	struct dwarf_abbrevs *t;
 	int r;
 
@@ -257,7 +257,7 @@ int dwarf_abbrevs_get(struct dwarf_abbrev_cache *c, const struct dwarf_object *o
 		return -ENOMEM;
 	t->key = q.key;
 	r = decode(t, &b, f);
-	if (!dwarf_budget_pay(budget, (uint64_t)(b.at - s.data)) && !r)
+	if (!dwarf_budget_pay(budget, s.len - bytes_left(&b)) && !r)
 		r = -E2BIG;
 	if (!r)
 		r = insert(c, t);

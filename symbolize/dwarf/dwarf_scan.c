@@ -26,7 +26,7 @@ int dwarf_scan_file(struct dwarf_scan *s, struct dwarf_unit *u, uint64_t number,
 		u = u->skeleton;
 	*ret = SYMCACHE_NONE;
 	if (!u->files && !u->no_files)
-		r = dwarf_line_files_read(u, &s->alt, &s->budget, &u->files);
+		r = dwarf_line_files_read(u, &s->budget, &u->files);
 	if (!u->files) {
 		u->no_files = true;
 		return r == -ENOMEM ? r : 0;
@@ -88,6 +88,7 @@ static int open_files(struct dwarf_scan *s, const struct dwarf_files *files)
 	s->main.id = 0;
 	s->alt.id = 1;
 	s->dwp.id = 2;
+	s->main.alt = &s->alt;
 	r = dwarf_object_open(&s->store, debug, DWARF_LINKED, DWARF_ALL, &s->main);
 	if (!r && (!s->main.s[DWARF_INFO].len || !s->main.s[DWARF_ABBREV].len))
 		r = -ENODATA;
@@ -172,7 +173,7 @@ static int run_lines(struct dwarf_scan *s, struct dwarf_unit *u)
 	if (r < 0 || !first)
 		return r;
 	if (!u->files && !u->no_files) {
-		r = dwarf_line_files_read(u, &s->alt, &s->budget, &u->files);
+		r = dwarf_line_files_read(u, &s->budget, &u->files);
 		if (r == -ENOMEM)
 			return r;
 	}

@@ -98,9 +98,9 @@ static bool target_of(struct dwarf_scan *s, const struct dwarf_unit *u, uint16_t
 	case DW_FORM_GNU_ref_alt:
 	case DW_FORM_ref_sup4:
 	case DW_FORM_ref_sup8:
-		*ret_obj = &s->alt;
+		*ret_obj = u->obj->alt;
 		*ret = value;
-		return value < s->alt.s[DWARF_INFO].len;
+		return u->obj->alt && value < u->obj->alt->s[DWARF_INFO].len;
 	default:
 		return false;
 	}
@@ -114,7 +114,7 @@ static int text_id(struct dwarf_scan *s, const struct dwarf_unit *u, uint16_t fo
 	int r;
 
 	*ret = 0;
-	if (!dwarf_unit_text(u, s->alt.s[DWARF_STR].len ? &s->alt : NULL, form, value, &t) ||
+	if (!dwarf_unit_text(u, form, value, &t) ||
 	    !dwarf_budget_pay(&s->budget, t.len / 8))
 		return 0;
 	/* Linkers keep each text once: its place is as good as its bytes. */

@@ -75,7 +75,7 @@ struct entry_format {
 	uint16_t form;
 };
 
-static unsigned int read_formats(struct bytes *b, struct entry_format *ret)
+static unsigned int read_formats(struct bytes *b, struct dwarf_format f, struct entry_format *ret)
 {
 	unsigned int n = bytes_u8(b);
 
@@ -86,18 +86,17 @@ static unsigned int read_formats(struct bytes *b, struct entry_format *ret)
 		form = bytes_uleb(b);
 		ret[i].form = form <= UINT16_MAX ? (uint16_t)form : 0;
 		/* A value without a byte would let a count of 2^64 pass. */
-		if (dwarf_form_size(ret[i].form, (struct dwarf_format){ .address_size = 8, .offset_size = 8 }) == 0)
+		if (dwarf_form_size(ret[i].form, f) == 0)
 			b->bad = true;
 	}
 	return n;
 }
 
 /* DWARF 5: a list of entries whose shape is told first. */
-static int read_table(struct bytes *b, const struct dwarf_unit *u, const struct dwarf_object *alt,
-		      struct dwarf_line_files *lf, bool dirs)
+static int read_table(struct bytes *b, const struct dwarf_unit *u, struct dwarf_line_files *lf, bool dirs)
 {
 	struct entry_format formats[MAX_FORMATS];
-	unsigned int n_formats = read_formats(b, formats);
+	unsigned int n_formats = read_formats(b, lf->format, formats);
 	const uint8_t *info = u->obj->s[DWARF_INFO].data;
 	uint64_t n = bytes_uleb(b);
 	int r = 0;
@@ -123,7 +122,7 @@ static int read_table(struct bytes *b, const struct dwarf_unit *u, const struct 
 			else if (form == DW_FORM_string)
 				name = read_text(&inline_text);
 			else
-				dwarf_unit_text(u, alt, form, v, &name);
+				dwarf_unit_text(u, form, v, &name);
 		}
 		if (!b->bad)
 			r = dirs ? add_dir(lf, name) : add_file(lf, name, dir);
@@ -131,8 +130,7 @@ static int read_table(struct bytes *b, const struct dwarf_unit *u, const struct 
 	return r;
 }
 
-static int read_header(struct bytes *b, const struct dwarf_unit *u, const struct dwarf_object *alt,
-		       struct dwarf_line_files *lf)
+static int read_header(struct bytes *b, const struct dwarf_unit *u, struct dwarf_line_files *lf)
 {
 	uint64_t len = bytes_uint(b, 4), header_len;
 	const uint8_t *lengths;
@@ -174,17 +172,16 @@ static int read_header(struct bytes *b, const struct dwarf_unit *u, const struct
 	tables = (struct bytes){ b->at, lf->program.data > b->at ? lf->program.data : b->at };
 	if (lf->format.version < 5)
 		return read_old_tables(&tables, lf);
-	r = read_table(&tables, u, alt, lf, true);
-	return r ? r : read_table(&tables, u, alt, lf, false);
+	r = read_table(&tables, u, lf, true);
+	return r ? r : read_table(&tables, u, lf, false);
 }
 
-int dwarf_line_files_read(const struct dwarf_unit *u, const struct dwarf_object *alt, struct dwarf_budget *budget,
-			  struct dwarf_line_files **ret)
+int dwarf_line_files_read(const struct dwarf_unit *u, struct dwarf_budget *budget, struct dwarf_line_files **ret)
 {
 	/* A split unit's numbers are those of the program that was linked. */
 	const struct dwarf_unit *of = u->skeleton ? u->skeleton : u;
 	struct dwarf_section s = dwarf_section_from(of->parts.s[DWARF_LINE], of->stmt_list);
-	struct bytes b = { s.data, s.data + s.len };
+	struct bytes b = dwarf_section_bytes(s);
 	struct dwarf_line_files *lf;
 	int r;
 
@@ -196,7 +193,7 @@ int dwarf_line_files_read(const struct dwarf_unit *u, const struct dwarf_object 
 	if (!lf)
 		return -ENOMEM;
 	lf->comp_dir = of->comp_dir.s ? of->comp_dir : u->comp_dir;
-	r = read_header(&b, of, alt, lf);
+	r = read_header(&b, of, lf);
 	if (r < 0) {
 		dwarf_line_files_free(lf);
 		return r;

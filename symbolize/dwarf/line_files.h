@@ -34,8 +34,7 @@ struct dwarf_line_files {
 };
 
 /* 0; -ENODATA: the unit has no line program; -EBADMSG; -ENOMEM; -E2BIG: not in the budget. */
-int dwarf_line_files_read(const struct dwarf_unit *u, const struct dwarf_object *alt, struct dwarf_budget *budget,
-			  struct dwarf_line_files **ret);
+int dwarf_line_files_read(const struct dwarf_unit *u, struct dwarf_budget *budget, struct dwarf_line_files **ret);
 struct dwarf_line_files *dwarf_line_files_free(struct dwarf_line_files *lf);
 
 /* The builder's id of a file by its number in the program; SYMCACHE_NONE when there is none. 0, -ENOMEM, -E2BIG. */

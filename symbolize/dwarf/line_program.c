@@ -161,10 +161,11 @@ static int extended(struct machine *m, struct bytes *b)
 {
 	uint64_t len = bytes_uleb(b);
 	const uint8_t *at = bytes_take(b, len);
-	struct bytes op = { at, at + (at ? len : 0) };
+	struct bytes op;
 
 	if (!at || !len)
 		return 0;
+	op = (struct bytes){ at, at + len };
 	switch (bytes_u8(&op)) {
 	case DW_LNE_end_sequence:
 		return end_sequence(m);
@@ -223,7 +224,7 @@ int dwarf_line_program_run(struct dwarf_line_files *lf, struct dwarf_live *live,
 {
 	struct machine m = { .lf = lf, .live = live, .out = out, .path = path, .rows = rows, .stats = stats,
 			     .known_file = UINT64_MAX, .file_id = SYMCACHE_NONE };
-	struct bytes b = { lf->program.data, lf->program.data + lf->program.len };
+	struct bytes b = dwarf_section_bytes(lf->program);
 	int r = 0;
 
 	reset(&m);

@@ -152,7 +152,7 @@ int dwarf_ranges_of(const struct dwarf_unit *u, const struct dwarf_die *d, struc
 	if (!dwarf_die_has(d, ATTR_RANGES) || budget->spent ||
 	    !list_of(u, d->form[ATTR_RANGES], d->value[ATTR_RANGES], &list))
 		return 0;
-	b = (struct bytes){ list.data, list.data + list.len };
+	b = dwarf_section_bytes(list);
 	r = u->format.version < 5 ? read_pairs(&b, u, live, ret) : read_ops(&b, u, live, ret);
 	dwarf_budget_pay(budget, (uint64_t)(b.at - list.data));
 	return r;

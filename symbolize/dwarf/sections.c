@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "symbolize/bytes.h"
 #include "symbolize/dwarf/inflate.h"
 #include "symbolize/elf_image.h"
 
@@ -140,7 +139,7 @@ static int scratch_bytes(struct dwarf_store *st, uint64_t len, uint8_t **ret)
 /* What precedes the stream: how it is packed, how much it holds. 0 or -EBADMSG. */
 static int packed_header(struct dwarf_section *s, bool z, bool elf64, enum packing *ret, uint64_t *ret_len)
 {
-	struct bytes b = { s->data, s->data + s->len };
+	struct bytes b = dwarf_section_bytes(*s);
 
 	if (z) {
 		const uint8_t *magic = bytes_take(&b, 4);
@@ -255,7 +254,7 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which,
 		      struct dwarf_object *ret)
 {
-	struct dwarf_object o = { .kind = kind, .id = ret->id };
+	struct dwarf_object o = { .kind = kind, .id = ret->id, .alt = ret->alt };
 	struct elf_image *img;
 	struct stat sb;
 	int r;

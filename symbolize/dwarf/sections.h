@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "symbolize/bytes.h"
 
 struct dwarf_mapping {
 	void *at;
@@ -55,6 +56,7 @@ enum dwarf_object_kind {
 struct dwarf_object {
 	uint32_t id; /* of this file among those of a scan: offsets are told apart by it */
 	enum dwarf_object_kind kind;
+	const struct dwarf_object *alt; /* the file its GNU_ref_alt, strp_sup, ... refer to; NULL: none */
 	struct dwarf_section s[DWARF_SECTIONS]; /* absent: len 0 */
 };
 
@@ -63,6 +65,14 @@ int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kin
 void dwarf_store_fini(struct dwarf_store *st);
 
 #define DWARF_ALL ((1u << DWARF_SECTIONS) - 1)
+
+static inline struct bytes dwarf_section_bytes(struct dwarf_section s)
+{
+	static const uint8_t none[1];
+
+	/* NULL is no place to count from. */
+	return s.len ? (struct bytes){ s.data, s.data + s.len } : (struct bytes){ none, none };
+}
 
 /* The section from an offset on; empty beyond its end. */
 static inline struct dwarf_section dwarf_section_from(struct dwarf_section s, uint64_t offset)

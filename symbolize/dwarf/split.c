@@ -46,7 +46,7 @@ static uint64_t u64_at(const uint8_t *p, uint64_t i)
 
 static int package_open(const struct dwarf_object *dwp, struct package_index *ret)
 {
-	struct bytes b = { dwp->s[DWARF_CU_INDEX].data, dwp->s[DWARF_CU_INDEX].data + dwp->s[DWARF_CU_INDEX].len };
+	struct bytes b = dwarf_section_bytes(dwp->s[DWARF_CU_INDEX]);
 	struct package_index x;
 
 	if (!dwp->s[DWARF_CU_INDEX].len)

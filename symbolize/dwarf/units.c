@@ -33,7 +33,7 @@ static void read_typed_tail(struct bytes *b, struct dwarf_unit *u)
 int dwarf_unit_header(const struct dwarf_object *o, uint64_t offset, struct dwarf_unit *ret)
 {
 	struct dwarf_section s = dwarf_section_from(o->s[DWARF_INFO], offset);
-	struct bytes b = { s.data, s.data + s.len };
+	struct bytes b = dwarf_section_bytes(s);
 	struct dwarf_unit u = { .obj = o, .offset = offset, .type = DW_UT_compile };
 	uint64_t len = read_length(&b, &u.format), version;
 
@@ -121,8 +121,7 @@ static bool indexed_text(const struct dwarf_unit *u, uint64_t index, struct dwar
 	return text_at(u->obj->s[DWARF_STR], offset, ret);
 }
 
-bool dwarf_unit_text(const struct dwarf_unit *u, const struct dwarf_object *alt, uint16_t form, uint64_t value,
-		     struct dwarf_text *ret)
+bool dwarf_unit_text(const struct dwarf_unit *u, uint16_t form, uint64_t value, struct dwarf_text *ret)
 {
 	switch (form) {
 	case DW_FORM_string:
@@ -133,7 +132,7 @@ bool dwarf_unit_text(const struct dwarf_unit *u, const struct dwarf_object *alt,
 		return text_at(u->obj->s[DWARF_LINE_STR], value, ret);
 	case DW_FORM_strp_sup:
 	case DW_FORM_GNU_strp_alt:
-		return alt && text_at(alt->s[DWARF_STR], value, ret);
+		return u->obj->alt && text_at(u->obj->alt->s[DWARF_STR], value, ret);
 	case DW_FORM_strx:
 	case DW_FORM_strx1:
 	case DW_FORM_strx2:
@@ -214,9 +213,9 @@ static void take_root(struct dwarf_unit *u, const struct dwarf_die *d)
 	else if (dwarf_die_has(d, ATTR_ENTRY_PC))
 		u->has_low_pc = dwarf_unit_address(u, d->form[ATTR_ENTRY_PC], d->value[ATTR_ENTRY_PC], &u->low_pc);
 	if (dwarf_die_has(d, ATTR_COMP_DIR))
-		dwarf_unit_text(u, NULL, d->form[ATTR_COMP_DIR], d->value[ATTR_COMP_DIR], &u->comp_dir);
+		dwarf_unit_text(u, d->form[ATTR_COMP_DIR], d->value[ATTR_COMP_DIR], &u->comp_dir);
 	if (dwarf_die_has(d, ATTR_DWO_NAME))
-		dwarf_unit_text(u, NULL, d->form[ATTR_DWO_NAME], d->value[ATTR_DWO_NAME], &u->dwo_name);
+		dwarf_unit_text(u, d->form[ATTR_DWO_NAME], d->value[ATTR_DWO_NAME], &u->dwo_name);
 }
 
 static void take_skeleton(struct dwarf_unit *u, struct dwarf_unit *skeleton)

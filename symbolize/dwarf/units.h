@@ -72,8 +72,7 @@ int dwarf_unit_open(struct dwarf_unit *u, struct dwarf_unit *skeleton, struct dw
 bool dwarf_die_read(const struct dwarf_unit *u, struct bytes *b, struct dwarf_die *ret);
 
 /* A text value. False when its form is none of text's, or it leads nowhere. */
-bool dwarf_unit_text(const struct dwarf_unit *u, const struct dwarf_object *alt, uint16_t form, uint64_t value,
-		     struct dwarf_text *ret);
+bool dwarf_unit_text(const struct dwarf_unit *u, uint16_t form, uint64_t value, struct dwarf_text *ret);
 /* An address value: itself, or from .debug_addr. */
 bool dwarf_unit_address(const struct dwarf_unit *u, uint16_t form, uint64_t value, uint64_t *ret);
 bool dwarf_unit_indexed_address(const struct dwarf_unit *u, uint64_t index, uint64_t *ret);

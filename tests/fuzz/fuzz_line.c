@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(u.parts.s, o.s, sizeof(o.s));
 	if (symcache_build_new(&b) < 0)
 		abort();
-	if (!dwarf_line_files_read(&u, NULL, &budget, &lf))
+	if (!dwarf_line_files_read(&u, &budget, &lf))
 		dwarf_line_program_run(lf, &live, b, &path, &rows, &stats, &damaged);
 	dwarf_line_files_free(lf);
 	symcache_build_free(b);

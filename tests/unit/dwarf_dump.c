@@ -2,7 +2,8 @@
 /*
  * dwarf_dump [-d DEBUG] [-a ALT] [-p DWP] [-o DWO]... [-s SCRATCH] FILE: reads addresses (hex, one a line) and
  * prints for each "address" and a line "name\tfile\tline\tstart line" per frame, innermost first. -t: the
- * figures of the scan, on stderr.
+ * figures of the scan, on stderr. -e: sections in memory of their exact size. -w: prints instead what other files are
+ * wanted, as "alt BUILD-ID PATH" and "dwo ID DIR NAME".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include "base/cleanup.h"
 #include "symbolize/build_id.h"
 #include "symbolize/dwarf/dwarf_scan.h"
+#include "symbolize/dwarf/dwarf_wants.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/elf_symbols.h"
 #include "symbolize/symcache.h"
@@ -39,6 +41,24 @@ static void resolve(const struct symcache *c, uint64_t address)
 		printf("%s\t%s\t%u\t%u\n", *name ? name : "??", *file ? file : "??", f[i].line, f[i].start_line);
 	}
 	printf("\n");
+}
+
+static int print_wants(const struct dwarf_files *files)
+{
+	char hex[BUILD_ID_HEX_LEN];
+	struct dwarf_wants w;
+	int r = dwarf_wants_read(files, &w);
+
+	if (r < 0) {
+		fprintf(stderr, "dwarf_dump: %s\n", strerror(-r));
+		return 1;
+	}
+	if (w.alt)
+		printf("alt %s %s\n", build_id_hex(&w.alt_id, hex), w.alt);
+	vec_foreach (d, &w.dwos)
+		printf("dwo %016lx %s %s\n", d->id, d->dir, d->name);
+	dwarf_wants_fini(&w);
+	return 0;
 }
 
 static int open_file(const char *path)
@@ -107,12 +127,12 @@ int main(int argc, char **argv)
 	struct symcache *c;
 	struct symtab t = { 0 };
 	struct timespec t0;
-	bool timed = false;
+	bool timed = false, wants = false;
 	char line[64];
 	int opt, out, r;
 
 	files.dwos = dwos;
-	while ((opt = getopt(argc, argv, "d:a:p:o:s:txe")) != -1) {
+	while ((opt = getopt(argc, argv, "d:a:p:o:s:tew")) != -1) {
 		switch (opt) {
 		case 'd':
 			files.debug = open_file(optarg);
@@ -135,6 +155,9 @@ int main(int argc, char **argv)
 		case 'e':
 			files.exact = true;
 			break;
+		case 'w':
+			wants = true;
+			break;
 		default:
 			return 2;
 		}
@@ -142,6 +165,8 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc)
 		return 2;
 	files.image = open_file(argv[optind]);
+	if (wants)
+		return print_wants(&files);
 	if (symcache_build_new(&b) < 0)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &t0);
