@@ -116,6 +116,17 @@ static void an_image_with_dwarf_is_converted(void **state)
 	symcache_free(c);
 }
 
+static void hotspan_itself_is_the_helper(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(closep) int exe = open(BUILD_DIR "/hotspan", O_RDONLY | O_CLOEXEC);
+
+	w->c = converter_free(w->c);
+	assert_int_equal(converter_new(&(struct converter_opts){ .dir = w->dir, .exe_fd = exe }, &w->c), 0);
+	tree_copy(&w->tree, "image", CHILD);
+	assert_int_equal(convert(w, "image", NULL).result, HELPER_OK);
+}
+
 static void an_image_is_tried_once(void **state)
 {
 	struct world *w = *state;
@@ -372,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		converter_test(an_image_with_dwarf_is_converted),
+		converter_test(hotspan_itself_is_the_helper),
 		converter_test(an_image_is_tried_once),
 		converter_test(a_helper_that_lies_is_found_out),
 		converter_test(the_queue_is_bounded_and_goes_on_after_a_crash),
