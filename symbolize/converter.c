@@ -202,6 +202,17 @@ static int start_helper(struct converter *c, const struct debug_files *files, ui
 	return helper_start(&opts, &job, now_ns, &c->helper);
 }
 
+/* Names are kept by the id we were told: they must not come from another file. */
+static int check_identity(const struct waiting *w)
+{
+	struct build_id found;
+	int r = w->id.kind == BUILD_ID_GNU ? build_id_of_file(w->fd, &found) : 0;
+
+	if (r < 0 || w->id.kind != BUILD_ID_GNU)
+		return r;
+	return build_id_equal(&w->id, &found) ? 0 : -ESTALE;
+}
+
 /* 0: a helper runs. -ENODATA: there is no DWARF to convert; -EBADMSG: the image is no ELF; or why none could be started. */
 static int start(struct converter *c, uint64_t now_ns)
 {
@@ -210,6 +221,8 @@ static int start(struct converter *c, uint64_t now_ns)
 	struct debug_files files;
 	int r = c->current.fd < 0 ? 0 : elf_image_open(c->current.fd, &img);
 
+	if (r >= 0 && img)
+		r = check_identity(&c->current);
 	if (r >= 0)
 		r = debug_files_open(img, &c->current.id, &search, &files);
 	if (r < 0)

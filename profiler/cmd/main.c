@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
-#include "symbolize/convert.h"
 #include "symbolize/helper_serve.h"
 #include "version.h"
 
@@ -23,7 +22,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 
-	if (!strcmp(name, HELPER_COMMAND))
+	if (!strcmp(name, HELPER_COMMAND)) /* we ourselves, from helper_start() */
 		return helper_serve(convert_image);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("hotspan %s\n", HOTSPAN_VERSION);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A helper that misbehaves as it is told by the first byte of the image's id, from within the sandbox that all
- * helpers are in. Anything else is converted.
+ * A helper that misbehaves as it is told by the image's id (CHILD_ID), from within the sandbox that all helpers are in.
+ * Anything else is converted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +123,10 @@ static int fill_disk(const struct convert_job *job)
 
 static int misbehave(const struct convert_job *job, struct convert_stats *ret)
 {
-	switch (job->id.bytes[0]) {
+	struct build_id told = CHILD_ID(job->id.bytes[0], job->id.bytes[1]);
+	uint8_t deed = build_id_equal(&told, &job->id) ? job->id.bytes[0] : CHILD_CONVERT;
+
+	switch (deed) {
 	case CHILD_CRASH:
 		*nowhere = 1;
 		return 0;
@@ -148,7 +151,7 @@ static int misbehave(const struct convert_job *job, struct convert_stats *ret)
 		return 0;
 	case CHILD_LIE: /* says it is done, and has written nothing */
 	case CHILD_NO_DWARF:
-		return job->id.bytes[0] == CHILD_LIE ? 0 : -ENODATA;
+		return deed == CHILD_LIE ? 0 : -ENODATA;
 	case CHILD_DAMAGED:
 		return -EBADMSG;
 	case CHILD_REPORT:
@@ -160,7 +163,7 @@ static int misbehave(const struct convert_job *job, struct convert_stats *ret)
 	case CHILD_FILL_DISK:
 		return fill_disk(job);
 	default:
-		return job->id.bytes[0] >= CHILD_FORBIDDEN ? forbidden(job->id.bytes[0]) : convert_image(job, ret);
+		return deed >= CHILD_FORBIDDEN ? forbidden(deed) : convert_image(job, ret);
 	}
 }
 

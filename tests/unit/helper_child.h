@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* helper_child - what the helper of the tests does: the first byte of the image's id. */
+/* helper_child - what the helper of the tests does: the first byte of an image's id that has the mark for its last. */
+#define CHILD_ID(deed, number) { .kind = BUILD_ID_FILE, .len = 16, .bytes = { (deed), (number), [14] = 0xd0, [15] = 0x5a } }
+
 enum child_deed {
 	CHILD_CONVERT,
 	CHILD_CRASH,

@@ -52,7 +52,7 @@ static enum helper_result run(const struct helper_opts *opts, struct convert_job
 
 static struct convert_job job_of(uint8_t deed, int out)
 {
-	struct convert_job job = { .id = { .kind = BUILD_ID_GNU, .len = 20, .bytes = { deed } } };
+	struct convert_job job = { .id = CHILD_ID(deed, 0) };
 
 	for (int f = 0; f < CONVERT_FILES; f++)
 		job.fd[f] = f == CONVERT_OUT ? out : -1;
