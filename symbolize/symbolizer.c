@@ -319,18 +319,21 @@ static const char *pretty_name(struct symbolizer *s, const char *system_name)
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
 	const struct elf_segment *seg;
-	const struct symbol *sym;
 	uint64_t addr = offset;
 
-	if (!max)
-		return -ENOENT;
 	if (img->kind == SYM_ELF || img->kind == SYM_VDSO) {
 		seg = find_segment(img, offset);
 		if (!seg)
 			return -ENOENT;
 		addr = offset - seg->offset + seg->vaddr;
 	}
-	sym = symtab_find(&img->table, addr);
+	return sym_image_resolve_address(img, addr, ret, max);
+}
+
+int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
+{
+	const struct symbol *sym = max ? symtab_find(&img->table, addr) : NULL;
+
 	if (!sym)
 		return -ENOENT;
 	ret[0] = (struct sym_frame){ .system_name = symtab_str(&img->table, sym->name) };
