@@ -58,7 +58,6 @@ class Tree {
 		this.sum();
 		this.order();
 		this.place();
-		this.at = () => -1; // (node of the data, process) -> its node here
 	}
 	sum() {
 		this.total = this.self.slice();
@@ -117,12 +116,13 @@ function mergedTree(onlyProcess) {
 		if (onlyProcess < 0 || D.rows[i + 1] === onlyProcess) self[D.rows[i]] += D.rows[i + 2];
 	const tree = new Tree(D.nodes.parent, [-1, ...D.nodes.frame.slice(1)], self);
 	tree.at = (node, process) => onlyProcess < 0 || process === onlyProcess ? node : -1;
+	tree.origin = node => node;
 	return tree;
 }
 
 // One root per process: the shared tree's nodes are copied for each process that has time in them.
 function splitTree(onlyProcess) {
-	const parent = D.nodes.parent, copyOf = new Map(), m = new Merger(-1), path = [];
+	const parent = D.nodes.parent, copyOf = new Map(), m = new Merger(-1), path = [], origin = [];
 	for (let i = 0; i < D.rows.length; i += 4) {
 		const process = D.rows[i + 1];
 		if (onlyProcess >= 0 && process !== onlyProcess) continue;
@@ -137,11 +137,13 @@ function splitTree(onlyProcess) {
 			node = path.pop();
 			at = m.child(at, D.nodes.frame[node]);
 			copies.set(node, at);
+			origin[at] = node;
 		}
 		m.self[at] += D.rows[i + 2];
 	}
 	const tree = m.tree();
 	tree.at = (node, process) => copyOf.get(process)?.get(node) ?? -1;
+	tree.origin = node => origin[node] ?? 0;
 	return tree;
 }
 
@@ -154,20 +156,33 @@ function foldedTree(tree) {
 		m.self[to[i]] += tree.self[i];
 	}
 	const folded = m.tree();
-	folded.at = (node, process) => { const t = tree.at(node, process); return t < 0 || isInlined(frame[t]) ? -1 : to[t]; };
+	folded.unfolded = tree;
+	folded.to = to;
 	return folded;
 }
 
 // By node: [line, self, total] of each line its time went through, the largest first. Made when first asked for.
+// A tree of the data knows two ways: at(node of the data, process) is its node, origin(its node) the data's.
 function linesOf(tree) {
 	if (tree.lines) return tree.lines;
-	const L = D.lines, lines = tree.lines = new Map();
-	for (let i = 0; i < L.length; i += 5) {
-		const node = tree.at(L[i], L[i + 1]);
-		if (node < 0) continue;
+	const L = D.lines, lines = tree.lines = new Map(), add = (node, line, self, total) => {
 		let list = lines.get(node);
 		if (!list) lines.set(node, list = []);
-		addLine(list, L[i + 2], L[i + 3], L[i + 4]);
+		addLine(list, line, self, total);
+	};
+	if (tree.unfolded) {
+		const { unfolded, to } = tree;
+		for (const [node, list] of linesOf(unfolded))
+			if (!isInlined(unfolded.frame[node])) for (const l of list) add(to[node], ...l);
+	} else if (tree.origin) {
+		for (let i = 1; i < tree.n; i++) {
+			const line = D.nodes.line[tree.origin(i)];
+			if (line) add(i, line, tree.self[i], tree.total[i]);
+		}
+		for (let i = 0; i < L.length; i += 5) {
+			const node = tree.at(L[i], L[i + 1]);
+			if (node >= 0) add(node, L[i + 2], L[i + 3], L[i + 4]);
+		}
 	}
 	for (const list of lines.values()) list.sort((a, b) => b[2] - a[2] || a[0] - b[0]);
 	return lines;
@@ -422,7 +437,7 @@ function where(f) {
 
 // "at line 21 (57 %), 20 (43 %)": where in its function a box's time went: the lines that ran or called.
 function whichLines(tree, n) {
-	const list = tree.at && linesOf(tree).get(n);
+	const list = linesOf(tree).get(n);
 	if (!list) return '';
 	const some = list.slice(0, 4).map(([line, , total]) => line + (list.length > 1 ? ` (${percent(total, tree.total[n])})` : ''));
 	return (list.length > 1 ? 'at lines ' : 'at line ') + some.join(', ') + (list.length > 4 ? `, ${list.length - 4} more` : '');

@@ -163,6 +163,10 @@ def test_processes_apart_add_up_to_the_whole():
     assert parts == 41, parts
     near(browser.js("const s = hotspan.stats(); return s.value"), merged, "split")
     assert stats()["zoomShare"] == 1
+    name = "ns::function_41(int, char const*)"
+    apart = browser.js("return hotspan.lines(arguments[0])", name)
+    browser.key("p")
+    assert apart and browser.js("return hotspan.lines(arguments[0])", name) == apart, apart
 
 
 def test_sandwich_totals():

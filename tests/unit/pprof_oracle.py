@@ -283,6 +283,7 @@ def html_data_is_json_whatever_the_names():
         doc = json.loads(scripts[0])
         n = len(doc["nodes"]["parent"])
         assert all(p < i for i, p in enumerate(doc["nodes"]["parent"])) and len(doc["nodes"]["frame"]) == n
+        assert len(doc["nodes"]["line"]) == n and len(doc["lines"]) % 5 == 0 and all(r < n for r in doc["lines"][0::5])
         assert len(doc["rows"]) % 4 == 0 and all(r < n for r in doc["rows"][0::4])
 
 
