@@ -2,6 +2,7 @@
 #include "pprof/html.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -47,7 +48,41 @@ static void put_strings(const struct calltree *t, struct buf *b)
 		buf_putc(b, ']');                                                                  \
 	} while (0)
 
-static void put_tables(const struct calltree *t, struct buf *b)
+/* Most nodes have one line: a number for each of them is a third of what rows in lines[] would be. */
+static uint32_t *lone_lines(const struct calltree *t)
+{
+	uint32_t *line = calloc(t->nodes.n + 1u, sizeof(*line));
+	_cleanup_(freep) int64_t *sum = calloc(t->nodes.n + 1u, sizeof(*sum));
+
+	if (!line || !sum) {
+		free(line);
+		return NULL;
+	}
+	vec_foreach(l, &t->lines) {
+		line[l->node] = !sum[l->node] || line[l->node] == l->line ? l->line : 0;
+		sum[l->node] = profile_sum(sum[l->node], l->total);
+	}
+	for (uint32_t i = 0; i < t->nodes.n; i++)
+		if (sum[i] != t->nodes.v[i].total)
+			line[i] = 0;
+	return line;
+}
+
+static void put_lines(const struct calltree *t, const uint32_t *lone, struct buf *b)
+{
+	const char *comma = "";
+
+	buf_puts(b, ",\"lines\":[");
+	vec_foreach(l, &t->lines) {
+		if (lone[l->node])
+			continue;
+		buf_printf(b, "%s%u,%u,%u,%lld,%lld", comma, l->node, l->process, l->line, (long long)l->self, (long long)l->total);
+		comma = ",";
+	}
+	buf_putc(b, ']');
+}
+
+static void put_tables(const struct calltree *t, const uint32_t *lone, struct buf *b)
 {
 	PUT_COLUMN(b, ",\"frames\":{\"name\"", t->frames, name);
 	PUT_COLUMN(b, ",\"image\"", t->frames, image);
@@ -56,7 +91,10 @@ static void put_tables(const struct calltree *t, struct buf *b)
 	PUT_COLUMN(b, ",\"kind\"", t->frames, kind);
 	PUT_COLUMN(b, "},\"nodes\":{\"parent\"", t->nodes, parent);
 	PUT_COLUMN(b, ",\"frame\"", t->nodes, frame);
-	buf_puts(b, "},\"processes\":[");
+	buf_puts(b, ",\"line\":[");
+	for (uint32_t i = 0; i < t->nodes.n; i++)
+		buf_printf(b, "%s%u", i ? "," : "", lone[i]);
+	buf_puts(b, "]},\"processes\":[");
 	for (uint32_t i = 0; i < t->processes.n; i++)
 		buf_printf(b, "%s%u", i ? "," : "", t->processes.v[i]);
 	buf_puts(b, "],\"rows\":[");
@@ -66,17 +104,12 @@ static void put_tables(const struct calltree *t, struct buf *b)
 		buf_printf(b, "%s%u,%u,%lld,%lld", i ? "," : "", r->node, r->process, (long long)r->value,
 			   (long long)r->samples);
 	}
-	buf_puts(b, "],\"lines\":[");
-	for (uint32_t i = 0; i < t->lines.n; i++) {
-		const struct calltree_line *l = &t->lines.v[i];
-
-		buf_printf(b, "%s%u,%u,%u,%lld,%lld", i ? "," : "", l->node, l->process, l->line, (long long)l->self,
-			   (long long)l->total);
-	}
-	buf_puts(b, "]}");
+	buf_putc(b, ']');
+	put_lines(t, lone, b);
+	buf_putc(b, '}');
 }
 
-static void put_data(const struct profile *p, const struct calltree *t, struct buf *b)
+static void put_data(const struct profile *p, const struct calltree *t, const uint32_t *lone, struct buf *b)
 {
 	uint32_t type = profile_default_type(p);
 
@@ -87,11 +120,11 @@ static void put_data(const struct profile *p, const struct calltree *t, struct b
 		   (long long)p->duration_ns, (long long)p->period);
 	put_comments(p, b);
 	put_strings(t, b);
-	put_tables(t, b);
+	put_tables(t, lone, b);
 }
 
 /* page.html holds @CSS@, @JS@ and @DATA@ where those go. */
-static void put_page(const struct profile *p, const struct calltree *t, struct buf *out)
+static void put_page(const struct profile *p, const struct calltree *t, const uint32_t *lone, struct buf *out)
 {
 	const char *s = (const char *)page_html, *end = s + page_html_len, *at;
 
@@ -103,7 +136,7 @@ static void put_page(const struct profile *p, const struct calltree *t, struct b
 		else if (!strncmp(at, "@JS@", 4))
 			buf_append(out, page_js, page_js_len);
 		else if (!strncmp(at, "@DATA@", 6))
-			put_data(p, t, out);
+			put_data(p, t, lone, out);
 		else {
 			buf_putc(out, '@');
 			continue;
@@ -115,12 +148,15 @@ static void put_page(const struct profile *p, const struct calltree *t, struct b
 
 int html_encode(const struct profile *p, struct buf *out)
 {
+	_cleanup_(freep) uint32_t *lone = NULL;
 	struct calltree t;
 	int r = calltree_build(p, CALLTREE_WITH_LINES, &t);
 
 	if (r < 0)
 		return r;
-	put_page(p, &t, out);
+	lone = lone_lines(&t);
+	if (lone)
+		put_page(p, &t, lone, out);
 	calltree_fini(&t);
-	return buf_error(out);
+	return lone ? buf_error(out) : -ENOMEM;
 }

@@ -6,10 +6,11 @@
  * The page (pprof/flamegraph/) is embedded in the binary; the profile goes in as JSON:
  *	{ title, unit, time_ns, duration_ns, period_ns, comments: [...], strings: [...],
  *	  frames: { name: [], image: [], file: [], line: [], kind: [] },   string ids, enum frame_kind
- *	  nodes: { parent: [], frame: [] },     node 0 is the root; parents come first
+ *	  nodes: { parent: [], frame: [], line: [] },   node 0 is the root; parents come first; line: of the
+ *	                                        function, when all of the node's time went through it, else 0
  *	  processes: [string id...],
  *	  rows: [node, process, value, samples, node, ...],
- *	  lines: [node, process, line, self, total, node, ...] }   of the node's function, where known
+ *	  lines: [node, process, line, self, total, node, ...] }   of nodes with several lines
  */
 struct buf;
 struct profile;

@@ -242,3 +242,41 @@ bool perf_frame_line(const char *s, size_t len, struct perf_frame_line *ret)
 		ret->symbol = text;
 	return true;
 }
+
+/* Of ":120" at the end; what stands before it stays. */
+static bool cut_line(struct perf_text *t, int64_t *ret)
+{
+	size_t i = t->len;
+	struct cursor c;
+
+	while (i && t->s[i - 1] >= '0' && t->s[i - 1] <= '9')
+		i--;
+	c = (struct cursor){ t->s + i, t->s + t->len };
+	if (i < 2 || t->s[i - 1] != ':' || !take_number(&c, ret))
+		return false;
+	t->len = i - 1;
+	return true;
+}
+
+bool perf_source_line(const char *s, size_t len, struct perf_frame_line *frame)
+{
+	struct perf_text t;
+	bool inlined;
+	int64_t line;
+	size_t n;
+
+	if (len < 3 || s[0] != ' ' || s[1] != ' ' || is_space(s[2]))
+		return false;
+	t = perf_text_trim(s, len);
+	n = t.len;
+	cut_end(&t, " (inlined)");
+	inlined = t.len < n;
+	if (!cut_line(&t, &line))
+		return false;
+	frame->inlined |= inlined;
+	if (equal(&t, "??"))
+		return true;
+	frame->file = t;
+	frame->line = line;
+	return true;
+}

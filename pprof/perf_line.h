@@ -27,9 +27,13 @@ struct perf_frame_line {
 	struct perf_text symbol; /* empty: [unknown] */
 	struct perf_text image;  /* empty: [unknown], or not printed */
 	bool inlined;
+	struct perf_text file;   /* of perf_source_line(); empty: unknown */
+	int64_t line;            /* 0: unknown */
 };
 
 bool perf_event_line(const char *s, size_t len, struct perf_event_line *ret);
 bool perf_frame_line(const char *s, size_t len, struct perf_frame_line *ret);
+/* "  file:line", below a frame: adds file, line and perhaps inlined to it. "??:0" says nothing. */
+bool perf_source_line(const char *s, size_t len, struct perf_frame_line *frame);
 
 struct perf_text perf_text_trim(const char *s, size_t len);

@@ -8,10 +8,11 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/strpool.h"
+#include "pprof/perf_frames.h"
 #include "pprof/perf_line.h"
 #include "pprof/profile.h"
 
-enum { MAX_EVENTS = 32, MAX_INLINED = 256 };
+enum { MAX_EVENTS = 32 };
 
 /* What a sample counts, until all events are known and with them the types. */
 struct counted {
@@ -27,15 +28,10 @@ struct labels_key {
 struct reader {
 	struct profile *p;
 	struct strpool events;      /* names */
-	struct strpool images;      /* beside p->mappings */
-	struct strpool frames;      /* a frame's lines as they stand; beside p->locations */
+	struct perf_frames frames;
 	struct strpool labels;      /* struct labels_key; beside labels_of */
 	vec(struct profile_sample) labels_of;
 	vec(struct counted) counts; /* by sample */
-	vec(uint32_t) stack;        /* of the open sample, leaf first */
-	struct buf frame;           /* lines of the frame that is coming: inlined ones, then its own */
-	struct perf_frame_line inlined[MAX_INLINED];
-	uint32_t n_inlined;
 	struct profile_sample open;
 	struct counted open_count;
 	bool is_open;
@@ -43,101 +39,19 @@ struct reader {
 	int64_t first_period;
 };
 
-static uint32_t mapping_of(struct reader *rd, const struct perf_text *image)
-{
-	struct profile_mapping m = { .has_functions = true }; /* all names there are; nobody is to look for more */
-	uint32_t id;
-	bool new;
-
-	if (!image->len)
-		return PROFILE_NO_MAPPING;
-	id = strpool_intern(&rd->images, image->s, image->len, &new);
-	if (!new)
-		return id - 1;
-	m.file = strpool_add_len(&rd->p->strings, image->s, image->len);
-	return profile_add_mapping(rd->p, &m);
-}
-
-static uint32_t function_of(struct reader *rd, const struct perf_text *symbol)
-{
-	struct profile_function f = { 0 };
-
-	f.name = f.system_name = strpool_add_len(&rd->p->strings, symbol->s, symbol->len);
-	return profile_add_function(rd->p, &f);
-}
-
-static uint8_t kind_of(const struct reader *rd, const struct profile_location *l, bool named)
-{
-	if (l->mapping < rd->p->mappings.n)
-		return profile_guess_kind(profile_str(rd->p, rd->p->mappings.v[l->mapping].file));
-	if (l->address >> 63)
-		return FRAME_KERNEL;
-	return named ? FRAME_NATIVE : FRAME_UNKNOWN;
-}
-
-static uint32_t add_location(struct reader *rd, const struct perf_frame_line *f)
-{
-	struct profile_location l = { .address = f->address, .mapping = mapping_of(rd, &f->image) };
-	struct profile_line lines[MAX_INLINED + 1] = { 0 };
-	uint32_t n = 0;
-
-	for (; n < rd->n_inlined; n++)
-		lines[n].function = function_of(rd, &rd->inlined[n].symbol);
-	if (f->symbol.len)
-		lines[n++].function = function_of(rd, &f->symbol);
-	l.kind = kind_of(rd, &l, n > 0);
-	return profile_add_location(rd->p, &l, lines, n);
-}
-
-/* The frame is whole: rd->frame holds its lines. */
-static void push_frame(struct reader *rd, const struct perf_frame_line *f)
-{
-	bool new;
-	uint32_t id = strpool_intern(&rd->frames, rd->frame.data, rd->frame.len, &new), *slot = vec_push(&rd->stack);
-
-	if (!slot || buf_error(&rd->frame)) {
-		rd->p->error = -ENOMEM;
-		return;
-	}
-	*slot = new ? add_location(rd, f) : id - 1;
-	rd->n_inlined = 0;
-	buf_reset(&rd->frame);
-}
-
-static void read_frame(struct reader *rd, const char *s, size_t len)
-{
-	struct perf_frame_line f;
-
-	if (!perf_frame_line(s, len, &f))
-		return; /* a source line, or the payload of a tracepoint over several lines */
-	buf_append(&rd->frame, s, len);
-	buf_putc(&rd->frame, '\n');
-	if (f.inlined && f.symbol.len && rd->n_inlined < MAX_INLINED)
-		rd->inlined[rd->n_inlined++] = f;
-	else
-		push_frame(rd, &f);
-}
-
 static void close_sample(struct reader *rd)
 {
 	struct counted *a;
 
 	if (!rd->is_open)
 		return;
-	if (rd->n_inlined) { /* the function they were inlined into is missing: the last stands for it */
-		struct perf_frame_line f = rd->inlined[--rd->n_inlined];
-
-		push_frame(rd, &f);
-	}
-	rd->open.first_frame = profile_add_frames(rd->p, rd->stack.v, rd->stack.n);
-	rd->open.n_frames = rd->stack.n;
+	perf_frames_end(&rd->frames, &rd->open);
 	profile_add_sample(rd->p, &rd->open, NULL);
 	a = vec_push(&rd->counts);
 	if (!a)
 		rd->p->error = -ENOMEM;
 	else
 		*a = rd->open_count;
-	rd->stack.n = 0;
 	rd->is_open = false;
 }
 
@@ -194,7 +108,7 @@ static const char *open_sample(struct reader *rd, const struct perf_event_line *
 	rd->first_ns = l->time_ns < rd->first_ns ? l->time_ns : rd->first_ns;
 	rd->last_ns = l->time_ns > rd->last_ns ? l->time_ns : rd->last_ns;
 	if (l->rest.len && l->rest.s[l->rest.len - 1] == ')') /* else a tracepoint's payload */
-		read_frame(rd, l->rest.s, l->rest.len);
+		perf_frames_read(&rd->frames, l->rest.s, l->rest.len);
 	return NULL;
 }
 
@@ -214,7 +128,7 @@ static const char *read_line(struct reader *rd, const char *s, size_t len)
 		return NULL;
 	if (!rd->is_open || (s[0] != ' ' && s[0] != '\t'))
 		return "neither an event nor a frame of perf script";
-	read_frame(rd, s, len);
+	perf_frames_read(&rd->frames, s, len);
 	return NULL;
 }
 
@@ -266,8 +180,8 @@ static void set_values(struct reader *rd)
 
 static int reader_error(const struct reader *rd)
 {
-	return profile_error(rd->p) || strpool_error(&rd->events) || strpool_error(&rd->images) ||
-		       strpool_error(&rd->frames) || strpool_error(&rd->labels) || buf_error(&rd->frame) ?
+	return profile_error(rd->p) || strpool_error(&rd->events) || strpool_error(&rd->frames.images) ||
+		       strpool_error(&rd->frames.frames) || strpool_error(&rd->labels) || buf_error(&rd->frames.text) ?
 		       -ENOMEM :
 		       0;
 }
@@ -276,13 +190,10 @@ static void reader_fini(struct reader *rd)
 {
 	profile_free(rd->p);
 	strpool_fini(&rd->events);
-	strpool_fini(&rd->images);
-	strpool_fini(&rd->frames);
+	perf_frames_fini(&rd->frames);
 	strpool_fini(&rd->labels);
 	vec_fini(&rd->labels_of);
 	vec_fini(&rd->counts);
-	vec_fini(&rd->stack);
-	buf_fini(&rd->frame);
 }
 
 static size_t line_len(const char *s, const char *end)
@@ -315,6 +226,7 @@ int perf_script_decode(const char *text, size_t len, struct profile **ret, char 
 	snprintf(err, err_len, "out of memory");
 	if (!rd.p)
 		return -ENOMEM;
+	rd.frames.p = rd.p;
 	for (uint64_t line = 1; s < end && !reader_error(&rd); line++) {
 		size_t n = line_len(s, end);
 		const char *why = read_line(&rd, s, n);

@@ -9,8 +9,8 @@
  *		ffffffff81000000 do_syscall_64+0x5b ([kernel.kallsyms])
  *
  * A blank line ends a stack; without -g the one frame stands behind the event. Names may hold
- * spaces. What other -F and --show-... options add is passed over: source lines, records of forks
- * and mappings, trace payloads.
+ * spaces. Source lines (-F +srcline) are taken. What other -F and --show-... options add is passed over:
+ * records of forks and mappings, trace payloads.
  * Values: samples, and one type per event with the sum of its periods; a lone cpu-clock or
  * task-clock is (cpu, nanoseconds), what hotspan's own profiles hold. Labels: comm, pid when it is
  * printed, tid. perf prints a frame's address as the image has it, so images start at 0.

@@ -279,20 +279,22 @@ const char *sym_pretty_name(struct symbolizer *s, const char *system_name)
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
 	const struct elf_segment *seg;
+
+	if (img->kind != SYM_ELF && img->kind != SYM_VDSO)
+		return sym_image_resolve_address(img, offset, ret, max);
+	seg = sym_elf_segment(img, offset);
+	return seg ? sym_image_resolve_address(img, offset - seg->offset + seg->vaddr, ret, max) : -ENOENT;
+}
+
+int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
+{
 	const struct symbol *sym;
-	uint64_t addr = offset;
 	int n;
 
 	if (!max)
 		return -ENOENT;
 	if (sym_is_jit(img->kind))
 		return sym_jit_resolve(img, addr, ret);
-	if (img->kind == SYM_ELF || img->kind == SYM_VDSO) {
-		seg = sym_elf_segment(img, offset);
-		if (!seg)
-			return -ENOENT;
-		addr = offset - seg->offset + seg->vaddr;
-	}
 	n = sym_elf_resolve(img, addr, ret, max);
 	if (n)
 		return n;

@@ -96,6 +96,8 @@ void symbolizer_trim(struct symbolizer *s, size_t max_bytes);
 
 /* Number of frames written (>= 1), or -ENOENT: nothing covers this offset. */
 int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max);
+/* The same by an address as the image's own file counts them: also of a debug file, which has no code to be offset in. */
+int sym_image_resolve_address(struct sym_image *img, uint64_t address, struct sym_frame *ret, size_t max);
 /* -ENOENT: no PT_LOAD covers it, or the ELF was not readable. */
 int sym_image_segment(const struct sym_image *img, uint64_t offset, struct sym_segment *ret);
 

@@ -17,10 +17,11 @@ for (let i = 0; i < D.rows.length; i += 4) { allValue += D.rows[i + 2]; allSampl
 const frameName = f => f >= 0 ? S[F.name[f]] : f === -1 ? 'all' : processName(-2 - f);
 const processName = p => S[D.processes[p]] || '(no process label)';
 const base = path => path[0] === '[' ? path : path.slice(path.lastIndexOf('/') + 1);
-const frameKind = f => f >= 0 ? F.kind[f] : 0;
+const isInlined = f => f >= 0 && F.kind[f] === 5;
+const source = f => f >= 0 && F.file[f] ? base(S[F.file[f]]) + (F.line[f] ? ':' + F.line[f] : '') : '';
 
 // A function is a name in an image: its inlined and its own frames are one.
-const functionOf = new Int32Array(F.name.length), functions = [];
+const functionOf = new Int32Array(F.name.length), functions = [], inlined = []; // 1: everywhere, 2: nowhere, 3: in places
 {
 	const seen = new Map();
 	for (let f = 0; f < F.name.length; f++) {
@@ -28,6 +29,8 @@ const functionOf = new Int32Array(F.name.length), functions = [];
 		let id = seen.get(key);
 		if (id === undefined) { seen.set(key, id = functions.length); functions.push(f); }
 		functionOf[f] = id;
+		inlined[id] |= isInlined(f) ? 1 : 2;
+		if (!F.file[functions[id]] && F.file[f]) functions[id] = f;
 	}
 }
 
@@ -111,12 +114,15 @@ function mergedTree(onlyProcess) {
 	const self = new Float64Array(D.nodes.parent.length);
 	for (let i = 0; i < D.rows.length; i += 4)
 		if (onlyProcess < 0 || D.rows[i + 1] === onlyProcess) self[D.rows[i]] += D.rows[i + 2];
-	return new Tree(D.nodes.parent, [-1, ...D.nodes.frame.slice(1)], self);
+	const tree = new Tree(D.nodes.parent, [-1, ...D.nodes.frame.slice(1)], self);
+	tree.at = (node, process) => onlyProcess < 0 || process === onlyProcess ? node : -1;
+	tree.origin = node => node;
+	return tree;
 }
 
 // One root per process: the shared tree's nodes are copied for each process that has time in them.
 function splitTree(onlyProcess) {
-	const parent = D.nodes.parent, copyOf = new Map(), m = new Merger(-1), path = [];
+	const parent = D.nodes.parent, copyOf = new Map(), m = new Merger(-1), path = [], origin = [];
 	for (let i = 0; i < D.rows.length; i += 4) {
 		const process = D.rows[i + 1];
 		if (onlyProcess >= 0 && process !== onlyProcess) continue;
@@ -131,10 +137,69 @@ function splitTree(onlyProcess) {
 			node = path.pop();
 			at = m.child(at, D.nodes.frame[node]);
 			copies.set(node, at);
+			origin[at] = node;
 		}
 		m.self[at] += D.rows[i + 2];
 	}
-	return m.tree();
+	const tree = m.tree();
+	tree.at = (node, process) => copyOf.get(process)?.get(node) ?? -1;
+	tree.origin = node => origin[node] ?? 0;
+	return tree;
+}
+
+// Inlined calls become part of the function they stand in.
+function foldedTree(tree) {
+	const m = new Merger(-1), to = new Int32Array(tree.n), { frame, parent } = tree;
+	m.self[0] = tree.self[0];
+	for (let i = 1; i < tree.n; i++) {
+		to[i] = isInlined(frame[i]) ? to[parent[i]] : m.child(to[parent[i]], frame[i]);
+		m.self[to[i]] += tree.self[i];
+	}
+	const folded = m.tree();
+	folded.unfolded = tree;
+	folded.to = to;
+	return folded;
+}
+
+// By node: [line, self, total] of each line its time went through, the largest first. Made when first asked for.
+// A tree of the data knows two ways: at(node of the data, process) is its node, origin(its node) the data's.
+function linesOf(tree) {
+	if (tree.lines) return tree.lines;
+	const L = D.lines, lines = tree.lines = new Map(), add = (node, line, self, total) => {
+		let list = lines.get(node);
+		if (!list) lines.set(node, list = []);
+		addLine(list, line, self, total);
+	};
+	if (tree.unfolded) {
+		const { unfolded, to } = tree;
+		for (const [node, list] of linesOf(unfolded))
+			if (!isInlined(unfolded.frame[node])) for (const l of list) add(to[node], ...l);
+	} else if (tree.origin) {
+		for (let i = 1; i < tree.n; i++) {
+			const line = D.nodes.line[tree.origin(i)];
+			if (line) add(i, line, tree.self[i], tree.total[i]);
+		}
+		for (let i = 0; i < L.length; i += 5) {
+			const node = tree.at(L[i], L[i + 1]);
+			if (node >= 0) add(node, L[i + 2], L[i + 3], L[i + 4]);
+		}
+	}
+	for (const list of lines.values()) list.sort((a, b) => b[2] - a[2] || a[0] - b[0]);
+	return lines;
+}
+function addLine(list, line, self, total) {
+	const entry = list.find(e => e[0] === line);
+	if (entry) { entry[1] += self; entry[2] += total; }
+	else list.push([line, self, total]);
+}
+
+// Of a function: a line counts once in a recursion, as the function does.
+function linesOfFunction(tree, fn) {
+	const lines = linesOf(tree), top = new Set(outermost(tree, fn)), list = [];
+	for (const [node, of] of lines)
+		if (tree.frame[node] >= 0 && functionOf[tree.frame[node]] === fn)
+			for (const [line, self, total] of of) addLine(list, line, self, top.has(node) ? total : 0);
+	return list.sort((a, b) => b[2] - a[2] || b[1] - a[1] || a[0] - b[0]);
 }
 
 // Nodes of a function with no other node of it above: each sample is in at most one of them.
@@ -367,7 +432,15 @@ function where(f) {
 	if (f < 0) return '';
 	const file = S[F.file[f]], image = S[F.image[f]];
 	return [base(image) + (image !== base(image) ? `  ${image}` : ''), file && file + (F.line[f] ? ':' + F.line[f] : ''),
-		KINDS[F.kind[f]]].filter(Boolean).join('  ·  ');
+		isInlined(f) ? '(inlined)' : KINDS[F.kind[f]]].filter(Boolean).join('  ·  ');
+}
+
+// "at line 21 (57 %), 20 (43 %)": where in its function a box's time went: the lines that ran or called.
+function whichLines(tree, n) {
+	const list = linesOf(tree).get(n);
+	if (!list) return '';
+	const some = list.slice(0, 4).map(([line, , total]) => line + (list.length > 1 ? ` (${percent(total, tree.total[n])})` : ''));
+	return (list.length > 1 ? 'at lines ' : 'at line ') + some.join(', ') + (list.length > 4 ? `, ${list.length - 4} more` : '');
 }
 
 function text(tag, content, name) {
@@ -386,7 +459,8 @@ function showTip(view, n, e) {
 	const values = (what, v) => line([what, amount(v), samplesOf(v).toLocaleString('en'), percent(v, whole), percent(v, allValue)]
 		.map(c => text('td', c)));
 	table.append(line(head), values('total', tree.total[n]), values('self', tree.self[n]));
-	tip.replaceChildren(text('div', frameName(tree.frame[n]), 'name'), text('div', where(tree.frame[n]), 'where'), table);
+	tip.replaceChildren(text('div', frameName(tree.frame[n]), 'name'), text('div', where(tree.frame[n]), 'where'),
+		text('div', whichLines(tree, n), 'lines'), table);
 	tip.hidden = false;
 	const w = tip.offsetWidth, h = tip.offsetHeight;
 	tip.style.left = Math.max(4, Math.min(e.clientX + 14, innerWidth - w - 8)) + 'px';
@@ -396,7 +470,8 @@ function showTip(view, n, e) {
 function showStatus(view, n) {
 	if (n < 0) { $('status').textContent = ''; return; }
 	const t = view.tree;
-	$('status').textContent = `${frameName(t.frame[n])}  —  total ${amount(t.total[n])} (${percent(t.total[n], allValue)}), ` +
+	const f = t.frame[n], more = [isInlined(f) ? '(inlined)' : '', source(f)].filter(Boolean).join(' ');
+	$('status').textContent = `${frameName(f)}${more && '  ' + more}  —  total ${amount(t.total[n])} (${percent(t.total[n], allValue)}), ` +
 		`self ${amount(t.self[n])} (${percent(t.self[n], allValue)})`;
 }
 
@@ -477,7 +552,9 @@ function nextMatch(step) {
 
 // ---- Table of functions -------------------------------------------------------------------------
 
-const COLUMNS = [['self', 'Self'], ['total', 'Total'], ['self', 'Self time'], ['total', 'Total time'], ['name', 'Function'], ['image', 'Image']];
+const anySource = F.file.some(Boolean), anyInlined = F.kind.includes(5);
+const COLUMNS = [['self', 'Self'], ['total', 'Total'], ['self', 'Self time'], ['total', 'Total time'], ['name', 'Function'],
+	...(anySource ? [['source', 'Source']] : []), ['image', 'Image']];
 let rows = [], shownRows = [], sortBy = 'self', sortDown = true;
 
 function countFunctions() {
@@ -496,7 +573,8 @@ function countFunctions() {
 	rows = [];
 	for (let fn = 0; fn < functions.length; fn++)
 		if (total[fn] > 0)
-			rows.push({ fn, self: self[fn], total: total[fn], name: S[F.name[functions[fn]]], image: S[F.image[functions[fn]]] });
+			rows.push({ fn, self: self[fn], total: total[fn], name: S[F.name[functions[fn]]], image: S[F.image[functions[fn]]],
+				source: source(functions[fn]) });
 }
 
 function fillTable() {
@@ -506,6 +584,8 @@ function fillTable() {
 	$('table-space').style.height = shownRows.length * 24 + 'px';
 	drawRows();
 }
+
+const mark = fn => !showInlined || !(inlined[fn] & 1) ? '' : inlined[fn] === 1 ? ' (inlined)' : ' (partly inlined)';
 
 function drawRows() {
 	const scroll = $('table-scroll'), from = Math.max(0, Math.floor(scroll.scrollTop / 24) - 5);
@@ -518,8 +598,12 @@ function drawRows() {
 		const self = text('span', percent(r.self, all), 'bar'), total = text('span', percent(r.total, all), 'bar');
 		self.style.setProperty('--w', 100 * r.self / all + '%');
 		total.style.setProperty('--w', 100 * r.total / all + '%');
-		row.append(self, total, text('span', amount(r.self)), text('span', amount(r.total)), text('span', r.name), text('span', base(r.image)));
-		row.title = r.name;
+		const name = text('span', r.name), f = functions[r.fn];
+		if (mark(r.fn)) name.append(text('span', mark(r.fn), 'mark'));
+		row.append(self, total, text('span', amount(r.self)), text('span', amount(r.total)), name);
+		if (anySource) row.append(text('span', r.source));
+		row.append(text('span', base(r.image)));
+		row.title = r.name + mark(r.fn) + (F.file[f] ? `\n${S[F.file[f]]}${F.line[f] ? ':' + F.line[f] : ''}` : '');
 		return row;
 	}));
 }
@@ -541,14 +625,25 @@ function drawHead() {
 
 let sandwichFn = -1;
 
+// Of folded calls' time nobody knows the line here: then without self.
+function showLines(fn) {
+	const file = base(S[F.file[functions[fn]]]) || 'line', all = main.tree.total[0];
+	$('sandwich-lines').replaceChildren(...linesOfFunction(main.tree, fn).slice(0, 200).map(([line, self, total]) => {
+		const item = document.createElement('span');
+		item.append(text('b', `${file}:${line}`), `${showInlined ? ` self ${percent(self, all)},` : ''} total ${percent(total, all)}`);
+		return item;
+	}));
+}
+
 function sandwich(fn) {
 	sandwichFn = fn;
 	setView('sandwich');
 	const down = calleesTree(main.tree, fn), total = down.total[0], f = functions[fn];
-	callers.show(callersTree(main.tree, fn));
-	callees.show(down);
-	$('sandwich-title').textContent = `${frameName(f)}  —  ${base(S[F.image[f]])}  —  total ${amount(total)} ` +
+	showLines(fn);
+	$('sandwich-title').textContent = `${frameName(f)}${mark(fn)}  —  ${base(S[F.image[f]])}${source(f) && '  —  ' + source(f)}  —  total ${amount(total)} ` +
 		`(${percent(total, main.tree.total[0])}), self ${amount(down.self[0])} (${percent(down.self[0], main.tree.total[0])})`;
+	callers.show(callersTree(main.tree, fn)); // last: what stands above takes from the height
+	callees.show(down);
 	saveState();
 	return { total, self: down.self[0], callers: callers.tree.total[0] };
 }
@@ -556,7 +651,7 @@ function sandwich(fn) {
 // ---- Views, processes, theme --------------------------------------------------------------------
 
 const severalProcesses = D.processes.length > 1; // a profile of many starts with them apart
-let view = 'flame', split = severalProcesses, onlyProcess = -1;
+let view = 'flame', split = severalProcesses, onlyProcess = -1, showInlined = true;
 const onZoom = v => { if (v === main) { showButtons(); if (matcher) search($('search').value); saveState(); } };
 const options = { onZoom, onSelect: showStatus };
 const main = new FlameView($('view-flame'), options);
@@ -569,6 +664,7 @@ function showButtons() {
 	$('reset-button').disabled = main.zoom === 0 && !matcher;
 	$('flip-button').setAttribute('aria-pressed', main.bottomUp);
 	$('split-button').setAttribute('aria-pressed', split);
+	$('inline-button').setAttribute('aria-pressed', showInlined);
 }
 
 function setView(name) {
@@ -584,13 +680,22 @@ function setView(name) {
 }
 
 function rebuild() {
-	main.show(split ? splitTree(onlyProcess) : mergedTree(onlyProcess));
+	const tree = split ? splitTree(onlyProcess) : mergedTree(onlyProcess);
+	main.show(showInlined ? tree : foldedTree(tree));
+	if (sandwichFn >= 0 && !outermost(main.tree, sandwichFn).length) leaveSandwich();
 	countFunctions();
 	search($('search').value);
 	showButtons();
 	if (view === 'sandwich' && sandwichFn >= 0) sandwich(sandwichFn);
 }
 
+// The function is gone with the inlined calls, or from the process chosen.
+function leaveSandwich() {
+	sandwichFn = -1;
+	if (view === 'sandwich') setView('flame');
+}
+
+function setInlined(on) { showInlined = on; rebuild(); }
 function setSplit(on) { split = on; rebuild(); }
 function setProcess(p) { onlyProcess = p; $('process-select').value = p; rebuild(); }
 function reset() {
@@ -637,13 +742,16 @@ function showFacts() {
 	const order = [...sums.keys()].sort((a, b) => sums[b] - sums[a]);
 	select.append(new Option('All processes', -1), ...order.map(p => new Option(`${processName(p)}  ${percent(sums[p], allValue)}`, p)));
 	select.hidden = $('split-button').hidden = D.processes.length < 2;
+	$('inline-button').hidden = !anyInlined;
+	document.body.classList.toggle('sources', anySource);
 }
 
 // ---- Overlays -----------------------------------------------------------------------------------
 
 const KEYS = [['/', 'search; /…/ is a regular expression'], ['n  N', 'next, previous match'], ['arrows', 'walk from frame to frame'],
 	['Enter', 'zoom into the selected frame'], ['Backspace  Alt+Left', 'back to the previous zoom'], ['Esc', 'clear the search, show everything'],
-	['i', 'icicle (root on top) or flame'], ['p', 'keep processes apart, or merge them'], ['s', 'sandwich: callers and callees of the selected function'],
+	['i', 'icicle (root on top) or flame'], ['p', 'keep processes apart, or merge them'], ['l', 'inlined calls as boxes of their own, or as part of the function they stand in'],
+	['s', 'sandwich: callers and callees of the selected function'],
 	['t  f', 'table of functions; flame graph'], ['c', 'copy the selected name (right click does it too)'], ['d', 'light or dark'], ['?', 'this list']];
 let returnTo = null;
 
@@ -669,7 +777,7 @@ const showAbout = () => overlay('About this profile', text('pre', D.comments.joi
 
 const pressed = {
 	'/': () => $('search').focus(), '?': showKeys, n: () => nextMatch(1), N: () => nextMatch(-1), i: flip, p: () => setSplit(!split),
-	d: () => setTheme(!dark), t: () => setView(view === 'table' ? 'flame' : 'table'), f: () => setView('flame'), Escape: reset,
+	l: () => { if (anyInlined) setInlined(!showInlined); }, d: () => setTheme(!dark), t: () => setView(view === 'table' ? 'flame' : 'table'), f: () => setView('flame'), Escape: reset,
 	Backspace: () => current().back(), Enter: () => { const v = current(); if (v.selected >= 0) v.zoomTo(v.selected); },
 	c: () => { const v = current(); if (v.selected >= 0) copyName(v.tree.frame[v.selected]); },
 	s: () => { const v = current(), f = v.selected >= 0 ? v.tree.frame[v.selected] : -1; if (f >= 0) sandwich(functionOf[f]); },
@@ -693,6 +801,7 @@ let typing = 0;
 $('search').addEventListener('input', e => { clearTimeout(typing); typing = setTimeout(() => { search(e.target.value); showButtons(); }, 60); });
 for (const tab of document.querySelectorAll('[role=tab]')) tab.addEventListener('click', () => setView(tab.dataset.view));
 for (const [id, run] of [['back-button', () => main.back()], ['reset-button', reset], ['flip-button', flip], ['split-button', () => setSplit(!split)],
+	['inline-button', () => setInlined(!showInlined)],
 	['theme-button', () => setTheme(!dark)], ['help-button', showKeys], ['about-button', showAbout],
 	['next-button', () => nextMatch(1)], ['prev-button', () => nextMatch(-1)]])
 	$(id).addEventListener('click', run);
@@ -711,6 +820,7 @@ function saveState() {
 	if (main.zoom) state.set('z', main.zoom);
 	if ($('search').value) state.set('q', $('search').value);
 	if (split !== severalProcesses) state.set('p', Number(split));
+	if (!showInlined) state.set('l', '0');
 	if (onlyProcess >= 0) state.set('only', onlyProcess);
 	if (view === 'sandwich' && sandwichFn >= 0) state.set('fn', sandwichFn);
 	try { history.replaceState(null, '', '#' + state); } catch { /* some browsers refuse it on file:// */ }
@@ -721,6 +831,7 @@ function restoreState() {
 		return Number.isInteger(v) && v >= 0 && v < max ? v : -1;
 	};
 	split = state.has('p') ? state.get('p') === '1' : severalProcesses;
+	showInlined = state.get('l') !== '0';
 	onlyProcess = state.has('only') ? number('only', D.processes.length) : -1;
 	$('process-select').value = onlyProcess;
 	$('search').value = state.get('q') || '';
@@ -754,6 +865,8 @@ window.hotspan = {
 	sandwich: name => { const r = rows.find(x => x.name === name); return r ? sandwich(r.fn) : null; },
 	largestChild: n => main.tree.first[n] < main.tree.first[n + 1] ? main.tree.kids[main.tree.first[n]] : -1,
 	functions: () => rows.map(r => [r.name, r.self, r.total]),
+	lines: name => { const r = rows.find(x => x.name === name); return r ? linesOfFunction(main.tree, r.fn) : null; },
+	setInlined,
 	node: name => { let best = -1; for (let i = 1; i < main.tree.n; i++) if (frameName(main.tree.frame[i]) === name && (best < 0 || main.tree.total[i] > main.tree.total[best])) best = i; return best; },
 	box: n => { const t = main.tree, r = main.canvas.getBoundingClientRect(), s = main.width / t.total[main.zoom];
 		return { x: r.left + (t.x[n] - t.x[main.zoom] + t.total[n] / 2) * s, y: r.top + main.y(t.depth[n]) + ROW / 2, w: t.total[n] * s }; },

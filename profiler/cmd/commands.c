@@ -10,6 +10,7 @@ const struct command commands[] = {
 	{ &top_cli, cmd_top },
 	{ &doctor_cli, cmd_doctor },
 	{ &unwind_cli, cmd_unwind },
+	{ &addr2line_cli, cmd_addr2line },
 	{ &config_cli, cmd_config },
 	{ &completion_cli, cmd_completion },
 	{ &manual_cli, cmd_manual },

@@ -13,6 +13,7 @@ need("chromium"), need("chromedriver")
 SHOTS = BUILD / "screenshots"
 PERIOD = 10101010
 FIXTURE = ["4600", "24", "600", "40"]
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/go-inline.pb.gz"
 tmp = tempfile.TemporaryDirectory(prefix="hotspan-page-")
 
 
@@ -162,6 +163,10 @@ def test_processes_apart_add_up_to_the_whole():
     assert parts == 41, parts
     near(browser.js("const s = hotspan.stats(); return s.value"), merged, "split")
     assert stats()["zoomShare"] == 1
+    name = "ns::function_41(int, char const*)"
+    apart = browser.js("return hotspan.lines(arguments[0])", name)
+    browser.key("p")
+    assert apart and browser.js("return hotspan.lines(arguments[0])", name) == apart, apart
 
 
 def test_sandwich_totals():
@@ -180,6 +185,65 @@ def test_the_address_restores_the_view():
     page(hash="#z=5&q=function_1&p=0")
     s = stats()
     assert s["zoom"] == 5 and browser.js("return document.getElementById('search').value") == "function_1"
+
+
+def inline_page(hash=""):
+    path = pathlib.Path(tmp.name) / "inline.html"
+    subprocess.run([HOTSPAN, "report", "-o", path, GOLDEN], capture_output=True, check=True)
+    return page(path, hash)
+
+
+def report_top(*args):
+    p = subprocess.run([HOTSPAN, "report", "--json", "--top", "1000", *args, GOLDEN], capture_output=True, check=True)
+    return json.loads(p.stdout)["top"]
+
+
+def test_inlined_calls_are_boxes_and_fold():
+    inline_page()
+    for flags, shown in (((), True), (("--no-inline",), False)):
+        browser.js("hotspan.setInlined(arguments[0])", shown)
+        want = {r["name"]: [r["self_value"], r["total_value"]] for r in report_top(*flags)}
+        assert {n: [s, t] for n, s, t in browser.js("return hotspan.functions()")} == want
+        assert stats()["value"] == 520000000 and ("main.(*list).at" in want) == shown
+    browser.screenshot(SHOTS / "inline-folded.png")
+    browser.key("l")
+    assert browser.js("return document.getElementById('inline-button').getAttribute('aria-pressed')") == "true"
+    browser.key("t")
+    rows = browser.js("return document.getElementById('table-rows').innerText")
+    assert "main.(*list).at (inlined)" in rows and "main.go:11" in rows, rows
+    browser.screenshot(SHOTS / "inline-table.png")
+
+
+def test_lines_of_functions_are_those_of_report():
+    inline_page()
+    rows = report_top("--lines")
+    for name in {r["name"] for r in rows}:
+        want = sorted([r["line"], r["self_value"], r["total_value"]] for r in rows if r["name"] == name)
+        assert sorted(browser.js("return hotspan.lines(arguments[0])", name)) == want, name
+    browser.js("hotspan.sandwich('main.sum')")
+    text = browser.js("return document.getElementById('sandwich-lines').innerText")
+    assert "main.go:20" in text and "main.go:21" in text, text
+    browser.screenshot(SHOTS / "inline-sandwich.png")
+
+
+def test_the_tooltip_says_where():
+    inline_page()
+    for name, words in (("main.(*list).mix", ("(inlined)", "main.go:13", "at lines 15 (61.54 %), 14 (38.46 %)")),
+                        ("main.(*list).at", ("(inlined)", "main.go:11", "at line 11")), ("runtime.main", ("proc.go", "at line 290"))):
+        box = browser.js("return hotspan.box(hotspan.node(arguments[0]))", name)
+        browser.mouse(box["x"], box["y"])
+        tip = browser.wait("const t = document.getElementById('tip'); return !t.hidden && t.innerText.includes(" + json.dumps(name) + ") && t.innerText")
+        assert all(w in tip for w in words), tip
+        browser.screenshot(SHOTS / "inline-tip.png")
+
+
+def test_a_profile_without_inlined_calls_has_no_button_for_them():
+    path = pathlib.Path(tmp.name) / "plain.html"
+    subprocess.run([HOTSPAN, "report", "-o", path, "-"], input=b"main;f 3\n", capture_output=True, check=True)
+    page(path)
+    assert browser.js("return document.getElementById('inline-button').hidden")
+    browser.key("l")
+    assert browser.js("return hotspan.functions()") and "sources" not in browser.js("return document.body.className")
 
 
 def test_hostile_names_stay_text():

@@ -146,6 +146,11 @@ def go_merges_as_we_do():
         print(f"  {len(files)} files: {same(theirs(tmp / 'merged.pb.gz'), theirs('-merge', *files))} lines equal")
 
 
+def decoded(path):
+    return subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
+                          input=gzip.decompress(path.read_bytes()), capture_output=True, check=True).stdout.decode()
+
+
 def tool_top(*args):
     """{name: (flat, cum)} of `go tool pprof -top`, in nanoseconds."""
     p = subprocess.run([need("go"), "tool", "pprof", "-top", "-symbolize=none", "-nodecount=100000", "-nodefraction=0", "-unit=ns", *args],
@@ -194,6 +199,32 @@ def go_tool_pprof_has_our_lines_and_folds_inlined_calls_as_we_do():
         assert mine == rows, (mine, rows)
 
 
+def program_functions(path, program, *flags):
+    """{name: share} of a program's own functions, as `go tool pprof` shows them."""
+    p = subprocess.run([need("go"), "tool", "pprof", "-top", "-nodecount=1000", "-nodefraction=0", *flags, path], capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    return {name: float(flat) for flat, name in re.findall(r"^ *\S+ +([0-9.]+)% +\S+ +\S+ +\S+ +(.+)$", p.stdout, re.M)
+            if re.fullmatch(r"main|spin_\w+", name)}
+
+
+def go_tool_pprof_finds_the_names_we_leave_out():
+    """Also where images are not loaded at the address in their file, and where they are."""
+    for program in ("spin", "spin_nopie", "spin_static"):
+        named, bare = tmp / f"{program}-named.pb.gz", tmp / f"{program}-bare.pb.gz"
+        for path, flags in ((named, []), (bare, ["--no-symbols"])):
+            subprocess.run([HOTSPAN, "record", "-F", "999", *flags, "-o", path, "--", workload(program), "1"], capture_output=True, check=True)
+        text = decoded(bare)
+        strings = re.findall(r'^string_table: "(.*)"$', text, re.M)
+        maps = re.findall(r"^mapping \{(.*?)^\}", text, re.M | re.S)
+        mine = [m for m in maps if strings[int(re.search(r"filename: (\d+)", m)[1])].endswith("w_" + program) and "build_id" in m]
+        assert mine and "has_functions" not in mine[0], maps
+        assert "spin_half" not in strings and any("has_functions" in m for m in maps), "the kernel has its names"
+        ours, theirs = program_functions(named, program), program_functions(bare, program, "-symbolize=local")
+        print(f"  {program}: {theirs}")
+        assert {"spin_half", "spin_third", "main"} <= set(theirs) and set(theirs) == set(ours), (ours, theirs)
+        assert all(abs(ours[n] - theirs[n]) < 10 for n in ours), (ours, theirs)
+
+
 def go_tool_pprof_subtracts_as_we_do():
     one, two = recordings()
     report("--diff", one, "-o", tmp / "less.pb.gz", two)
@@ -204,8 +235,7 @@ def go_tool_pprof_subtracts_as_we_do():
 
 
 def protoc_decodes_what_we_write():
-    text = subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
-                          input=gzip.decompress(fixture("gzip").read_bytes()), capture_output=True, check=True).stdout.decode()
+    text = decoded(fixture("gzip"))
     assert not re.search(r"^\d+:", text, re.M), "fields the schema does not know"
     samples = re.findall(r"^sample \{(.*?)^\}", text, re.M | re.S)
     assert len(samples) == 300
@@ -217,8 +247,7 @@ def protoc_decodes_what_we_write():
 
 
 def python_reads_gos_runtime_profile_as_we_do():
-    text = subprocess.run([need("protoc"), f"-I{HERE.parents[1] / 'pprof'}", "--decode=perftools.profiles.Profile", "profile.proto"],
-                          input=gzip.decompress((GOLDEN / "go-cpu.pb.gz").read_bytes()), capture_output=True, check=True).stdout.decode()
+    text = decoded(GOLDEN / "go-cpu.pb.gz")
     lines = ours(GOLDEN / "go-cpu.pb.gz")
     strings = [s for s in re.findall(r'^string_table: "(.*)"$', text, re.M)]
     assert "main.spinHalf" in strings and any("main.spinHalf" in l for l in lines)
@@ -254,11 +283,13 @@ def html_data_is_json_whatever_the_names():
         doc = json.loads(scripts[0])
         n = len(doc["nodes"]["parent"])
         assert all(p < i for i, p in enumerate(doc["nodes"]["parent"])) and len(doc["nodes"]["frame"]) == n
+        assert len(doc["nodes"]["line"]) == n and len(doc["lines"]) % 5 == 0 and all(r < n for r in doc["lines"][0::5])
         assert len(doc["rows"]) % 4 == 0 and all(r < n for r in doc["rows"][0::4])
 
 
 which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_reads_what_the_agent_pushes, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content,
-                go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_has_our_lines_and_folds_inlined_calls_as_we_do, go_tool_pprof_subtracts_as_we_do],
+                go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_has_our_lines_and_folds_inlined_calls_as_we_do, go_tool_pprof_finds_the_names_we_leave_out,
+                go_tool_pprof_subtracts_as_we_do],
          "outside": [protoc_decodes_what_we_write, python_reads_gos_runtime_profile_as_we_do, speedscope_holds_its_schema,
                      svg_is_xml_whatever_the_names, html_data_is_json_whatever_the_names]}
 tests = {f"test_{f.__name__}": f for f in which[sys.argv.pop(1)]}

@@ -129,6 +129,44 @@ static void a_script_becomes_a_profile_of_cpu_time(void **state)
 					    "web server;[web+0x3000] 1\n");
 }
 
+/* With sources perf marks an inlined call behind its source. */
+static void sources_belong_to_the_frame_above(void **state)
+{
+	static const char text[] = "web 10/11 1.0: 100 cpu-clock: \n"
+				   "\t    1000 leaf\n"
+				   "  /src/my web.h:12 (inlined)\n"
+				   "\t    1000 walk\n"
+				   "  ??:0 (inlined)\n"
+				   "\t    1000 work+0x8 (/bin/web)\n"
+				   "  web.c:7\n"
+				   "\t    2000 main (/bin/web)\n"
+				   "  no source\n"
+				   "  web.c:9\n"
+				   "  web.c:10\n"
+				   "\n"
+				   "web 10/11 1.1: 100 cpu-clock: \n"
+				   "\t    1000 work+0x8 (/bin/web)\n"
+				   "  web.c:7\n";
+	static const struct {
+		const char *name, *file;
+		int64_t line;
+	} want[] = { { "leaf", "/src/my web.h", 12 }, { "walk", "", 0 }, { "work", "web.c", 7 }, { "main", "web.c", 9 }, { "work", "web.c", 7 } };
+	_cleanup_(profile_freep) struct profile *p = NULL;
+
+	assert_int_equal(perf_script_decode(text, sizeof(text) - 1, &p, err, sizeof(err)), 0);
+	assert_int_equal(p->samples.v[0].n_frames, 2);
+	assert_int_equal(p->locations.v[p->frames.v[0]].n_lines, 3);
+	assert_int_equal(p->lines.n, ARRAY_SIZE(want));
+	for (uint32_t i = 0; i < p->lines.n; i++) {
+		const struct profile_function *f = &p->functions.v[p->lines.v[i].function];
+
+		assert_string_equal(profile_str(p, f->name), want[i].name);
+		assert_string_equal(profile_str(p, f->file), want[i].file);
+		assert_int_equal(p->lines.v[i].line, want[i].line);
+	}
+	assert_true(p->mappings.v[0].has_line_numbers && p->mappings.v[0].has_filenames && p->mappings.v[0].has_inline_frames);
+}
+
 static void each_event_is_a_type_of_its_own(void **state)
 {
 	static const char text[] = "a 1 1.0: 7 cycles: 10 f (/b)\na 1 1.0: 3 cpu-clock: 10 f (/b)\na 1 1.0: 5 cycles: 10 f (/b)\n"
@@ -235,6 +273,7 @@ int main(void)
 		cmocka_unit_test(event_lines_are_told_from_all_others),
 		cmocka_unit_test(frame_lines_give_address_symbol_and_image),
 		cmocka_unit_test(a_script_becomes_a_profile_of_cpu_time),
+		cmocka_unit_test(sources_belong_to_the_frame_above),
 		cmocka_unit_test(each_event_is_a_type_of_its_own),
 		cmocka_unit_test(script_errors_name_the_line),
 		cmocka_unit_test(more_events_than_anyone_has_are_refused),
