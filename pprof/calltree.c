@@ -6,12 +6,8 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "pprof/calltree_lines.h"
 #include "pprof/profile.h"
-
-/* A node on a sample's path, and the line of its function the path goes through. */
-struct step {
-	uint32_t node, line;
-};
 
 struct builder {
 	const struct profile *p;
@@ -20,8 +16,8 @@ struct builder {
 	vec(uint32_t) first_of; /* by location: where its frames start in frame_of */
 	vec(uint32_t) frame_of; /* by line: frame, innermost first */
 	uint32_t flags;
-	vec(struct step) path; /* of the sample at hand, root first; only where lines are wanted */
-	struct htable frame_index, node_index, row_index, line_index;
+	struct calltree_path path; /* empty unless lines are wanted */
+	struct htable frame_index, node_index, row_index;
 	vec(uint32_t) process_of; /* by string id of the process's name: index in processes + 1 */
 };
 
@@ -144,12 +140,9 @@ static int child(struct builder *b, uint32_t parent, uint32_t frame, uint32_t *r
 
 static int add_step(struct builder *b, uint32_t node, uint32_t location, uint32_t line)
 {
-	uint32_t number = line_number(profile_location_source(b->p, location, line, PROFILE_LINES).line);
-	struct step *s = number ? vec_push(&b->path) : NULL;
-
-	if (s)
-		*s = (struct step){ node, number };
-	return s || !number ? 0 : -ENOMEM;
+	if (!(b->flags & CALLTREE_WITH_LINES))
+		return 0;
+	return calltree_path_add(&b->path, node, line_number(profile_location_source(b->p, location, line, PROFILE_LINES).line));
 }
 
 /* From the root to the leaf; of each location the physical function first, then what it inlined. */
@@ -157,14 +150,13 @@ static int find_leaf(struct builder *b, const struct profile_sample *s, uint32_t
 {
 	uint32_t node = 0;
 
-	b->path.n = 0;
 	for (uint32_t i = s->n_frames; i-- > 0;) {
 		uint32_t location = b->p->frames.v[s->first_frame + i];
 		uint32_t n = b->p->locations.v[location].n_lines;
 
 		for (uint32_t line = n ? n : 1; line-- > 0;)
 			if (child(b, node, b->frame_of.v[b->first_of.v[location] + line], &node) < 0 ||
-			    (b->flags & CALLTREE_WITH_LINES && add_step(b, node, location, line) < 0))
+			    add_step(b, node, location, line) < 0)
 				return -ENOMEM;
 	}
 	*ret = node;
@@ -232,47 +224,6 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 	return 0;
 }
 
-struct line_query {
-	const struct calltree *t;
-	uint32_t node, process, line;
-};
-
-static bool same_line(const void *ctx, uint32_t id)
-{
-	const struct line_query *q = ctx;
-	const struct calltree_line *l = &q->t->lines.v[id];
-
-	return l->node == q->node && l->process == q->process && l->line == q->line;
-}
-
-static int add_line(struct builder *b, const struct step *s, uint32_t process, int64_t self, int64_t total)
-{
-	struct line_query q = { b->t, s->node, process, s->line };
-	uint64_t hash = hash_u64(s->node | (uint64_t)process << 32) + hash_u64(s->line);
-	uint32_t id = htable_find(&b->line_index, hash, same_line, &q);
-	struct calltree_line *l;
-
-	if (id == HTABLE_NONE) {
-		l = vec_push(&b->t->lines);
-		if (!l || htable_insert(&b->line_index, hash, b->t->lines.n - 1) < 0)
-			return -ENOMEM;
-		*l = (struct calltree_line){ .node = s->node, .process = process, .line = s->line };
-		id = b->t->lines.n - 1;
-	}
-	l = &b->t->lines.v[id];
-	l->self = profile_sum(l->self, self);
-	l->total = profile_sum(l->total, total);
-	return 0;
-}
-
-static int add_path(struct builder *b, uint32_t leaf, uint32_t process, int64_t value)
-{
-	vec_foreach(s, &b->path)
-		if (add_line(b, s, process, s->node == leaf ? value : 0, value) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
 static int add_samples(struct builder *b)
 {
 	uint32_t type = profile_default_type(b->p), n_types = b->p->types.n, node, process;
@@ -283,7 +234,7 @@ static int add_samples(struct builder *b)
 
 		if (find_leaf(b, s, &node) < 0 || process_of(b, s, &process) < 0 ||
 		    add_row(b, node, process, values[type], values[0]) < 0 ||
-		    add_path(b, node, process, values[type]) < 0)
+		    calltree_path_count(&b->path, b->t, node, process, values[type]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -310,8 +261,7 @@ static void builder_fini(struct builder *b)
 	htable_fini(&b->frame_index);
 	htable_fini(&b->node_index);
 	htable_fini(&b->row_index);
-	htable_fini(&b->line_index);
-	vec_fini(&b->path);
+	calltree_path_fini(&b->path);
 }
 
 int calltree_build(const struct profile *p, uint32_t flags, struct calltree *ret)

@@ -3,8 +3,8 @@
 /*
  * top - every function of a profile with its share of the default value.
  *
- * A function is (name, image); by line, each line of it has a row of its own. Self counts samples whose leaf it is (the innermost inlined one),
- * total counts each sample once however often the function stands in its stack.
+ * A function is (name, image); by line, each line of it has a row of its own. Self counts samples whose
+ * leaf it is (the innermost inlined one), total counts each sample once however often the function stands in its stack.
  * Memory: owns all of it; the rows' strings are borrowed from it.
  */
 #include <stdint.h>

@@ -2,6 +2,7 @@
 #include "cmd/report_view.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -97,12 +98,28 @@ static void put_types(struct view *v)
 	buf_puts(v->out, ": --type NAME shows another\n");
 }
 
+static bool has_lines(const struct profile *p)
+{
+	vec_foreach(l, &p->lines)
+		if (l->line > 0)
+			return true;
+	return false;
+}
+
+/* Of a list that is none of lines somebody would look for them. */
+static void put_missing_lines(struct view *v)
+{
+	if (v->o->unit == PROFILE_LINES && !has_lines(v->p))
+		buf_puts(v->out, "lines      the profile has none: these are whole functions\n");
+}
+
 static void put_head(struct view *v)
 {
 	buf_puts(v->out, "profile    ");
 	put_facts(v->p, v->top.whole, v->out);
 	put_filters(v);
 	put_types(v);
+	put_missing_lines(v);
 	buf_putc(v->out, '\n');
 }
 

@@ -47,9 +47,12 @@ struct target_opts {
 #define TARGET_ROW_KERNEL { 0, "kernel", NULL, "kernel stacks only" }
 #define TARGET_ROW_USER { 0, "user", NULL, "user stacks only" }
 #define TARGET_ROW_NO_INLINE { 0, "no-inline", NULL, "inlined calls count as the function they stand in" }
-#define TARGET_ROW_PATH_MAP { 0, "path-map", "FROM=TO", "source files below FROM are shown below TO; may be repeated, the\nlongest that fits is taken" }
+#define TARGET_ROW_PATH_MAP                                                                                        \
+	{ 0, "path-map", "FROM=TO", "source files below FROM are shown below TO; may be repeated, the\n" \
+				    "longest that fits is taken" }
 #define TARGET_ROW_NO_SYMBOLS                                                                                      \
-	{ 0, "no-symbols", NULL, "addresses and build ids instead of names, for tools that name them\nthemselves; kernel and generated code have names all the same" }
+	{ 0, "no-symbols", NULL, "addresses and build ids instead of names, for tools that name them\n" \
+				 "themselves; kernel and generated code have names all the same" }
 
 #define TARGET_ROW_SYMBOL_CACHE                                                                                    \
 	{ 0, "symbol-cache", "DIR", "where lines and inlined frames of debug information are kept (default:\nbelow ~/.cache, root's in /var/cache/hotspan); off: names only", .values = "DIR" }

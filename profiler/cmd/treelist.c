@@ -143,7 +143,8 @@ static void put_json(struct walk *w, uint32_t id, const struct level *l)
 	buf_json_string(w->out, image, strlen(image));
 	buf_puts(w->out, ",\"file\":");
 	buf_json_string(w->out, file(w, id), strlen(file(w, id)));
-	buf_printf(w->out, ",\"line\":%u,\"kind\":\"%s\",\"self\":%lld,\"total\":%lld,\"self_percent\":%.3f,\"total_percent\":%.3f}", id ? frame(w, id)->line : 0,
+	buf_printf(w->out, ",\"line\":%u", id ? frame(w, id)->line : 0);
+	buf_printf(w->out, ",\"kind\":\"%s\",\"self\":%lld,\"total\":%lld,\"self_percent\":%.3f,\"total_percent\":%.3f}",
 		   kinds[id ? frame(w, id)->kind : FRAME_UNKNOWN], (long long)n->self, (long long)n->total,
 		   top_percent(n->self, w->l->whole), top_percent(n->total, w->l->whole));
 }

@@ -38,7 +38,8 @@ def test_wrong_values():
     for argv, word in ((["-F", "0"], "-F"), (["-F", "99999"], "10000"), (["-F", "x"], "'x'"), (["-d", "soon"], "'soon'"),
                        (["-d", "0"], "-d"), (["-p", "12,x"], "'x'"), (["--by", "host"], "'host'"),
                        (["-o", "x.png"], "x.png"), (["--format", "png"], "png"), (["--kernel", "--user"], "exclude"),
-                       (["-a", "-p", "1"], "-p"), (["--json", "-o", "-"], "standard output")):
+                       (["-a", "-p", "1"], "-p"), (["--json", "-o", "-"], "standard output"), (["--path-map", "/build"], "/build"),
+                       (["--path-map", "=/x"], "FROM=TO")):
         refused(2, word, "record --help", argv=["record", *argv])
 
 

@@ -284,6 +284,20 @@ def refused(status, *words, argv, stdin=None):
     assert out == "", out
 
 
+def test_lines_and_inlined_calls():
+    """The numbers are held against go tool pprof's in tests/unit/pprof_oracle.py."""
+    path = ROOT / "tests/golden/go-inline.pb.gz"
+    assert "main.(*list).at main.go:11 (inlined)" in report("--lines", path)
+    assert "main.(*list).at [i]" in report("--tree", path) and "[i]" not in report("--tree", "--no-inline", path)
+    assert {r["inlined"] for r in report_json(path)["top"]} == {"yes", "no"}
+    nodes = report_json("--tree", "--lines", path)["nodes"]
+    assert any((n["name"], n["line"], n["kind"]) == ("main.(*list).mix", 14, "inlined") and n["file"].endswith("main.go") for n in nodes)
+    assert "no share changed" in report("--diff", path, "--lines", path)
+    assert "_[i]" in report("-o", "-", path) and "_[i]" not in report("-o", "-", "--no-inline", path)
+    assert "the profile has none" in report("--lines", file("before.folded", BEFORE))
+    assert "the profile has none" not in report("--lines", path)
+
+
 def test_bad_input_is_one_clear_line():
     good = file("before.folded", BEFORE)
     refused(2, "no file", "--help", argv=[])
@@ -294,6 +308,7 @@ def test_bad_input_is_one_clear_line():
     refused(2, "one view", argv=["--tree", "--callers", "main", good])
     refused(2, "--diff", argv=["--tree", "--diff", good, good])
     refused(2, "pprof", argv=["--diff", good, "-o", tmp / "d.html", good])
+    refused(2, "--lines", argv=["--lines", good, "-o", tmp / "d.html"])
     refused(2, "once", argv=["-", "-"])
     refused(1, "nowhere.pb.gz", "no such file", argv=[tmp / "nowhere.pb.gz"])
     refused(1, str(tmp), "directory", argv=[tmp])

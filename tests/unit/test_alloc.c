@@ -395,7 +395,7 @@ static void every_format_survives_every_failure(void **state)
 	every_failure_is_survived(through_every_format, NULL, 100);
 }
 
-static const char script[] = "app x 1/2 [000] 1.0: 10 cpu-clock: \n\t10 inl (inlined)\n\t10 f+0x1 (/bin/x)\n\t20 [unknown] (/bin/x)\n\n"
+static const char script[] = "app x 1/2 [000] 1.0: 10 cpu-clock: \n\t10 inl (inlined)\n\t10 in\n  a.h:3 (inlined)\n\t10 f+0x1 (/bin/x)\n  a.c:4\n\t20 [unknown] (/bin/x)\n\n"
 			     "app x 1/3 [000] 1.5: 10 cpu-clock: \n\tffffffff81000000 read+0x1 ([kernel.kallsyms])\n\n";
 
 static int read_a_script(void *ctx)

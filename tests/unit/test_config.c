@@ -130,6 +130,24 @@ static void the_least_file_works(void **state)
 	config_free(c);
 }
 
+static void what_names_are_made_of_is_said_by_the_file(void **state)
+{
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("symbolize: false\npath_map: {/build/src: /home/me/app, ./x: ''}\n", NULL, &c, err, sizeof(err)), 0);
+	assert_false(c->symbolize);
+	assert_string_equal(strmap_get(&c->path_map, "/build/src"), "/home/me/app");
+	assert_string_equal(strmap_get(&c->path_map, "./x"), "");
+	config_free(c);
+	assert_int_equal(load_with("", NULL, &c, err, sizeof(err)), 0);
+	assert_true(c->symbolize);
+	assert_int_equal(c->path_map.v.n, 0);
+	config_free(c);
+	assert_true(load_with("path_map: {'': /x}\n", NULL, &c, err, sizeof(err)) < 0);
+	assert_non_null(strstr(err, ":1: path_map: a name must not be empty"));
+}
+
 static void flags_override_the_environment_and_that_the_file(void **state)
 {
 	char *env[] = { "PATH=/bin", "HOTSPAN_FREQUENCY=20", "HOTSPAN_LABELS=a=1,b=2", "HOTSPAN_FREQUENCY_X=7", NULL };
@@ -227,6 +245,7 @@ int main(void)
 		FILE_TEST(every_error_names_the_line_the_key_and_the_remedy),
 		FILE_TEST(a_file_that_cannot_be_read_is_named),
 		FILE_TEST(the_least_file_works),
+		FILE_TEST(what_names_are_made_of_is_said_by_the_file),
 		FILE_TEST(flags_override_the_environment_and_that_the_file),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
 		FILE_TEST(rows_that_need_a_restart_keep_their_value),
