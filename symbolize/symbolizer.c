@@ -34,6 +34,7 @@
 enum {
 	MAX_CHAIN = 64,      /* deepest inline chain handed out */
 	KERNEL_WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
+	KERNEL_STALE = 4,      /* rounds for which names of loaded code may be those of what was there before */
 	JIT_IDLE_ROUNDS = 8, /* a process whose JIT code was not asked for in so many is taken for gone */
 };
 /* The vDSO is two to four pages; its headers say how far. */
@@ -56,7 +57,7 @@ struct sym_image {
 	struct jitdump dump;
 	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
 	bool met_unnamed, met_loaded;
-	uint64_t look_again, wait;
+	uint64_t read_in, look_again, wait; /* rounds */
 };
 
 struct symbolizer {
@@ -320,7 +321,8 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	if (!img)
 		return -ENOMEM;
 	*img = (struct sym_image){
-		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .go_fd = -1
+		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .read_in = s->round,
+		.go_fd = -1
 	};
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
@@ -355,14 +357,14 @@ static int update_image(struct symbolizer *s, struct sym_image *img, const struc
 
 /*
  * Whether kallsyms, 50 ms of reading, may say more by now. A BPF program or a trampoline that came or went is
- * announced (another key), and matters when the last round was in such code. Modules are not announced: an
- * address without a name is reason enough, ever more seldom while it does not get one.
+ * announced (another key), and matters when the last round was in such code: at once when it had no name. Modules
+ * are not announced: an address without a name is reason enough, ever more seldom while it does not get one.
  */
 static bool may_name_more(const struct symbolizer *s, const struct sym_image *img, const struct sym_source *src)
 {
 	if (img->used == s->round) /* not in the middle of a round: its names are in use */
 		return false;
-	if (img->key != src->key && (img->met_loaded || img->met_unnamed))
+	if (img->key != src->key && (img->met_unnamed || (img->met_loaded && s->round - img->read_in >= KERNEL_STALE)))
 		return true;
 	return img->met_unnamed && s->round >= img->look_again;
 }
@@ -376,6 +378,7 @@ static int load_kernel_again(struct symbolizer *s, struct sym_image *img, const 
 	s->stats.load_ns += time_boot_ns() - begin;
 	img->wait = img->key != src->key ? 1 : img->wait < KERNEL_WAIT_MAX / 2 ? 2 * img->wait + !img->wait : KERNEL_WAIT_MAX;
 	img->look_again = s->round + img->wait;
+	img->read_in = s->round;
 	img->key = src->key;
 	img->met_unnamed = img->met_loaded = false;
 	if (r < 0) {
