@@ -9,6 +9,8 @@
 #include "symbolize/go_inlines.h"
 #include "symbolize/go_pclntab.h"
 
+enum { BLOCKS = 64 }; /* of 16 KiB */
+
 struct go_lines {
 	struct go_pclntab *table;
 	struct go_inlines inlines;
@@ -24,6 +26,7 @@ int go_lines_new(const struct elf_image *img, struct go_lines **ret)
 		return r;
 	}
 	g->inlines = go_inlines_find(g->table);
+	elf_peek_limit(g->table->file, BLOCKS);
 	go_lines_rest(g);
 	*ret = g;
 	return 0;
@@ -43,10 +46,15 @@ int go_lines_range(struct go_lines *g, uint64_t *ret_start, uint64_t *ret_end)
 	return go_pclntab_range(g->table, ret_start, ret_end);
 }
 
+void go_lines_forget(struct go_lines *g)
+{
+	elf_peek_forget(g->table->file);
+}
+
 void go_lines_rest(struct go_lines *g)
 {
 	g->table->steps = GO_STEPS_MAX;
-	elf_peek_forget(g->table->file);
+	go_lines_forget(g);
 }
 
 /* A string of the table, in pieces. NULL: there is none, or it is empty. */

@@ -32,10 +32,11 @@
 /* What a Go binary costs while it is held: a descriptor, its section headers. */
 #define GO_BYTES (64 * KIB)
 enum {
-	MAX_CHAIN = 64,      /* deepest inline chain handed out */
+	MAX_CHAIN = 64,        /* deepest inline chain handed out */
 	KERNEL_WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
 	KERNEL_STALE = 4,      /* rounds for which names of loaded code may be those of what was there before */
-	JIT_IDLE_ROUNDS = 8, /* a process whose JIT code was not asked for in so many is taken for gone */
+	GO_ACTIVE = 4,         /* Go binaries that hold blocks of their files at a time */
+	JIT_IDLE_ROUNDS = 8,   /* a process whose JIT code was not asked for in so many is taken for gone */
 };
 /* The vDSO is two to four pages; its headers say how far. */
 
@@ -68,6 +69,8 @@ struct symbolizer {
 	vec(uint32_t) demangled_of; /* by id in `mangled`: id in names */
 	struct strpool mangled;
 	uint64_t round; /* counts trims */
+	struct sym_image *go_active[GO_ACTIVE];
+	uint32_t go_next; /* of these, to give way */
 	struct symbolizer_stats stats;
 };
 
@@ -459,12 +462,28 @@ static const char *pretty_name(struct symbolizer *s, const char *system_name)
 					: strpool_str(&s->names, s->demangled_of.v[id]);
 }
 
+/* However many Go binaries a round meets, a few hold blocks of their files. */
+static void make_active(struct symbolizer *s, struct sym_image *img)
+{
+	struct sym_image **slot = &s->go_active[s->go_next];
+
+	for (int i = 0; i < GO_ACTIVE; i++)
+		if (s->go_active[i] == img)
+			return;
+	if (*slot)
+		go_lines_forget((*slot)->go);
+	*slot = img;
+	s->go_next = (s->go_next + 1) % GO_ACTIVE;
+}
+
 /* The pclntab's frames. 0: it covers no such address. */
 static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
 {
 	struct go_line chain[MAX_CHAIN];
-	int n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
+	int n;
 
+	make_active(img->owner, img);
+	n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
 	for (int i = 0; i < n; i++)
 		ret[i] = (struct sym_frame){ .name = chain[i].name,
 					     .system_name = chain[i].name,
@@ -593,6 +612,7 @@ void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
 	for (uint32_t i = 0; i < s->images.n; i++)
 		if (s->images.v[i]->go)
 			go_lines_rest(s->images.v[i]->go);
+	memset(s->go_active, 0, sizeof(s->go_active));
 	index_again(s);
 	trim_names(s);
 	s->round++;
