@@ -26,6 +26,8 @@
 
 /* Demangled names of more than this are made anew rather than kept. */
 #define MAX_NAME_BYTES (4 * MIB)
+/* In one round no more than this is taken from Go's tables: a hostile one has a new name for every address. */
+#define ROUND_NAME_BYTES (32 * MIB)
 
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
@@ -482,6 +484,8 @@ static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *re
 	struct go_line chain[MAX_CHAIN];
 	int n;
 
+	if (img->owner->names.arena.used_bytes > ROUND_NAME_BYTES)
+		return 0;
 	make_active(img->owner, img);
 	n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
 	for (int i = 0; i < n; i++)
