@@ -57,7 +57,7 @@ void go_lines_rest(struct go_lines *g)
 	go_lines_forget(g);
 }
 
-/* A string of the table, in pieces. NULL: there is none, or it is empty. */
+/* A string of the table, in pieces. NULL: there is none, it is empty, or the round has had its share. */
 static const char *read_string(struct go_pclntab *t, uint64_t at, struct strpool *names)
 {
 	char text[GO_STRING_MAX];
@@ -73,7 +73,10 @@ static const char *read_string(struct go_pclntab *t, uint64_t at, struct strpool
 		n = len + strnlen(text + len, piece);
 		len += piece;
 	}
-	return n ? strpool_str(names, strpool_add_len(names, text, n)) : NULL;
+	if (!n || t->steps < n)
+		return NULL;
+	t->steps -= (uint32_t)n;
+	return strpool_str(names, strpool_add_len(names, text, n));
 }
 
 static const char *file_by_number(struct go_pclntab *t, const struct go_func *f, int64_t number,

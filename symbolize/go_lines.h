@@ -44,5 +44,5 @@ int go_lines_range(struct go_lines *g, uint64_t *ret_start, uint64_t *ret_end);
 
 /* Lets go of the blocks: another binary has its turn. */
 void go_lines_forget(struct go_lines *g);
-/* Between two rounds: the same, and lookups may again cost GO_STEPS_MAX steps in all. */
+/* Between two rounds: the same, and lookups may again cost GO_STEPS_MAX steps, and bytes of strings, in all. */
 void go_lines_rest(struct go_lines *g);

@@ -31,6 +31,8 @@
 
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
+/* While tables are larger than this together, no more JIT code is read: it waits for a trim. */
+#define JIT_ROOM_BYTES (96 * MIB)
 /* What a Go binary costs while it is held: a descriptor, its section headers. */
 #define GO_BYTES (64 * KIB)
 enum {
@@ -254,15 +256,23 @@ static const struct jit_map *jit_of(const struct sym_image *img)
 	return img->kind == SYM_JITDUMP ? &img->dump.map : &img->perf.map;
 }
 
+static int read_on(struct sym_image *img, int fd)
+{
+	if (fd < 0)
+		return -ENOENT;
+	if (img->owner->stats.table_bytes > JIT_ROOM_BYTES)
+		return -EFBIG;
+	return img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, fd) : perf_map_update(&img->perf, fd);
+}
+
 /* What is known stays known when the file is gone. */
 static int load_jit(struct sym_image *img, const struct sym_source *src)
 {
-	int r = src->fd < 0 ? -ENOENT : img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, src->fd) :
-								   perf_map_update(&img->perf, src->fd);
+	int r = read_on(img, src->fd);
 
-	if (r == -ENOMEM || jit_of(img)->pieces.n)
-		return r == -ENOMEM ? r : 0;
-	return r < 0 ? r : -ENODATA;
+	if (r == -ENOMEM)
+		return r;
+	return jit_of(img)->pieces.n ? 0 : r < 0 ? r : -ENODATA;
 }
 
 static int load(struct sym_image *img, const struct sym_source *src)
