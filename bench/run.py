@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import agent
+import walk
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(sys.argv[1]).resolve()
@@ -153,7 +154,7 @@ def table(rows, baseline):
 
 def main():
     rows = []
-    for source in (micro, bpf_stats, end_to_end, lambda: agent.rows(BUILD / "hotspan")):
+    for source in (micro, bpf_stats, lambda: walk.rows(BUILD), end_to_end, lambda: agent.rows(BUILD / "hotspan")):
         for row in source():
             print(json.dumps(row), flush=True)
             rows.append(row)

@@ -21,15 +21,21 @@
 
 const volatile struct sample_config config;
 
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES  4096u
+#define STACK_BYTES 512u
 
 struct scratch {
 	struct walk walk;
 	__u64 last_tick_ns;
 	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
 	__u64 rest_sent_ns;
+	struct pt_regs regs; /* the user's; the stack of a program and what it calls is 512 bytes */
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
 	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
+	struct walk_cache cache;
+	__u64 stack_at; /* what of the user stack lies here */
+	__u32 stack_bytes, reserved2;
+	__u8 stack[STACK_BYTES + 16];
 };
 
 /* By CPU number, sized before load: a per-CPU array's values are bounded by 32 KiB. */
@@ -106,14 +112,46 @@ static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
 	return slab ? bpf_map_lookup_elem(slab, &zero) : NULL;
 }
 
-static __always_inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
+static __always_inline struct walk_cache *walk_cache(struct walk *w)
 {
-	return bpf_probe_read_user(to, len, (const void *)from);
+	return &((struct scratch *)w)->cache;
+}
+
+/*
+ * A walk climbs the stack: a read brings what lies above along, up to the end of its page, since beyond that
+ * there may be nothing. Misses of one copy overlap, those of one read after the other do not.
+ */
+static __noinline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
+{
+	struct scratch *s = (struct scratch *)w;
+	__u64 skip = from - s->stack_at;
+
+	if (len != 8 && len != 16)
+		return bpf_probe_read_user(to, len, (const void *)from);
+	if (skip >= s->stack_bytes || len > s->stack_bytes - skip) {
+		__u32 bytes = PAGE_BYTES - (from & (PAGE_BYTES - 1));
+
+		if (bytes > STACK_BYTES)
+			bytes = STACK_BYTES;
+		if (bytes < len)
+			return bpf_probe_read_user(to, len, (const void *)from);
+		s->stack_bytes = 0;
+		if (bpf_probe_read_user(s->stack, bytes, (const void *)from))
+			return -1;
+		s->stack_at = from;
+		s->stack_bytes = bytes;
+		skip = 0;
+	}
+	asm volatile("%0 &= %1" : "+r"(skip) : "i"(STACK_BYTES - 1));
+	__builtin_memcpy(to, s->stack + skip, 8);
+	if (len == 16)
+		__builtin_memcpy((__u8 *)to + 8, s->stack + skip + 8, 8);
+	return 0;
 }
 
 static __always_inline void count(__u32 what, __u64 n)
 {
-	__u64 *c = bpf_map_lookup_elem(&counters, &what);
+	__u64 *c = n ? bpf_map_lookup_elem(&counters, &what) : NULL;
 
 	if (c)
 		*c += n; /* per CPU, and a tick does not interrupt a tick */
@@ -255,20 +293,19 @@ static __always_inline int know_space(struct scratch *s, __u32 tgid, struct mm_s
 {
 	const struct space *space = bpf_map_lookup_elem(&spaces, &tgid);
 
-	s->walk.maps = s->walk.n_maps = 0;
 	s->walk.here.start = s->walk.here.end = 0;
 	if (!space || space->mm != (__u64)mm || space->exec_pages != BPF_CORE_READ(mm, exec_vm))
 		return 0;
-	s->walk.maps = space->maps;
-	s->walk.n_maps = space->n_maps;
+	s->walk.space = *space;
+	s->stack_bytes = 0;
 	return 1;
 }
 
 static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct scratch *s,
 				       struct ev_sample *ev, struct task_struct *task)
 {
+	struct pt_regs *regs = &s->regs;
 	struct mm_struct *mm;
-	struct pt_regs regs;
 
 	s->walk.n = 0;
 	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) {
@@ -276,19 +313,19 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 		return;
 	}
 	if (ev->flags & EV_SAMPLE_IN_KERNEL) {
-		if (saved_user_regs(task, &regs) || !is_user_mode(&regs)) {
+		if (saved_user_regs(task, regs) || !is_user_mode(regs)) {
 			s->walk.status = EV_CUT_NO_REGS;
 			return;
 		}
-		ev->flags |= is_exec(&regs) ? EV_SAMPLE_IN_EXEC : 0;
+		ev->flags |= is_exec(regs) ? EV_SAMPLE_IN_EXEC : 0;
 	} else {
-		__builtin_memcpy(&regs, &ctx->regs, sizeof(regs));
+		__builtin_memcpy(regs, &ctx->regs, sizeof(*regs));
 	}
-	walk_from(&s->walk, &regs);
+	walk_from(&s->walk, regs);
 	mm = BPF_CORE_READ(task, mm);
-	if (is_compat(&regs) || !mm) {
+	if (is_compat(regs) || !mm) {
 		push_user(s);
-		s->walk.status = is_compat(&regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
+		s->walk.status = is_compat(regs) ? EV_CUT_COMPAT : EV_CUT_EXITING;
 		return;
 	}
 	if (!know_space(s, ev->tgid, mm)) {

@@ -23,8 +23,10 @@ struct space {
 	__u64 exec_pages; /* of executable mappings: another number after dlopen and dlclose */
 	__u32 maps;       /* slab address */
 	__u32 n_maps;
+	__u32 id; /* of this array: never used for another one */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct space) == 24, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct space) == 32, "an ABI between BPF and the agent");
 
 struct space_mapping {
 	__u64 end;
@@ -51,7 +53,7 @@ struct space_image {
 	__u32 how;
 	__u32 pages, n_pages; /* struct rows_page[] */
 	__u32 rules, n_rules; /* struct unwind_rule[] */
-	__u32 reserved;
+	__u32 id;             /* of these rows: never used for other ones; 0: none */
 	struct space_segment segments[SPACE_SEGMENTS];
 };
 _Static_assert(sizeof(struct space_image) == 88, "an ABI between BPF and the agent");

@@ -8,13 +8,20 @@
 #include "base/cleanup.h"
 #include "pprof/profile.h"
 
+/* A node on a sample's path, and the line of its function the path goes through. */
+struct step {
+	uint32_t node, line;
+};
+
 struct builder {
 	const struct profile *p;
 	struct calltree *t;
 	struct buf text;
 	vec(uint32_t) first_of; /* by location: where its frames start in frame_of */
 	vec(uint32_t) frame_of; /* by line: frame, innermost first */
-	struct htable frame_index, node_index, row_index;
+	uint32_t flags;
+	vec(struct step) path; /* of the sample at hand, root first; only where lines are wanted */
+	struct htable frame_index, node_index, row_index, line_index;
 	vec(uint32_t) process_of; /* by string id of the process's name: index in processes + 1 */
 };
 
@@ -23,10 +30,21 @@ static bool same_frame(const void *ctx, uint32_t id)
 	const struct {
 		const struct calltree *t;
 		const struct calltree_frame *f;
+		bool by_line;
 	} *q = ctx;
 	const struct calltree_frame *f = &q->t->frames.v[id];
 
-	return f->name == q->f->name && f->image == q->f->image && f->kind == q->f->kind;
+	return f->name == q->f->name && f->image == q->f->image && f->kind == q->f->kind &&
+	       (!q->by_line || (f->file == q->f->file && f->line == q->f->line));
+}
+
+/* Of one function some addresses may have a source and others not. */
+static void note_source(struct calltree_frame *slot, const struct calltree_frame *f)
+{
+	if (!slot->file)
+		slot->file = f->file;
+	if (!slot->line)
+		slot->line = f->line;
 }
 
 static int intern_frame(struct builder *b, const struct calltree_frame *f, uint32_t *ret)
@@ -34,13 +52,16 @@ static int intern_frame(struct builder *b, const struct calltree_frame *f, uint3
 	const struct {
 		const struct calltree *t;
 		const struct calltree_frame *f;
-	} q = { b->t, f };
-	uint64_t hash = hash_u64(f->name | (uint64_t)f->image << 32) + f->kind;
+		bool by_line;
+	} q = { b->t, f, b->flags & CALLTREE_BY_LINE };
+	uint64_t hash = hash_u64(f->name | (uint64_t)f->image << 32) + f->kind + (q.by_line ? hash_u64(f->line) : 0);
 	struct calltree_frame *slot;
 
 	*ret = htable_find(&b->frame_index, hash, same_frame, &q);
-	if (*ret != HTABLE_NONE)
+	if (*ret != HTABLE_NONE) {
+		note_source(&b->t->frames.v[*ret], f);
 		return 0;
+	}
 	slot = vec_push(&b->t->frames);
 	if (!slot)
 		return -ENOMEM;
@@ -49,23 +70,27 @@ static int intern_frame(struct builder *b, const struct calltree_frame *f, uint3
 	return htable_insert(&b->frame_index, hash, *ret);
 }
 
+/* A file we read may hold anything. */
+static uint32_t line_number(int64_t line)
+{
+	return line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
+}
+
 static int frame_of_line(struct builder *b, uint32_t location, uint32_t line, uint32_t *ret)
 {
 	const struct profile *p = b->p;
 	const struct profile_location *l = &p->locations.v[location];
 	struct calltree_frame f = { .kind = line + 1 < l->n_lines ? CALLTREE_INLINED : l->kind };
+	struct profile_source source;
 
 	buf_reset(&b->text);
 	profile_location_name(p, location, line, &b->text);
 	f.name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
 	if (l->mapping < p->mappings.n)
 		f.image = strpool_add(&b->t->strings, profile_str(p, p->mappings.v[l->mapping].file));
-	if (line < l->n_lines) {
-		const struct profile_line *n = &p->lines.v[l->first_line + line];
-
-		f.file = strpool_add(&b->t->strings, profile_str(p, p->functions.v[n->function].file));
-		f.line = (uint32_t)p->functions.v[n->function].start_line;
-	}
+	source = profile_location_source(p, location, line, b->flags & CALLTREE_BY_LINE ? PROFILE_LINES : PROFILE_FUNCTIONS);
+	f.file = strpool_add(&b->t->strings, profile_str(p, source.file));
+	f.line = line_number(source.line);
 	return intern_frame(b, &f, ret);
 }
 
@@ -117,17 +142,29 @@ static int child(struct builder *b, uint32_t parent, uint32_t frame, uint32_t *r
 	return htable_insert(&b->node_index, hash, *ret);
 }
 
+static int add_step(struct builder *b, uint32_t node, uint32_t location, uint32_t line)
+{
+	uint32_t number = line_number(profile_location_source(b->p, location, line, PROFILE_LINES).line);
+	struct step *s = number ? vec_push(&b->path) : NULL;
+
+	if (s)
+		*s = (struct step){ node, number };
+	return s || !number ? 0 : -ENOMEM;
+}
+
 /* From the root to the leaf; of each location the physical function first, then what it inlined. */
 static int find_leaf(struct builder *b, const struct profile_sample *s, uint32_t *ret)
 {
 	uint32_t node = 0;
 
+	b->path.n = 0;
 	for (uint32_t i = s->n_frames; i-- > 0;) {
 		uint32_t location = b->p->frames.v[s->first_frame + i];
 		uint32_t n = b->p->locations.v[location].n_lines;
 
 		for (uint32_t line = n ? n : 1; line-- > 0;)
-			if (child(b, node, b->frame_of.v[b->first_of.v[location] + line], &node) < 0)
+			if (child(b, node, b->frame_of.v[b->first_of.v[location] + line], &node) < 0 ||
+			    (b->flags & CALLTREE_WITH_LINES && add_step(b, node, location, line) < 0))
 				return -ENOMEM;
 	}
 	*ret = node;
@@ -195,6 +232,47 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 	return 0;
 }
 
+struct line_query {
+	const struct calltree *t;
+	uint32_t node, process, line;
+};
+
+static bool same_line(const void *ctx, uint32_t id)
+{
+	const struct line_query *q = ctx;
+	const struct calltree_line *l = &q->t->lines.v[id];
+
+	return l->node == q->node && l->process == q->process && l->line == q->line;
+}
+
+static int add_line(struct builder *b, const struct step *s, uint32_t process, int64_t self, int64_t total)
+{
+	struct line_query q = { b->t, s->node, process, s->line };
+	uint64_t hash = hash_u64(s->node | (uint64_t)process << 32) + hash_u64(s->line);
+	uint32_t id = htable_find(&b->line_index, hash, same_line, &q);
+	struct calltree_line *l;
+
+	if (id == HTABLE_NONE) {
+		l = vec_push(&b->t->lines);
+		if (!l || htable_insert(&b->line_index, hash, b->t->lines.n - 1) < 0)
+			return -ENOMEM;
+		*l = (struct calltree_line){ .node = s->node, .process = process, .line = s->line };
+		id = b->t->lines.n - 1;
+	}
+	l = &b->t->lines.v[id];
+	l->self = profile_sum(l->self, self);
+	l->total = profile_sum(l->total, total);
+	return 0;
+}
+
+static int add_path(struct builder *b, uint32_t leaf, uint32_t process, int64_t value)
+{
+	vec_foreach(s, &b->path)
+		if (add_line(b, s, process, s->node == leaf ? value : 0, value) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static int add_samples(struct builder *b)
 {
 	uint32_t type = profile_default_type(b->p), n_types = b->p->types.n, node, process;
@@ -204,7 +282,8 @@ static int add_samples(struct builder *b)
 		const int64_t *values = b->p->values.v + (size_t)i * n_types;
 
 		if (find_leaf(b, s, &node) < 0 || process_of(b, s, &process) < 0 ||
-		    add_row(b, node, process, values[type], values[0]) < 0)
+		    add_row(b, node, process, values[type], values[0]) < 0 ||
+		    add_path(b, node, process, values[type]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -231,11 +310,13 @@ static void builder_fini(struct builder *b)
 	htable_fini(&b->frame_index);
 	htable_fini(&b->node_index);
 	htable_fini(&b->row_index);
+	htable_fini(&b->line_index);
+	vec_fini(&b->path);
 }
 
-int calltree_build(const struct profile *p, struct calltree *ret)
+int calltree_build(const struct profile *p, uint32_t flags, struct calltree *ret)
 {
-	_cleanup_(builder_fini) struct builder b = { .p = p, .t = ret };
+	_cleanup_(builder_fini) struct builder b = { .p = p, .t = ret, .flags = flags };
 	struct calltree_node *root;
 	int r = profile_error(p);
 
@@ -263,5 +344,6 @@ void calltree_fini(struct calltree *t)
 	vec_fini(&t->frames);
 	vec_fini(&t->nodes);
 	vec_fini(&t->rows);
+	vec_fini(&t->lines);
 	vec_fini(&t->processes);
 }

@@ -7,7 +7,9 @@
  *
  * Inlined calls are nodes of their own. Nodes are merged over all processes; rows keep what each
  * process spent where its stacks end, so that a viewer can take one process, or keep them apart.
- * A frame is a function: (name, image, kind), whatever the address.
+ * A frame is a function: (name, image, kind), whatever the address; or one line of it, when asked for.
+ * Lines tell where in its function a node's time went: for its own time the line that ran, for the
+ * rest the line of the call.
  * Memory: owns all of it; strings belong to the profile or to the pool here.
  */
 #include <stdint.h>
@@ -18,12 +20,17 @@
 
 struct profile;
 
+enum calltree_flags {
+	CALLTREE_BY_LINE = 1,    /* frames are lines of functions */
+	CALLTREE_WITH_LINES = 2, /* fill lines[] */
+};
+
 /* enum frame_kind, and one that only a tree has. */
 enum { CALLTREE_INLINED = 5 };
 
 struct calltree_frame {
 	uint32_t name, image, file; /* in strings */
-	uint32_t line;
+	uint32_t line; /* where the function begins; by line: the line; 0: unknown */
 	uint8_t kind;
 };
 
@@ -37,14 +44,20 @@ struct calltree_row {
 	int64_t value, samples; /* default value; first value */
 };
 
+struct calltree_line {
+	uint32_t node, process, line; /* of the node's function, in its file */
+	int64_t self, total;
+};
+
 struct calltree {
 	struct strpool strings;
 	vec(struct calltree_frame) frames;
 	vec(struct calltree_node) nodes;
 	vec(struct calltree_row) rows;
+	vec(struct calltree_line) lines; /* only known ones */
 	vec(uint32_t) processes; /* names "comm (pid)" in strings; [0] is "" for samples without a label */
 };
 
-/* 0 or -ENOMEM. */
-int calltree_build(const struct profile *p, struct calltree *ret);
+/* flags: of enum calltree_flags. 0 or -ENOMEM. */
+int calltree_build(const struct profile *p, uint32_t flags, struct calltree *ret);
 void calltree_fini(struct calltree *t);

@@ -12,7 +12,8 @@
 #include "pprof/profile.h"
 
 struct builder {
-	struct strpool keys; /* name and image, beside the rows */
+	enum profile_unit unit;
+	struct strpool keys; /* name and image, by line also file and line; beside the rows */
 	struct buf key;
 	struct diff *d;
 };
@@ -25,7 +26,9 @@ static int row_of(struct builder *b, const struct top_row *t, struct diff_row **
 
 	buf_reset(&b->key);
 	buf_append(&b->key, t->name, strlen(t->name) + 1);
-	buf_puts(&b->key, t->image);
+	buf_append(&b->key, t->image, strlen(t->image) + 1);
+	if (b->unit == PROFILE_LINES)
+		buf_printf(&b->key, "%s:%lld", t->file, (long long)t->line);
 	id = strpool_intern(&b->keys, b->key.data, b->key.len, &new);
 	if (buf_error(&b->key) || !id)
 		return -ENOMEM;
@@ -38,6 +41,9 @@ static int row_of(struct builder *b, const struct top_row *t, struct diff_row **
 		return -ENOMEM;
 	row->name = t->name;
 	row->image = t->image;
+	row->file = t->file;
+	row->line = t->line;
+	row->inlined = t->inlined;
 	*ret = row;
 	return 0;
 }
@@ -74,15 +80,15 @@ static void builder_fini(struct builder *b)
 	buf_fini(&b->key);
 }
 
-int diff_build(const struct profile *base, const struct profile *now, struct diff *ret)
+int diff_build(const struct profile *base, const struct profile *now, enum profile_unit unit, struct diff *ret)
 {
-	_cleanup_(builder_fini) struct builder b = { .d = ret };
+	_cleanup_(builder_fini) struct builder b = { .unit = unit, .d = ret };
 	int r;
 
 	*ret = (struct diff){ 0 };
-	r = top_build(base, &ret->base);
+	r = top_build(base, unit, &ret->base);
 	if (r >= 0)
-		r = top_build(now, &ret->now);
+		r = top_build(now, unit, &ret->now);
 	if (r >= 0)
 		r = join(&b);
 	if (r < 0)
@@ -118,7 +124,11 @@ static int compare(const void *a, const void *b, void *ctx)
 		r = larger(fabs(x->total_points), fabs(y->total_points));
 	if (!r)
 		r = strcmp(x->name, y->name);
-	return r ? r : strcmp(x->image, y->image);
+	if (!r)
+		r = strcmp(x->image, y->image);
+	if (!r)
+		r = strcmp(x->file, y->file);
+	return r ? r : (x->line > y->line) - (x->line < y->line);
 }
 
 void diff_sort(struct diff *d, enum diff_order order)

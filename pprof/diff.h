@@ -18,7 +18,9 @@ struct diff_side {
 };
 
 struct diff_row {
-	const char *name, *image;
+	const char *name, *image, *file;
+	int64_t line;
+	enum top_inlined inlined; /* in either */
 	struct diff_side base, now;
 	double self_points, total_points; /* now less base */
 };
@@ -31,6 +33,6 @@ struct diff {
 enum diff_order { DIFF_BY_EITHER, DIFF_BY_SELF, DIFF_BY_TOTAL };
 
 /* Rows by whichever of self and total changed more. 0 or -ENOMEM; the caller owns *ret on success. */
-int diff_build(const struct profile *base, const struct profile *now, struct diff *ret);
+int diff_build(const struct profile *base, const struct profile *now, enum profile_unit unit, struct diff *ret);
 void diff_sort(struct diff *d, enum diff_order order);
 void diff_fini(struct diff *d);

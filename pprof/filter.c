@@ -100,6 +100,18 @@ int filter_samples(struct profile *p, const struct filter *f)
 	return 0;
 }
 
+void filter_inlined(struct profile *p)
+{
+	vec_foreach(l, &p->locations) {
+		if (l->n_lines < 2)
+			continue;
+		l->first_line += l->n_lines - 1;
+		l->n_lines = 1;
+	}
+	vec_foreach(m, &p->mappings)
+		m->has_inline_frames = false;
+}
+
 int filter_type(struct profile *p, const char *type)
 {
 	uint32_t at = 0, n = p->types.n;

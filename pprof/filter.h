@@ -25,5 +25,8 @@ struct filter {
 /* 0 or -ENOMEM. */
 int filter_samples(struct profile *p, const struct filter *f);
 
+/* Inlined calls fold into the function they stand in: of each location the last line stays. */
+void filter_inlined(struct profile *p);
+
 /* Keeps one of the types, which is then the only one. -ENOENT when none is called so. */
 int filter_type(struct profile *p, const char *type);

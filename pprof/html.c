@@ -66,6 +66,13 @@ static void put_tables(const struct calltree *t, struct buf *b)
 		buf_printf(b, "%s%u,%u,%lld,%lld", i ? "," : "", r->node, r->process, (long long)r->value,
 			   (long long)r->samples);
 	}
+	buf_puts(b, "],\"lines\":[");
+	for (uint32_t i = 0; i < t->lines.n; i++) {
+		const struct calltree_line *l = &t->lines.v[i];
+
+		buf_printf(b, "%s%u,%u,%u,%lld,%lld", i ? "," : "", l->node, l->process, l->line, (long long)l->self,
+			   (long long)l->total);
+	}
 	buf_puts(b, "]}");
 }
 
@@ -109,7 +116,7 @@ static void put_page(const struct profile *p, const struct calltree *t, struct b
 int html_encode(const struct profile *p, struct buf *out)
 {
 	struct calltree t;
-	int r = calltree_build(p, &t);
+	int r = calltree_build(p, CALLTREE_WITH_LINES, &t);
 
 	if (r < 0)
 		return r;

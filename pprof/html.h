@@ -8,7 +8,8 @@
  *	  frames: { name: [], image: [], file: [], line: [], kind: [] },   string ids, enum frame_kind
  *	  nodes: { parent: [], frame: [] },     node 0 is the root; parents come first
  *	  processes: [string id...],
- *	  rows: [node, process, value, samples, node, ...] }
+ *	  rows: [node, process, value, samples, node, ...],
+ *	  lines: [node, process, line, self, total, node, ...] }   of the node's function, where known
  */
 struct buf;
 struct profile;

@@ -233,3 +233,17 @@ void profile_location_name(const struct profile *p, uint32_t location, uint32_t 
 	else
 		buf_printf(out, "[%s+0x%llx]", image, (unsigned long long)l->address);
 }
+
+struct profile_source profile_location_source(const struct profile *p, uint32_t location, uint32_t line_index,
+					      enum profile_unit unit)
+{
+	const struct profile_location *l = &p->locations.v[location];
+	const struct profile_line *line;
+	const struct profile_function *f;
+
+	if (line_index >= l->n_lines)
+		return (struct profile_source){ 0 };
+	line = &p->lines.v[l->first_line + line_index];
+	f = &p->functions.v[line->function];
+	return (struct profile_source){ .file = f->file, .line = unit == PROFILE_LINES ? line->line : f->start_line };
+}

@@ -24,6 +24,12 @@
 
 #define PROFILE_NO_MAPPING UINT32_MAX
 
+/* How finely a view tells frames apart. */
+enum profile_unit {
+	PROFILE_FUNCTIONS, /* a frame is a function, wherever in it the address lies */
+	PROFILE_LINES,     /* a frame is a line of a function */
+};
+
 /* What kind of code a location lies in; formats without the notion lose it, readers guess it back. */
 enum frame_kind {
 	FRAME_UNKNOWN,
@@ -161,6 +167,14 @@ const char *profile_base_name(const char *path);
  * "[libc.so.6+0x1234]" without one. line_index counts the location's lines, 0 the innermost.
  */
 void profile_location_name(const struct profile *p, uint32_t location, uint32_t line_index, struct buf *out);
+
+/* Where that is in the source: by function where the function begins, by line the line. file "": unknown. */
+struct profile_source {
+	uint32_t file;
+	int64_t line; /* 0: unknown */
+};
+struct profile_source profile_location_source(const struct profile *p, uint32_t location, uint32_t line_index,
+					      enum profile_unit unit);
 
 /* The label of this key on this sample, NULL when it has none. */
 const struct profile_label *profile_sample_label(const struct profile *p, const struct profile_sample *s,

@@ -21,27 +21,24 @@ struct scope {
 	struct strpool frames;     /* JSON text of each shared frame: equal text, one frame */
 };
 
+/* A frame there is a function with the line it begins at: one for each line that ran would tear its box apart. */
 static void frame_json(struct scope *s, uint32_t location, uint32_t line)
 {
 	const struct profile *p = s->p;
-	const struct profile_location *l = &p->locations.v[location];
+	struct profile_source source = profile_location_source(p, location, line, PROFILE_FUNCTIONS);
+	const char *file = profile_str(p, source.file);
 	_cleanup_(buf_fini) struct buf name = BUF_INIT;
 
 	profile_location_name(p, location, line, &name);
 	buf_reset(&s->text);
 	buf_puts(&s->text, "{\"name\":");
 	buf_json_string(&s->text, (char *)name.data, name.len);
-	if (line < l->n_lines) {
-		const struct profile_line *n = &p->lines.v[l->first_line + line];
-		const char *file = profile_str(p, p->functions.v[n->function].file);
-
-		if (file[0]) {
-			buf_puts(&s->text, ",\"file\":");
-			buf_json_string(&s->text, file, strlen(file));
-		}
-		if (n->line > 0)
-			buf_printf(&s->text, ",\"line\":%lld", (long long)n->line);
+	if (file[0]) {
+		buf_puts(&s->text, ",\"file\":");
+		buf_json_string(&s->text, file, strlen(file));
 	}
+	if (source.line > 0)
+		buf_printf(&s->text, ",\"line\":%lld", (long long)source.line);
 	buf_putc(&s->text, '}');
 }
 

@@ -125,16 +125,24 @@ static int lay_out(struct drawing *d)
 	return 0;
 }
 
-static const char *box_name(const struct drawing *d, const struct box *b, uint8_t *ret_kind)
+static const struct calltree_frame *box_frame(const struct drawing *d, const struct box *b)
 {
-	const struct calltree_frame *f;
+	static const struct calltree_frame all = { .kind = FRAME_UNKNOWN };
 
-	*ret_kind = FRAME_UNKNOWN;
-	if (!b->node)
-		return "all";
-	f = &d->tree.frames.v[d->tree.nodes.v[b->node].frame];
-	*ret_kind = f->kind;
-	return strpool_str(&d->tree.strings, f->name);
+	return b->node ? &d->tree.frames.v[d->tree.nodes.v[b->node].frame] : &all;
+}
+
+/* " (inlined) src/list.c:120" */
+static void put_source(struct drawing *d, const struct calltree_frame *f)
+{
+	if (f->kind == CALLTREE_INLINED)
+		buf_puts(d->out, " (inlined)");
+	if (!f->file)
+		return;
+	buf_putc(d->out, ' ');
+	put_text(d->out, strpool_str(&d->tree.strings, f->file), 2000);
+	if (f->line)
+		buf_printf(d->out, ":%u", f->line);
 }
 
 static void draw_box(struct drawing *d, const struct box *b)
@@ -142,14 +150,15 @@ static void draw_box(struct drawing *d, const struct box *b)
 	const struct calltree_node *n = &d->tree.nodes.v[b->node];
 	double y = TITLE + (double)(d->max_depth - b->depth) * ROW;
 	size_t fits = b->width > 3 * CHAR ? (size_t)((b->width - 6) / CHAR) : 0;
-	uint8_t kind;
-	const char *name = box_name(d, b, &kind);
+	const struct calltree_frame *f = box_frame(d, b);
+	const char *name = b->node ? strpool_str(&d->tree.strings, f->name) : "all";
 
 	buf_puts(d->out, "<g><title>");
 	put_text(d->out, name, 2000);
+	put_source(d, f);
 	buf_printf(d->out, " (%.3f CPU s, %.2f %%)</title><rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" rx=\"2\" fill=\"%s\"/>",
 		   (double)n->total / 1e9, 100.0 * (double)n->total / (double)(d->tree.nodes.v[0].total ? d->tree.nodes.v[0].total : 1),
-		   b->x, y, b->width, ROW - 1, fill(kind));
+		   b->x, y, b->width, ROW - 1, fill(f->kind));
 	if (fits) {
 		buf_printf(d->out, "<text x=\"%.1f\" y=\"%.0f\">", b->x + 3, y + 13);
 		if (strlen(name) <= fits) {
@@ -182,7 +191,7 @@ static void draw(struct drawing *d)
 int svg_encode(const struct profile *p, struct buf *out)
 {
 	struct drawing d = { .p = p, .out = out };
-	int r = calltree_build(p, &d.tree);
+	int r = calltree_build(p, 0, &d.tree);
 
 	if (r < 0)
 		return r;

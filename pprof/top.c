@@ -6,16 +6,18 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "pprof/profile.h"
 
 struct entry {
-	uint32_t name, image; /* in the top's strings */
+	uint32_t name, image, file; /* in the top's strings */
+	int64_t line;
+	bool inlined, apart; /* somewhere; somewhere not */
 	int64_t self, total;
 	uint32_t last_sample; /* + 1: counted already for this sample's total */
 };
 
 struct builder {
 	const struct profile *p;
+	enum profile_unit unit;
 	struct top *t;
 	struct buf text;
 	vec(struct entry) entries;
@@ -26,32 +28,61 @@ struct builder {
 
 struct entry_query {
 	const struct builder *b;
-	uint32_t name, image;
+	const struct entry *e;
 };
 
 static bool same_entry(const void *ctx, uint32_t id)
 {
 	const struct entry_query *q = ctx;
+	const struct entry *e = &q->b->entries.v[id];
 
-	return q->b->entries.v[id].name == q->name && q->b->entries.v[id].image == q->image;
+	return e->name == q->e->name && e->image == q->e->image &&
+	       (q->b->unit == PROFILE_FUNCTIONS || (e->file == q->e->file && e->line == q->e->line));
 }
 
-static int intern(struct builder *b, uint32_t name, uint32_t image, uint32_t *ret)
+/* What the lines of one function say of it together. */
+static void add_up(struct entry *to, const struct entry *e)
 {
-	struct entry_query q = { b, name, image };
-	uint64_t hash = hash_u64(name | (uint64_t)image << 32);
-	struct entry *e;
+	if (!to->file)
+		to->file = e->file;
+	if (!to->line)
+		to->line = e->line;
+	to->inlined |= e->inlined;
+	to->apart |= e->apart;
+}
 
+static int intern(struct builder *b, const struct entry *e, uint32_t *ret)
+{
+	struct entry_query q = { b, e };
+	uint64_t hash = hash_u64(e->name | (uint64_t)e->image << 32);
+	struct entry *slot;
+
+	if (b->unit == PROFILE_LINES)
+		hash += hash_u64((uint64_t)e->line);
 	*ret = htable_find(&b->index, hash, same_entry, &q);
-	if (*ret != HTABLE_NONE)
+	if (*ret != HTABLE_NONE) {
+		add_up(&b->entries.v[*ret], e);
 		return 0;
-	e = vec_push(&b->entries);
-	if (!e)
+	}
+	slot = vec_push(&b->entries);
+	if (!slot)
 		return -ENOMEM;
-	e->name = name;
-	e->image = image;
+	*slot = *e;
 	*ret = b->entries.n - 1;
 	return htable_insert(&b->index, hash, *ret);
+}
+
+static int name_line(struct builder *b, uint32_t location, uint32_t line, uint32_t image, uint32_t *ret)
+{
+	struct profile_source source = profile_location_source(b->p, location, line, b->unit);
+	bool inlined = line + 1 < b->p->locations.v[location].n_lines;
+	struct entry e = { .image = image, .line = source.line, .inlined = inlined, .apart = !inlined };
+
+	buf_reset(&b->text);
+	profile_location_name(b->p, location, line, &b->text);
+	e.name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
+	e.file = strpool_add(&b->t->strings, profile_str(b->p, source.file));
+	return intern(b, &e, ret);
 }
 
 static uint32_t image_name(struct builder *b, const struct profile_location *l)
@@ -72,12 +103,9 @@ static int name_locations(struct builder *b)
 			return -ENOMEM;
 		*first = b->line_entry.n;
 		for (uint32_t k = 0; k < (l->n_lines ? l->n_lines : 1); k++) {
-			uint32_t *slot = vec_push(&b->line_entry), name;
+			uint32_t *slot = vec_push(&b->line_entry);
 
-			buf_reset(&b->text);
-			profile_location_name(b->p, i, k, &b->text);
-			name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
-			if (!slot || intern(b, name, image, slot) < 0)
+			if (!slot || name_line(b, i, k, image, slot) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -127,6 +155,10 @@ static int make_rows(struct builder *b)
 	vec_foreach(e, &b->entries)
 		t->rows.v[t->rows.n++] = (struct top_row){ .name = strpool_str(&t->strings, e->name),
 							   .image = strpool_str(&t->strings, e->image),
+							   .file = strpool_str(&t->strings, e->file), .line = e->line,
+							   .inlined = !e->inlined ? TOP_NOT_INLINED :
+								      e->apart    ? TOP_PARTLY_INLINED :
+										    TOP_INLINED,
 							   .self = e->self, .total = e->total,
 							   .self_percent = top_percent(e->self, t->whole),
 							   .total_percent = top_percent(e->total, t->whole) };
@@ -143,9 +175,9 @@ static void builder_fini(struct builder *b)
 	vec_fini(&b->line_entry);
 }
 
-int top_build(const struct profile *p, struct top *ret)
+int top_build(const struct profile *p, enum profile_unit unit, struct top *ret)
 {
-	_cleanup_(builder_fini) struct builder b = { .p = p, .t = ret };
+	_cleanup_(builder_fini) struct builder b = { .p = p, .unit = unit, .t = ret };
 	int r = profile_error(p);
 
 	*ret = (struct top){ 0 };
@@ -175,7 +207,11 @@ static int compare(const void *a, const void *b, void *ctx)
 		r = by_self ? larger(x->total, y->total) : larger(x->self, y->self);
 	if (!r)
 		r = strcmp(x->name, y->name);
-	return r ? r : strcmp(x->image, y->image);
+	if (!r)
+		r = strcmp(x->image, y->image);
+	if (!r)
+		r = strcmp(x->file, y->file);
+	return r ? r : (x->line > y->line) - (x->line < y->line);
 }
 
 void top_sort(struct top *t, enum top_order order)

@@ -4,8 +4,9 @@
  * symbolizer - names for (image, offset), one table per image however many processes map it.
  *
  * Story: mappings turned a pc into (image, file offset); at flush each image seen is loaded once and
- * every new frame asks for its names. A name comes from symbol tables; of a Go binary its pclntab gives
- * lines and inlined frames too, which is why resolve fills an array.
+ * every new frame asks for its names. Those of its symbol tables are there at once. Lines and inlined frames come
+ * from a symcache; where there is none yet, a helper process makes one meanwhile (lines.h), and the image has it
+ * from the next load on. A Go binary's pclntab has them all.
  * Memory: the symbolizer owns images and strings; both are borrowed until symbolizer_free() or
  * symbolizer_trim(). Threads: one owner at a time.
  */
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "symbolize/build_id.h"
+#include "symbolize/lines.h"
 
 struct symbolizer;
 struct sym_image;
@@ -37,6 +39,9 @@ struct sym_source {
 };
 
 struct symbolizer_opts {
+	bool lines;            /* lines and inlined frames too */
+	const char *cache_dir; /* where their symcaches are kept; NULL: the user's own */
+	uint64_t cache_bytes;  /* of it; 0: 1 GiB */
 	const char *sysroot;   /* NULL: "". Prefix of /proc/kallsyms and of the debug folders, for tests */
 	const char *debug_dir; /* NULL: "/usr/lib/debug" */
 };
@@ -58,6 +63,8 @@ struct sym_segment {
 struct symbolizer_stats {
 	uint64_t images, symbols, table_bytes; /* held now */
 	uint64_t load_ns; /* spent parsing, all images */
+	struct lines_stats lines;
+	int lines_error; /* why there are none, where they were asked for: of lines_new() */
 };
 
 int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret);
@@ -72,6 +79,13 @@ struct symbolizer *symbolizer_free(struct symbolizer *s);
  */
 int symbolizer_load(struct symbolizer *s, const struct sym_source *src, struct sym_image **ret);
 int sym_image_error(const struct sym_image *img);
+
+/*
+ * Goes on with the symcaches being made, and waits for one at most so long. How many images still wait for theirs.
+ * symbolizer_upgrade() gives those that have come to images loaded already: before any name of the round is asked for.
+ */
+uint32_t symbolizer_step(struct symbolizer *s, uint64_t max_wait_ns);
+void symbolizer_upgrade(struct symbolizer *s);
 
 /*
  * Between two rounds of naming: lets go of what cannot be found again (files without an identity), of

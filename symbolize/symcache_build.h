@@ -11,17 +11,21 @@
  *	           its own symbol (foo.cold, a clone)
  *
  * Addresses are the file's virtual addresses. Ids are dense, from 0, in order of adding.
- * Memory: all in the builder, 16 bytes a range and a node, 12 a line. Threads: one owner.
+ * Memory: all in the builder, 16 bytes a range and a node, 2 to 4 a line, while writing 24 a range. Threads: one owner.
  * Errors: -ENOMEM; -E2BIG past the bounds below: what is in the builder is still good.
  */
 #include <stddef.h>
 #include <stdint.h>
 
+struct build_id;
 struct symcache_build;
 struct symtab;
 
 #define SYMCACHE_NONE UINT32_MAX
-#define SYMCACHE_DEPTH_MAX 255 /* of nodes; deeper ones are left out */
+#define SYMCACHE_ITEMS_MAX   (1u << 28)   /* of each kind */
+#define SYMCACHE_STRING_MAX  (64u << 10)  /* bytes of one string; longer ones are cut */
+#define SYMCACHE_STRINGS_MAX (1u << 30)   /* bytes of all of them */
+#define SYMCACHE_DEPTH_MAX   255          /* of nodes; deeper ones are left out: they are their parent */
 
 struct symcache_function {
 	uint32_t name;   /* string: plain, as in the source (DW_AT_name) */
@@ -60,3 +64,10 @@ struct symcache_line {
 int symcache_build_lines(struct symcache_build *b, const struct symcache_line *rows, size_t n);
 /* A finished table (symtab_finish()); addresses as above. */
 int symcache_build_symbols(struct symcache_build *b, const struct symtab *t);
+
+/*
+ * Writes the file to fd, which is empty and can be written at any place. Addresses more than 4 GiB above the
+ * lowest are left out. Once: the builder is used up by it, whatever it answers, and can only be freed.
+ * 0, -ENOMEM, -EFBIG (no file of this layout holds it), or another errno of writing.
+ */
+int symcache_build_write(struct symcache_build *b, int fd, const struct build_id *key);

@@ -20,6 +20,10 @@ struct config {
 	uint64_t flush_interval_ns;
 	struct strmap labels;
 	bool kernel_stacks, user_stacks;
+	bool symbolize;
+	struct strmap path_map;
+	char *symbol_cache;
+	uint64_t symbol_cache_bytes;
 	uint64_t max_window_bytes;
 	uint64_t max_unwind_bytes;
 	char *listen;

@@ -7,23 +7,18 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "collect/reasons.h"
 #include "collect/window.h"
 #include "pprof/profile.h"
 #include "proc/image.h"
 #include "symbolize/symbolizer.h"
 
-/* Deepest inline chain we ask for. */
-enum { MAX_CHAIN = 64 };
-
 #define NOT_YET UINT32_MAX
-
-/* Kernel addresses: their mapping covers the kernel's half. */
-#define KERNEL_START 0xffff800000000000ull
 
 struct namer {
 	const struct window *w;
 	struct symbolizer *symbols;
-	struct name_opts opts;
+	struct locator locator;
 	struct name_stats stats;
 	uint32_t n_images;
 	struct sym_image **images;          /* by image id; NULL: not in this window */
@@ -31,41 +26,12 @@ struct namer {
 
 	struct profile *p;                  /* the one being made, and what is known of it: */
 	uint32_t *location_of;              /* by window frame; NOT_YET */
-	bool *named;                        /* by window frame */
+	uint8_t *known;                     /* by window frame: LOCATED_* */
 	struct profile_sample *stack_of;    /* by window stack; n_frames NOT_YET */
-	uint32_t *named_in;                 /* by window stack: frames with a name */
+	uint32_t *named_in, *lined_in;      /* by window stack: frames with a name, with a line */
 	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
-	struct htable mapping_index;
-	vec(bool) mapping_unnamed; /* by profile mapping: some location has no name */
-	uint32_t key_comm, key_pid, key_tid, key_cgroup, unit_id;
+	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, unit_id;
 };
-
-struct mapping_query {
-	const struct profile *p;
-	const struct profile_mapping *m;
-};
-
-static bool same_mapping(const void *ctx, uint32_t id)
-{
-	const struct mapping_query *q = ctx;
-	const struct profile_mapping *m = &q->p->mappings.v[id];
-
-	/* The same build id under two paths is one image; without one the path decides. */
-	return m->build_id == q->m->build_id && m->start == q->m->start && (m->build_id || m->file == q->m->file);
-}
-
-static uint32_t intern_mapping(struct namer *n, const struct profile_mapping *m)
-{
-	uint64_t hash = hash_u64((m->build_id ? m->build_id : (uint64_t)m->file << 32) ^ hash_u64(m->start));
-	uint32_t id = htable_find(&n->mapping_index, hash, same_mapping, &(struct mapping_query){ n->p, m });
-
-	if (id != HTABLE_NONE)
-		return id;
-	id = profile_add_mapping(n->p, m);
-	if (!vec_push(&n->mapping_unnamed) || htable_insert(&n->mapping_index, hash, id) < 0)
-		n->p->error = -ENOMEM;
-	return id;
-}
 
 static int load_image(struct namer *n, const struct window_image *held)
 {
@@ -117,102 +83,16 @@ static uint32_t str(struct namer *n, const char *s)
 	return strpool_add(&n->p->strings, s ? s : "");
 }
 
-static uint32_t kernel_mapping(struct namer *n, const struct image *kernel, const char *module)
-{
-	char file[128], hex[BUILD_ID_HEX_LEN];
-
-	snprintf(file, sizeof(file), "[%s]", module ? module : "kernel.kallsyms");
-	return intern_mapping(n, &(struct profile_mapping){ .start = KERNEL_START, .limit = UINT64_MAX,
-							     .file = str(n, file),
-							     .build_id = module ? 0 : str(n, build_id_hex(&kernel->id, hex)) });
-}
-
-/* A file's executable segment as it says itself; when it cannot be read, offsets serve as addresses. */
-static uint32_t file_mapping(struct namer *n, const struct image *i, const struct sym_image *sym, uint64_t offset,
-			     uint64_t *ret_address)
-{
-	struct profile_mapping m = { .limit = INT64_MAX };
-	struct sym_segment seg = { 0 };
-	char hex[BUILD_ID_HEX_LEN];
-
-	*ret_address = offset;
-	if (!sym_image_segment(sym, offset, &seg)) {
-		m.start = seg.vaddr;
-		m.limit = seg.vaddr + seg.size;
-		m.offset = seg.offset;
-		*ret_address = offset - seg.offset + seg.vaddr;
-	}
-	m.file = str(n, i->path);
-	m.build_id = i->id.kind == BUILD_ID_GNU ? str(n, build_id_hex(&i->id, hex)) : 0;
-	return intern_mapping(n, &m);
-}
-
-static uint32_t add_lines(struct namer *n, const struct sym_frame *chain, int len, struct profile_line *lines)
-{
-	for (int i = 0; i < len; i++) {
-		struct profile_function f = { .name = str(n, chain[i].name),
-					      .system_name = str(n, chain[i].system_name),
-					      .file = str(n, chain[i].file),
-					      .start_line = chain[i].start_line };
-
-		lines[i] = (struct profile_line){ .function = profile_add_function(n->p, &f), .line = chain[i].line };
-	}
-	return len > 0 ? (uint32_t)len : 0;
-}
-
-/* "libfoo.so+0x1234": better than nothing, and never taken for a real name. */
-static uint32_t add_made_up_line(struct namer *n, const struct profile_location *loc, struct profile_line *line)
-{
-	_cleanup_(buf_fini) struct buf text = BUF_INIT;
-	const struct profile_mapping *m = loc->mapping == PROFILE_NO_MAPPING ? NULL : &n->p->mappings.v[loc->mapping];
-	struct profile_function f = { 0 };
-
-	buf_printf(&text, "%s+0x%llx", m ? profile_base_name(profile_str(n->p, m->file)) : "[unknown]",
-		   (unsigned long long)loc->address);
-	f.name = f.system_name = strpool_add_len(&n->p->strings, (char *)text.data, text.len);
-	*line = (struct profile_line){ .function = profile_add_function(n->p, &f) };
-	return 1;
-}
-
-static uint32_t mapping_of(struct namer *n, const struct image *i, const struct sym_image *sym,
-			   const struct window_frame *f, const char *module, struct profile_location *loc)
-{
-	switch (i->kind) {
-	case IMAGE_KERNEL:
-		loc->kind = FRAME_KERNEL;
-		return kernel_mapping(n, i, module);
-	case IMAGE_JIT:
-		loc->kind = FRAME_JIT;
-		return intern_mapping(n, &(struct profile_mapping){ .limit = INT64_MAX, .file = str(n, i->path) });
-	default:
-		loc->kind = FRAME_NATIVE;
-		return file_mapping(n, i, sym, f->offset, &loc->address);
-	}
-}
-
 static void name_frame(struct namer *n, uint32_t frame)
 {
 	const struct window_frame *f = &n->w->frames.v[frame];
-	struct profile_location loc = { .address = f->offset, .mapping = PROFILE_NO_MAPPING };
-	struct profile_line lines[MAX_CHAIN];
-	struct sym_frame chain[MAX_CHAIN];
-	uint32_t n_lines = 0;
-	int len = 0;
 
-	if (f->image != IMAGE_ID_NONE) {
-		struct sym_image *sym = n->images[f->image];
-
-		len = sym_image_resolve(sym, f->offset, chain, MAX_CHAIN);
-		n_lines = add_lines(n, chain, len, lines);
-		loc.mapping = mapping_of(n, &n->held[f->image]->image, sym, f, len > 0 ? chain[len - 1].module : NULL,
-					 &loc);
-	}
-	n->named[frame] = n_lines > 0;
-	if (!n_lines && loc.mapping < n->mapping_unnamed.n)
-		n->mapping_unnamed.v[loc.mapping] = true;
-	if (!n_lines && n->opts.name_unnamed)
-		n_lines = add_made_up_line(n, &loc, lines);
-	n->location_of[frame] = profile_add_location(n->p, &loc, lines, n_lines);
+	n->known[frame] = 0;
+	if (f->image == IMAGE_ID_NONE)
+		n->location_of[frame] = locator_add_unknown(&n->locator, f->offset);
+	else
+		n->location_of[frame] = locator_add(&n->locator, &n->held[f->image]->image, n->images[f->image], f->offset,
+						    &n->known[frame]);
 }
 
 static int add_stack(struct namer *n, uint32_t stack)
@@ -222,14 +102,15 @@ static int add_stack(struct namer *n, uint32_t stack)
 
 	if (!ids)
 		return -ENOMEM;
-	n->named_in[stack] = 0;
+	n->named_in[stack] = n->lined_in[stack] = 0;
 	for (uint32_t k = 0; k < s->n; k++) {
 		uint32_t frame = n->w->stack_frames.v[s->first + k];
 
 		if (n->location_of[frame] == NOT_YET)
 			name_frame(n, frame);
 		ids[k] = n->location_of[frame];
-		n->named_in[stack] += n->named[frame];
+		n->named_in[stack] += (n->known[frame] & LOCATED_NAME) != 0;
+		n->lined_in[stack] += (n->known[frame] & LOCATED_LINE) != 0;
 	}
 	n->stack_of[stack] = (struct profile_sample){ .first_frame = profile_add_frames(n->p, ids, s->n),
 						      .n_frames = s->n };
@@ -251,13 +132,14 @@ static void add_id_label(struct profile_label *labels, uint32_t *n, uint32_t key
 static void add_labels(struct namer *n, uint32_t at)
 {
 	const struct window_labels *l = &n->w->labels.v[at];
-	struct profile_label labels[5];
+	struct profile_label labels[6];
 	uint32_t count = 0;
 
 	add_text_label(labels, &count, n->key_comm, strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))));
 	add_id_label(labels, &count, n->key_pid, l->pid, n->unit_id);
 	add_id_label(labels, &count, n->key_tid, l->tid, n->unit_id);
 	add_text_label(labels, &count, n->key_cgroup, str(n, strpool_str(&n->w->strings, l->cgroup)));
+	add_text_label(labels, &count, n->key_cut, str(n, l->cut ? reason_cut_name(l->cut) : ""));
 	n->labels_of[at] = (struct profile_sample){ .first_label = profile_add_labels(n->p, labels, count),
 						    .n_labels = count };
 }
@@ -277,6 +159,7 @@ static int add_row(struct namer *n, const struct window_row *row)
 	profile_add_sample(n->p, &s, values);
 	n->stats.frames += row->samples * s.n_frames;
 	n->stats.frames_named += row->samples * n->named_in[row->stack];
+	n->stats.frames_with_lines += row->samples * n->lined_in[row->stack];
 	return profile_error(n->p);
 }
 
@@ -287,12 +170,12 @@ struct namer *namer_free(struct namer *n)
 	free(n->images);
 	free(n->held);
 	free(n->location_of);
-	free(n->named);
+	free(n->known);
 	free(n->stack_of);
 	free(n->named_in);
+	free(n->lined_in);
 	free(n->labels_of);
-	htable_fini(&n->mapping_index);
-	vec_fini(&n->mapping_unnamed);
+	locator_fini(&n->locator);
 	profile_free(n->p);
 	free(n);
 	return NULL;
@@ -307,13 +190,14 @@ int namer_new(const struct window *w, struct symbolizer *symbols, const struct n
 		return -ENOMEM;
 	n->w = w;
 	n->symbols = symbols;
-	n->opts = *opts;
+	n->locator.opts = *opts;
 	n->location_of = calloc(w->frames.n + 1u, sizeof(*n->location_of));
-	n->named = calloc(w->frames.n + 1u, sizeof(*n->named));
+	n->known = calloc(w->frames.n + 1u, sizeof(*n->known));
 	n->stack_of = calloc(w->stacks.n + 1u, sizeof(*n->stack_of));
 	n->named_in = calloc(w->stacks.n + 1u, sizeof(*n->named_in));
+	n->lined_in = calloc(w->stacks.n + 1u, sizeof(*n->lined_in));
 	n->labels_of = calloc(w->labels.n + 1u, sizeof(*n->labels_of));
-	if (n->location_of && n->named && n->stack_of && n->named_in && n->labels_of)
+	if (n->location_of && n->known && n->stack_of && n->named_in && n->lined_in && n->labels_of)
 		r = load_images(n);
 	if (r < 0)
 		namer_free(n);
@@ -335,8 +219,7 @@ static int begin_profile(struct namer *n, const char *title)
 		n->stack_of[i].n_frames = NOT_YET;
 	for (uint32_t i = 0; i < w->labels.n; i++)
 		n->labels_of[i].n_labels = NOT_YET;
-	htable_fini(&n->mapping_index);
-	n->mapping_unnamed.n = 0;
+	locator_begin(&n->locator, n->p);
 	profile_set_cpu(n->p, (int64_t)w->period_ns);
 	n->p->time_ns = (int64_t)w->start_utc_ns;
 	n->p->duration_ns = (int64_t)(w->end_boot_ns - w->start_boot_ns);
@@ -344,9 +227,10 @@ static int begin_profile(struct namer *n, const char *title)
 	n->key_pid = str(n, "pid");
 	n->key_tid = str(n, "tid");
 	n->key_cgroup = str(n, "cgroup");
+	n->key_cut = str(n, "stack_cut");
 	n->unit_id = str(n, "id");
 	/* Viewers take the first mapping for the main binary; no frame lies in it. */
-	intern_mapping(n, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });
+	locator_add_mapping(&n->locator, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });
 	return 0;
 }
 
@@ -358,13 +242,13 @@ int namer_profile(struct namer *n, const char *title, const uint32_t *rows, uint
 		n_rows = n->w->rows.n;
 	for (uint32_t i = 0; r >= 0 && i < n_rows; i++)
 		r = add_row(n, &n->w->rows.v[rows ? rows[i] : i]);
-	/* pprof leaves a mapping with this flag alone: only when there is nothing left to add. */
-	for (uint32_t i = 0; r >= 0 && i < n->p->mappings.n; i++)
-		n->p->mappings.v[i].has_functions = !n->mapping_unnamed.v[i];
-	if (r >= 0)
-		*ret = take_ptr(n->p);
-	n->p = profile_free(n->p);
-	return r;
+	if (r < 0) {
+		n->p = profile_free(n->p);
+		return r;
+	}
+	locator_end(&n->locator);
+	*ret = take_ptr(n->p);
+	return 0;
 }
 
 void namer_stats(const struct namer *n, struct name_stats *ret)

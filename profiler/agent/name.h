@@ -11,22 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/locate.h"
+
 struct namer;
 struct profile;
 struct symbolizer;
 struct window;
 
 struct name_stats {
-	uint64_t frames, frames_named;   /* frame occurrences, weighted by samples */
+	/* Frame occurrences, weighted by samples: all, with a name, with the line of a source file too. */
+	uint64_t frames, frames_named, frames_with_lines;
 	uint64_t images, images_failed;  /* loaded; of these without a symbol table or gone */
-};
-
-struct name_opts {
-	/*
-	 * A frame without a name keeps its address and image, so that a later run can still name it; or
-	 * it gets "libfoo.so+0x1234" as its name here, for servers that drop frames without one.
-	 */
-	bool name_unnamed;
 };
 
 /* Both are borrowed until namer_free(). 0 or -ENOMEM. */

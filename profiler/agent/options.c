@@ -227,7 +227,12 @@ int option_set_entry(const struct option *o, void *base, const char *key, const 
 		return complain(err, err_len, "it takes one value, not a mapping");
 	if (!*key)
 		return complain(err, err_len, "a name must not be empty");
-	r = !strcmp(o->unit, "label") ? pyroscope_check_label(key, value, err, err_len) : check_header(key, value, err, err_len);
+	if (!strcmp(o->unit, "label"))
+		r = pyroscope_check_label(key, value, err, err_len);
+	else if (!strcmp(o->unit, "path"))
+		r = 0; /* any path to any other, even to none */
+	else
+		r = check_header(key, value, err, err_len);
 	return r < 0 ? r : strmap_set(field(o, base), key, value);
 }
 

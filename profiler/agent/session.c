@@ -16,6 +16,7 @@
 
 /* A few times a second: a process that lives 50 ms is worked on while its file is still there. */
 #define POLL_NS (100 * NSEC_PER_MSEC)
+#define WORD_NS (200 * NSEC_PER_MSEC)
 #define TICK_NS (1 * NSEC_PER_SEC)
 #define DEFAULT_TABLE_BYTES (24 * MIB)
 
@@ -62,7 +63,8 @@ static void raise_file_limit(void)
 int session_new(const struct session_opts *opts, struct session **ret, char *err, size_t err_len)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct worker_opts worker = { .names = opts->names, .on_window = opts->on_window, .ctx = opts->ctx,
+	struct worker_opts worker = { .names = opts->names, .symbols = opts->symbols, .lines_wait_ns = opts->lines_wait_ns,
+				      .on_window = opts->on_window, .ctx = opts->ctx,
 				      .max_table_bytes = opts->max_table_bytes ? opts->max_table_bytes : DEFAULT_TABLE_BYTES };
 	int r;
 
@@ -218,6 +220,20 @@ void session_set_flush_interval(struct session *s, uint64_t ns)
 	s->opts.flush_interval_ns = ns;
 }
 
+/* As take_back(), with a word now and then to who waits. */
+static int take_back_last(struct session *s, uint64_t until_ns)
+{
+	for (;;) {
+		uint64_t now = time_boot_ns(), left = until_ns > now ? until_ns - now : 1;
+		int r = take_back(s, s->opts.waiting && left > WORD_NS ? WORD_NS : left);
+
+		if (r != -ETIMEDOUT || time_boot_ns() >= until_ns)
+			return r;
+		if (!s->opts.waiting(s->opts.ctx))
+			worker_hurry(s->worker);
+	}
+}
+
 int session_finish(struct session *s, uint64_t timeout_ns)
 {
 	uint64_t until = time_boot_ns() + timeout_ns;
@@ -232,7 +248,7 @@ int session_finish(struct session *s, uint64_t timeout_ns)
 		return r;
 	last = flush(s);
 	if (last >= 0)
-		last = take_back(s, until > time_boot_ns() ? until - time_boot_ns() : 1);
+		last = take_back_last(s, until);
 	return r < 0 ? r : last;
 }
 
@@ -248,6 +264,8 @@ void session_stats(struct session *s, struct session_stats *ret)
 	ret->windows = w.windows;
 	ret->naming_ns = w.busy_ns;
 	ret->symbol_bytes = w.symbol_bytes;
+	ret->lines = w.lines;
+	ret->lines_error = w.lines_error;
 	if (!stopped) {
 		ret->wall_ns = time_boot_ns() - s->started_ns;
 		ret->sampling_cpu_ns = own_cpu_ns() - s->started_cpu_ns;

@@ -16,6 +16,7 @@
 
 #include "agent/name.h"
 #include "collect/collector.h"
+#include "symbolize/symbolizer.h"
 
 struct session;
 struct window;
@@ -24,9 +25,13 @@ struct session_opts {
 	struct collector_opts collector;
 	struct name_opts names;
 	uint64_t flush_interval_ns; /* 0: one window, at the end */
+	struct symbolizer_opts symbols; /* borrowed until session_new() returns */
+	uint64_t lines_wait_ns;     /* how long a window waits for lines that are being made; 0: not at all */
 	size_t max_table_bytes;     /* symbol tables kept from one window to the next; 0: 24 MiB */
 	/* Window and namer are borrowed. What it returns below 0 session_run() or session_finish() returns. */
 	int (*on_window)(void *ctx, struct namer *n, const struct window *w);
+	/* About five times a second while session_finish() waits; false: wait for lines no more. NULL: not wanted. */
+	bool (*waiting)(void *ctx);
 	void *ctx;
 };
 
@@ -37,6 +42,8 @@ struct session_stats {
 	uint64_t windows;           /* handed over and done */
 	uint64_t flushes_late;      /* postponed: the worker was busy */
 	uint64_t symbol_bytes;      /* of symbol tables held */
+	struct lines_stats lines;   /* images whose lines were made, or could not be */
+	int lines_error;            /* why there are none at all, where they were asked for */
 	uint64_t start_ns;          /* from session_new() to samplers running */
 	uint64_t start_cpu_ns;      /* CPU of this process for that */
 	uint64_t wall_ns;           /* samplers running */

@@ -50,6 +50,11 @@ static void names(const struct session_stats *s, struct buf *b)
 	one(b, "hotspan_processes", PROM_GAUGE, "Processes known.", s->collect.processes);
 	one(b, "hotspan_images", PROM_GAUGE, "Images known.", s->collect.images);
 	one(b, "hotspan_cpus", PROM_GAUGE, "CPUs being sampled.", s->collect.cpus);
+	one(b, "hotspan_frames_with_lines_total", PROM_COUNTER, "Frames with the line of a source file.", (double)s->name.frames_with_lines);
+	one(b, "hotspan_debug_info_pending", PROM_GAUGE, "Images whose debug information waits to be read.", (double)s->lines.pending);
+	prom_family(b, "hotspan_debug_info_images_total", PROM_COUNTER, "Images whose debug information was looked for, by what came of it.");
+	for (int i = 0; i < HELPER_RESULTS; i++)
+		prom_value(b, "hotspan_debug_info_images_total", (double)s->lines.made[i], "result", helper_result_name(i), NULL);
 }
 
 static void unwinding(const struct unwinder_stats *u, struct buf *b)

@@ -9,27 +9,66 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/strmap.h"
 #include "base/units.h"
 #include "collect/window.h"
 #include "symbolize/symbolizer.h"
 
 struct worker {
 	struct worker_opts opts;
+	struct strmap path_map; /* ours: a configuration may go while we work */
 	struct symbolizer *symbols; /* the worker thread's */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t given, finished;
-	bool running, stop;
+	bool running, stop, hurry;
 	struct window *todo, *done; /* at most one of them is set */
 	int result;
 	struct worker_stats stats;
 };
+
+/* A look at the stop flag at least this often. */
+#define STEP_NS (100 * NSEC_PER_MSEC)
+
+/* How many images still wait for their lines. */
+static uint32_t step(struct worker *k, uint64_t max_wait_ns)
+{
+	struct symbolizer_stats s;
+	uint32_t pending = symbolizer_step(k->symbols, max_wait_ns);
+
+	symbolizer_stats(k->symbols, &s);
+	pthread_mutex_lock(&k->lock);
+	k->stats.lines = s.lines;
+	pthread_mutex_unlock(&k->lock);
+	return pending;
+}
+
+static bool hurried(struct worker *k)
+{
+	bool yes;
+
+	pthread_mutex_lock(&k->lock);
+	yes = k->stop || k->hurry;
+	pthread_mutex_unlock(&k->lock);
+	return yes;
+}
+
+static void wait_for_lines(struct worker *k)
+{
+	uint64_t until = time_boot_ns() + k->opts.lines_wait_ns;
+
+	while (time_boot_ns() < until && !hurried(k) && step(k, STEP_NS))
+		;
+	symbolizer_upgrade(k->symbols);
+}
 
 static int name_window(struct worker *k, const struct window *w, struct name_stats *ret)
 {
 	_cleanup_(namer_freep) struct namer *n = NULL;
 	int r = namer_new(w, k->symbols, &k->opts.names, &n);
 
+	if (r >= 0 && k->opts.lines_wait_ns)
+		wait_for_lines(k);
 	if (r >= 0)
 		r = k->opts.on_window(k->opts.ctx, n, w);
 	if (r >= 0)
@@ -50,9 +89,11 @@ static void work(struct worker *k, const struct window *w)
 	pthread_mutex_lock(&k->lock);
 	k->stats.name.frames += named.frames;
 	k->stats.name.frames_named += named.frames_named;
+	k->stats.name.frames_with_lines += named.frames_with_lines;
 	k->stats.name.images += named.images;
 	k->stats.name.images_failed += named.images_failed;
 	k->stats.symbol_bytes = symbols.table_bytes;
+	k->stats.lines = symbols.lines;
 	k->stats.busy_ns += time_boot_ns() - begin;
 	k->stats.windows++;
 	k->result = r;
@@ -61,21 +102,36 @@ static void work(struct worker *k, const struct window *w)
 	pthread_mutex_unlock(&k->lock);
 }
 
+/* NULL: it is time to end. */
+static struct window *next_window(struct worker *k)
+{
+	struct window *w;
+
+	pthread_mutex_lock(&k->lock);
+	while (!k->todo && !k->stop) {
+		bool making = k->stats.lines.pending > 0;
+
+		if (!making) {
+			pthread_cond_wait(&k->given, &k->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&k->lock);
+		step(k, STEP_NS);
+		pthread_mutex_lock(&k->lock);
+	}
+	w = k->todo;
+	pthread_mutex_unlock(&k->lock);
+	return w;
+}
+
 static void *run(void *arg)
 {
 	struct worker *k = arg;
 	struct window *w;
 
-	for (;;) {
-		pthread_mutex_lock(&k->lock);
-		while (!k->todo && !k->stop)
-			pthread_cond_wait(&k->given, &k->lock);
-		w = k->todo;
-		pthread_mutex_unlock(&k->lock);
-		if (!w)
-			return NULL;
+	while ((w = next_window(k)))
 		work(k, w);
-	}
+	return NULL;
 }
 
 /* Signals are the loop thread's. */
@@ -107,7 +163,16 @@ int worker_new(const struct worker_opts *opts, struct worker **ret)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->finished, &attr);
 	pthread_condattr_destroy(&attr);
-	r = symbolizer_new(NULL, &k->symbols);
+	r = symbolizer_new(&opts->symbols, &k->symbols);
+	if (r >= 0) {
+		struct symbolizer_stats first;
+
+		symbolizer_stats(k->symbols, &first);
+		k->stats.lines_error = first.lines_error;
+	}
+	if (r >= 0 && opts->names.path_map)
+		r = strmap_copy(opts->names.path_map, &k->path_map);
+	k->opts.names.path_map = &k->path_map;
 	if (r >= 0)
 		r = start_thread(k);
 	if (r < 0)
@@ -131,11 +196,19 @@ struct worker *worker_free(struct worker *k, struct window **ret_left)
 	if (ret_left)
 		*ret_left = k->done;
 	symbolizer_free(k->symbols);
+	strmap_fini(&k->path_map);
 	pthread_cond_destroy(&k->given);
 	pthread_cond_destroy(&k->finished);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 	return NULL;
+}
+
+void worker_hurry(struct worker *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->hurry = true;
+	pthread_mutex_unlock(&k->lock);
 }
 
 bool worker_is_idle(struct worker *k)

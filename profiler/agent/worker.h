@@ -3,7 +3,7 @@
 /*
  * worker - the thread that names windows; owns the symbolizer.
  *
- * worker_give() hands a sealed window over, worker_take_back() returns it when all is done with it:
+ * Between windows it goes on with the lines that are being made. worker_give() hands a sealed window over, worker_take_back() returns it when all is done with it:
  * a window dies on the thread that owns its images. One at a time.
  */
 #include <stdbool.h>
@@ -11,12 +11,15 @@
 #include <stdint.h>
 
 #include "agent/name.h"
+#include "symbolize/symbolizer.h"
 
 struct window;
 struct worker;
 
 struct worker_opts {
 	struct name_opts names;
+	struct symbolizer_opts symbols; /* its strings are borrowed until worker_new() returns */
+	uint64_t lines_wait_ns; /* how long a window waits for lines that are being made; 0: its names have to do */
 	size_t max_table_bytes;
 	int (*on_window)(void *ctx, struct namer *n, const struct window *w);
 	void *ctx;
@@ -25,6 +28,8 @@ struct worker_opts {
 struct worker_stats {
 	struct name_stats name;
 	uint64_t windows, busy_ns, symbol_bytes;
+	struct lines_stats lines;
+	int lines_error; /* why there are no lines, where they were asked for */
 };
 
 int worker_new(const struct worker_opts *opts, struct worker **ret);
@@ -39,4 +44,6 @@ void worker_give(struct worker *k, struct window *w);
  * *ret_result; untouched otherwise). *ret_result: what on_window() returned, or why naming failed.
  */
 struct window *worker_take_back(struct worker *k, uint64_t timeout_ns, int *ret_result);
+/* The window it is at waits for lines no more. */
+void worker_hurry(struct worker *k);
 void worker_stats(struct worker *k, struct worker_stats *ret);

@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
+#include "pprof/profile.h"
+
+enum { MAX_SOURCE = 30 };
 
 /* Bytes of the character at s: what follows it as continuation belongs to it. */
 static size_t character(const char *s)
@@ -61,4 +65,34 @@ void columns_put_last(struct buf *b, const char *s, int width)
 	b->len = begin;
 	put(b, s, width > 3 ? width - 3 : 0, &used);
 	buf_puts(b, "...");
+}
+
+/* " list.c:120"; a base name longer than any should be is cut. Returns its columns. */
+static int put_source(struct buf *b, const char *file, int64_t line)
+{
+	int used;
+
+	if (!file || !*file)
+		return 0;
+	buf_putc(b, ' ');
+	put(b, profile_base_name(file), MAX_SOURCE, &used);
+	used++;
+	if (line > 0) {
+		size_t begin = b->len;
+
+		buf_printf(b, ":%lld", (long long)line);
+		used += (int)(b->len - begin);
+	}
+	return used;
+}
+
+void columns_put_function(struct buf *b, const char *name, const char *file, int64_t line, const char *mark, int width)
+{
+	_cleanup_(buf_fini) struct buf source = BUF_INIT;
+	int behind = put_source(&source, file, line) + (int)strlen(mark);
+
+	columns_put_last(b, name, width > behind ? width - behind : 0);
+	if (source.len)
+		buf_append(b, source.data, source.len);
+	buf_puts(b, mark);
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cmd/amount.h"
 #include "cmd/columns.h"
+#include "cmd/toplist.h"
 #include "pprof/diff.h"
 
 enum { HALF_WIDTH = 25 }; /* of self or total, without its amount */
@@ -35,7 +36,7 @@ static void put_head(const struct amount *a, struct buf *out)
 	buf_puts(out, "  function\n");
 }
 
-void difflist_text(const struct diff *d, uint32_t max, const struct amount *a, struct buf *out)
+void difflist_text(const struct diff *d, enum profile_unit unit, uint32_t max, const struct amount *a, struct buf *out)
 {
 	int rest = COLUMNS - 2 * (HALF_WIDTH + a->width) - 3;
 	uint32_t n = 0;
@@ -50,7 +51,7 @@ void difflist_text(const struct diff *d, uint32_t max, const struct amount *a, s
 		buf_putc(out, ' ');
 		put_half(row->base.total_percent, row->now.total_percent, a, d->now.whole, out);
 		buf_puts(out, "  ");
-		columns_put_last(out, row->name, rest);
+		columns_put_function(out, row->name, unit == PROFILE_LINES ? row->file : NULL, row->line, "", rest);
 		buf_putc(out, '\n');
 		n++;
 	}
@@ -76,6 +77,7 @@ void difflist_json(const struct diff *d, uint32_t max, struct buf *out)
 		buf_json_string(out, row->name, strlen(row->name));
 		buf_puts(out, ",\"image\":");
 		buf_json_string(out, row->image, strlen(row->image));
+		toplist_json_source(row->file, row->line, row->inlined, out);
 		json_side("base", &row->base, out);
 		json_side("now", &row->now, out);
 		buf_printf(out, ",\"self_points\":%.3f,\"total_points\":%.3f,\"self_change\":%.0f,\"total_change\":%.0f}",

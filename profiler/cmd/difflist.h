@@ -8,9 +8,11 @@
  */
 #include <stdint.h>
 
+#include "pprof/profile.h"
+
 struct amount;
 struct buf;
 struct diff;
 
-void difflist_text(const struct diff *d, uint32_t max, const struct amount *a, struct buf *out);
+void difflist_text(const struct diff *d, enum profile_unit unit, uint32_t max, const struct amount *a, struct buf *out);
 void difflist_json(const struct diff *d, uint32_t max, struct buf *out);

@@ -3,10 +3,12 @@
  * record - a session with one window and a file as its receiver.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent/session.h"
@@ -28,6 +30,7 @@ struct recording {
 	struct session_stats stats;
 	struct profile *profile; /* made on the worker thread, at the end */
 	int signal_fd;
+	bool watched;  /* by somebody at a terminal */
 	bool progress; /* a line on a terminal is being rewritten */
 	char err[512];
 };
@@ -61,6 +64,21 @@ static int keep_profile(void *ctx, struct namer *n, const struct window *w)
 	return namer_profile(n, NULL, NULL, 0, &rec->profile);
 }
 
+/* A second Ctrl-C, while debug information is read: names have to do. */
+static bool show_reading(void *ctx)
+{
+	struct recording *rec = ctx;
+	struct pollfd p = { .fd = rec->signal_fd, .events = POLLIN };
+	struct session_stats s;
+
+	session_stats(rec->session, &s);
+	if (rec->watched && s.lines.pending) {
+		fprintf(stderr, "\r\033[Kreading debug information: %u images left; Ctrl-C skips them ", s.lines.pending);
+		rec->progress = true;
+	}
+	return poll(&p, 1, 0) == 0;
+}
+
 /* Progress only where somebody watches a terminal that can rewrite a line. */
 static bool wants_progress(void)
 {
@@ -73,7 +91,9 @@ static int prepare(struct recording *rec)
 {
 	static const int ends[] = { SIGINT, SIGTERM };
 	const struct record_opts *o = &rec->opts;
-	struct session_opts session = { .on_window = keep_profile, .ctx = rec };
+	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .names = o->target.names,
+					.symbols = target_opts_symbols(&o->target), .lines_wait_ns = o->symbol_timeout_ns,
+					.waiting = show_reading };
 	int r = rec->signal_fd = signals_open(ends, ARRAY_SIZE(ends));
 
 	if (r < 0 || (r = target_opts_open(&rec->opts.target, rec->err, sizeof(rec->err))) < 0)
@@ -93,7 +113,7 @@ static int prepare(struct recording *rec)
 static int run(struct recording *rec)
 {
 	struct session_until until = { .duration_ns = rec->opts.duration_ns, .signal_fd = rec->signal_fd,
-				       .ended = target_gone, .tick = wants_progress() ? show_progress : NULL,
+				       .ended = target_gone, .tick = rec->watched ? show_progress : NULL,
 				       .ctx = rec };
 	int r = target_release(&rec->target, rec->opts.command, rec->err, sizeof(rec->err));
 
@@ -102,6 +122,7 @@ static int run(struct recording *rec)
 	r = session_run(rec->session, &until);
 	if (rec->progress)
 		fprintf(stderr, "\r\033[K");
+	rec->progress = false;
 	if (r < 0)
 		snprintf(rec->err, sizeof(rec->err), "sampling stopped: %s", strerror(-r));
 	return r;
@@ -132,7 +153,14 @@ static int wait_for_command(struct recording *rec)
 static int finish(struct recording *rec)
 {
 	uint64_t bytes = 0;
-	int status, r = session_finish(rec->session, SESSION_NO_LIMIT);
+	struct signalfd_siginfo ended;
+	int status, r;
+
+	while (read(rec->signal_fd, &ended, sizeof(ended)) > 0)
+		;
+	r = session_finish(rec->session, SESSION_NO_LIMIT);
+	if (rec->progress)
+		fprintf(stderr, "\r\033[K");
 
 	if (r < 0) {
 		snprintf(rec->err, sizeof(rec->err), "cannot make the profile: %s", strerror(-r));
@@ -164,6 +192,7 @@ int cmd_record(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	rec.watched = wants_progress();
 	r = prepare(&rec);
 	if (r >= 0)
 		r = run(&rec);

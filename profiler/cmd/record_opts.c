@@ -10,7 +10,7 @@
 #include "cmd/flags.h"
 
 /* In the order of the rows below. */
-enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY,
+enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY, ROW_NO_INLINE, ROW_PATH_MAP, ROW_NO_SYMBOLS, ROW_SYMBOL_CACHE, ROW_SYMBOL_TIMEOUT,
        ROW_OUTPUTS, ROW_OUTPUT, ROW_FORMAT, ROW_JSON };
 
 static const struct flag flags[] = {
@@ -26,6 +26,11 @@ static const struct flag flags[] = {
 	[ROW_KERNEL] = TARGET_ROW_KERNEL,
 	[ROW_USER] = TARGET_ROW_USER,
 	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default), thread, or none", .values = "process|thread|none" },
+	[ROW_NO_INLINE] = TARGET_ROW_NO_INLINE,
+	[ROW_PATH_MAP] = TARGET_ROW_PATH_MAP,
+	[ROW_NO_SYMBOLS] = TARGET_ROW_NO_SYMBOLS,
+	[ROW_SYMBOL_CACHE] = TARGET_ROW_SYMBOL_CACHE,
+	[ROW_SYMBOL_TIMEOUT] = { 0, "symbol-timeout", "TIME", "how long to wait at the end for debug information that is read for\nthe first time (default 30s; 0: not at all)" },
 	[ROW_OUTPUTS] = { .heading = "Output" },
 	[ROW_OUTPUT] = { 'o', "output", "FILE", ".html .svg .pb.gz .pb .folded .speedscope.json; - is standard output\n"
 			"(default hotspan.html; an existing file is kept as FILE.old)", .values = "FILE" },
@@ -68,6 +73,10 @@ static int set(void *ctx, size_t row, const char *value)
 		return parse_duration(value, &o->duration_ns) < 0 || !o->duration_ns ?
 			       usage("-d takes a time such as 10s or 1.5m, not '%s'", value) :
 			       0;
+	case ROW_SYMBOL_TIMEOUT:
+		return !strcmp(value, "0") ? (o->symbol_timeout_ns = 0, 0) :
+		       parse_duration(value, &o->symbol_timeout_ns) < 0 ?
+			       usage("--symbol-timeout takes a time such as 30s or 2m, not '%s'", value) : 0;
 	case ROW_BY:
 		return target_opts_parse_by(&record_cli, value, &o->target.by);
 	case ROW_OUTPUT:
@@ -101,7 +110,7 @@ int record_opts_parse(int argc, char **argv, struct record_opts *ret)
 {
 	int first, r;
 
-	*ret = (struct record_opts){ .target = TARGET_OPTS_INIT, .output.path = "hotspan.html" };
+	*ret = (struct record_opts){ .target = TARGET_OPTS_INIT, .symbol_timeout_ns = 30 * NSEC_PER_SEC, .output.path = "hotspan.html" };
 	r = flags_parse(&record_cli, argc, argv, set, ret, &first);
 	if (r)
 		return r;

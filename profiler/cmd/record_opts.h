@@ -13,6 +13,7 @@
 
 struct record_opts {
 	struct target_opts target;
+	uint64_t symbol_timeout_ns; /* for lines that are being made at the end */
 	uint64_t duration_ns; /* 0: until Ctrl-C or the target's end */
 	struct output output;
 	bool json;

@@ -150,6 +150,8 @@ static int load_one(struct loader *l, char *const *files)
 		return r;
 	l->parts[l->n++] = (struct merge_part){ .p = p };
 	r = keep_type(l, p, path);
+	if (r >= 0 && l->o->no_inline)
+		filter_inlined(p);
 	if (r >= 0)
 		r = filter(l, p);
 	if (r < 0 || merge_fits(l->parts[0].p, p))

@@ -12,7 +12,7 @@
 #include "pprof/format.h"
 
 /* In the order of the rows below. */
-enum { ROW_VIEW, ROW_TOP, ROW_SORT, ROW_TREE, ROW_CALLERS, ROW_CALLEES, ROW_MIN_PERCENT, ROW_DIFF, ROW_JSON, ROW_WHAT, ROW_TYPE,
+enum { ROW_VIEW, ROW_TOP, ROW_SORT, ROW_TREE, ROW_CALLERS, ROW_CALLEES, ROW_MIN_PERCENT, ROW_DIFF, ROW_LINES, ROW_NO_INLINE, ROW_JSON, ROW_WHAT, ROW_TYPE,
        ROW_FOCUS, ROW_IGNORE, ROW_LABEL, ROW_OUTPUTS, ROW_OUTPUT, ROW_FORMAT };
 
 static const struct flag flags[] = {
@@ -24,6 +24,8 @@ static const struct flag flags[] = {
 	[ROW_CALLEES] = { 0, "callees", "FUNC", "what FUNC calls" },
 	[ROW_MIN_PERCENT] = { 0, "min-percent", "P", "leave out branches of trees below P percent (default 1)" },
 	[ROW_DIFF] = { 0, "diff", "BASE", "what changed since BASE: shares in both, and the difference in points", .values = "FILE" },
+	[ROW_LINES] = { 0, "lines", NULL, "each line of a function by itself, where the profile has lines" },
+	[ROW_NO_INLINE] = { 0, "no-inline", NULL, "inlined calls count as the function they stand in" },
 	[ROW_JSON] = { 0, "json", NULL, "the same as JSON" },
 	[ROW_WHAT] = { .heading = "Of what" },
 	[ROW_TYPE] = { 0, "type", "NAME", "the sample type, e.g. cpu, samples, alloc_space" },
@@ -46,12 +48,14 @@ const struct cli report_cli = {
 	.flags = flags,
 	.n_flags = ARRAY_SIZE(flags),
 	.after = "In trees, |- and `- begin a branch; a line without them is called by the line above alone.\n"
-		 "Frames end in [k] kernel, [j] JIT, [i] inlined.\n"
+		 "Frames end in [k] kernel, [j] JIT, [i] inlined. An inlined call is a function of its own, below\n"
+		 "the one it stands in; --no-inline leaves that one alone.\n"
 		 "\n"
 		 "Exit status: 0 ok, 1 failed, 2 wrong usage.\n"
 		 "\n"
 		 "Examples\n"
 		 "  hotspan report app.pb.gz                      the functions that led\n"
+		 "  hotspan report --lines app.pb.gz              the lines that led\n"
 		 "  hotspan report --callers memcpy app.pb.gz     and who called one of them\n"
 		 "  hotspan report --diff before.pb.gz after.pb.gz\n"
 		 "  hotspan report -o app.html app.pb.gz          a flame graph of it\n"
@@ -152,6 +156,12 @@ static int set(void *ctx, size_t row, const char *value)
 	case ROW_DIFF:
 		o->base = value;
 		return 0;
+	case ROW_LINES:
+		o->unit = PROFILE_LINES;
+		return 0;
+	case ROW_NO_INLINE:
+		o->no_inline = true;
+		return 0;
 	case ROW_JSON:
 		o->json = true;
 		return 0;
@@ -194,8 +204,8 @@ static int check_output(const struct report_opts *o)
 
 	if (!o->output.path)
 		return o->output.format ? usage("--format says how to write FILE: add -o FILE, or -o -") : 0;
-	if (o->view_said || o->json)
-		return usage("-o writes the profile itself: leave out %s", o->view_said ? "the view" : "--json");
+	if (o->view_said || o->json || o->unit == PROFILE_LINES)
+		return usage("-o writes the profile itself: leave out %s", o->view_said ? "the view" : o->json ? "--json" : "--lines");
 	if (output_check(&report_cli, &o->output) < 0)
 		return -EINVAL;
 	name = output_format(&o->output)->name;

@@ -9,6 +9,7 @@
 
 #include "cmd/output.h"
 #include "pprof/filter.h"
+#include "pprof/profile.h"
 
 enum { REPORT_MAX_FILES = 1024, REPORT_MAX_LABELS = 32 };
 
@@ -30,6 +31,8 @@ struct report_opts {
 	regex_t focus_regex, ignore_regex;
 	struct filter_label labels[REPORT_MAX_LABELS]; /* keys and values are owned */
 	uint32_t n_labels;
+	enum profile_unit unit; /* --lines */
+	bool no_inline;
 	struct output output; /* path NULL: a view on standard output */
 	bool json;
 };

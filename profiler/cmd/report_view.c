@@ -129,9 +129,10 @@ static int view_top(struct view *v)
 		toplist_json(&v->top, v->o->top, "value", v->out);
 		return 0;
 	}
-	toplist_text(&v->top, v->o->top, &v->amount, v->out);
+	toplist_text(&v->top, v->o->unit, v->o->top, &v->amount, v->out);
 	if (v->top.rows.n > v->o->top)
-		buf_printf(v->out, "\n%u of %u functions: --top N shows more\n", v->o->top, v->top.rows.n);
+		buf_printf(v->out, "\n%u of %u %s: --top N shows more\n", v->o->top, v->top.rows.n,
+			   v->o->unit == PROFILE_LINES ? "lines" : "functions");
 	return 0;
 }
 
@@ -140,17 +141,23 @@ static int put_tree(struct view *v, struct treelist *l)
 	l->amount = &v->amount;
 	l->whole = v->top.whole;
 	l->min_percent = v->o->min_percent;
+	l->by_line = v->o->unit == PROFILE_LINES;
 	if (!v->o->json)
 		return treelist_text(l, v->out);
 	buf_puts(v->out, ",\"nodes\":");
 	return treelist_json(l, v->out);
 }
 
+static uint32_t tree_flags(const struct view *v)
+{
+	return v->o->unit == PROFILE_LINES ? CALLTREE_BY_LINE : 0;
+}
+
 static int view_tree(struct view *v)
 {
 	struct calltree tree;
 	struct treelist l = { .tree = &tree, .root = "all", .head = "call tree" };
-	int r = calltree_build(v->p, &tree);
+	int r = calltree_build(v->p, tree_flags(v), &tree);
 
 	if (r < 0)
 		return r;
@@ -186,7 +193,7 @@ static int view_slice(struct view *v, bool callers)
 	if (r == -ENOENT)
 		return no_such_function(v);
 	if (r >= 0)
-		r = calltree_build(cut, &tree);
+		r = calltree_build(cut, tree_flags(v), &tree);
 	if (r < 0)
 		return r;
 	r = put_tree(v, &l);
@@ -199,7 +206,7 @@ static int view_diff(struct view *v)
 	static const enum diff_order orders[] = { [REPORT_SORT_UNSAID] = DIFF_BY_EITHER, [REPORT_SORT_SELF] = DIFF_BY_SELF,
 						  [REPORT_SORT_TOTAL] = DIFF_BY_TOTAL };
 	struct diff d;
-	int r = diff_build(v->in->base->p, v->p, &d);
+	int r = diff_build(v->in->base->p, v->p, v->o->unit, &d);
 
 	if (r < 0)
 		return r;
@@ -208,7 +215,7 @@ static int view_diff(struct view *v)
 		buf_printf(v->out, ",\"base_whole\":%lld,\"functions\":", (long long)d.base.whole);
 		difflist_json(&d, v->o->top, v->out);
 	} else {
-		difflist_text(&d, v->o->top, &v->amount, v->out);
+		difflist_text(&d, v->o->unit, v->o->top, &v->amount, v->out);
 	}
 	diff_fini(&d);
 	return 0;
@@ -217,7 +224,7 @@ static int view_diff(struct view *v)
 static int base_facts(struct view *v)
 {
 	struct top base;
-	int r = top_build(v->in->base->p, &base);
+	int r = top_build(v->in->base->p, PROFILE_FUNCTIONS, &base);
 
 	if (r < 0)
 		return r;
@@ -264,7 +271,8 @@ static int head(struct view *v)
 int report_view(const struct report_input *in, struct buf *out, char *err, size_t err_len)
 {
 	struct view v = { .in = in, .o = in->opts, .p = in->now->p, .out = out, .err = err, .err_len = err_len };
-	int r = top_build(v.p, &v.top);
+	/* Beside other views it holds the names to choose from. */
+	int r = top_build(v.p, v.o->view == REPORT_TOP ? v.o->unit : PROFILE_FUNCTIONS, &v.top);
 
 	if (r >= 0)
 		r = head(&v);

@@ -69,11 +69,42 @@ static int user_only(struct target_opts *o, const struct cli *c, const char *val
 	return 0;
 }
 
+static int no_inline(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->names.no_inline = true;
+	return 0;
+}
+
+static int no_symbols(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->names.no_symbols = true;
+	return 0;
+}
+
+static int symbol_cache(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->symbol_cache = value;
+	return 0;
+}
+
+static int add_path(struct target_opts *o, const struct cli *c, const char *value)
+{
+	const char *equals = strchr(value, '=');
+	_cleanup_(freep) char *from = equals ? strndup(value, (size_t)(equals - value)) : NULL;
+
+	if (!equals || equals == value)
+		return flags_complain(c, "--path-map takes FROM=TO such as /build/src=/home/me/app, not '%s'", value);
+	o->names.path_map = &o->path_map;
+	return from ? strmap_set(&o->path_map, from, equals + 1) : -ENOMEM;
+}
+
 static const struct {
 	const char *flag;
 	int (*set)(struct target_opts *o, const struct cli *c, const char *value);
 } setters[] = { { "pid", parse_pids }, { "comm", add_comm }, { "cgroup", add_cgroup }, { "frequency", parse_frequency },
-		{ "kernel", kernel_only }, { "user", user_only } };
+		{ "kernel", kernel_only }, { "user", user_only },
+		{ "no-inline", no_inline },
+		{ "no-symbols", no_symbols }, { "path-map", add_path }, { "symbol-cache", symbol_cache } };
 
 _Static_assert((int)SAMPLE_MAX_COMMS <= (int)TARGET_MAX_FILTERS && (int)SAMPLE_MAX_CGROUPS <= (int)TARGET_MAX_FILTERS,
 	       "the lists hold as many");
@@ -135,9 +166,17 @@ void target_opts_fill(const struct target_opts *o, struct collector_opts *ret)
 		.by = o->by };
 }
 
+struct symbolizer_opts target_opts_symbols(const struct target_opts *o)
+{
+	bool off = o->symbol_cache && !strcmp(o->symbol_cache, "off");
+
+	return (struct symbolizer_opts){ .lines = !off && !o->names.no_symbols, .cache_dir = o->symbol_cache };
+}
+
 void target_opts_fini(struct target_opts *o)
 {
 	for (uint32_t i = 0; i < o->n_cgroup_fds; i++)
 		close(o->cgroup_fds[i]);
 	o->n_cgroup_fds = 0;
+	strmap_fini(&o->path_map);
 }

@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/name.h"
+#include "base/strmap.h"
 #include "cmd/flags.h"
 #include "collect/collector.h"
+#include "symbolize/symbolizer.h"
 
 enum { TARGET_MAX_FILTERS = 64, TARGET_MAX_PIDS = 1024 };
 
@@ -20,6 +23,9 @@ struct target_opts {
 	uint32_t frequency_hz;
 	bool kernel_stacks, user_stacks;
 	enum collect_by by;
+	struct name_opts names;
+	const char *symbol_cache; /* NULL: the user's own; "off": no lines and no inlined frames */
+	struct strmap path_map; /* names.path_map, where one was given */
 	pid_t pids[TARGET_MAX_PIDS];
 	uint32_t n_pids;
 	const char *comms[TARGET_MAX_FILTERS];
@@ -40,6 +46,13 @@ struct target_opts {
 #define TARGET_ROW_FREQUENCY { 'F', "frequency", "HZ", "samples per second and CPU (default 99; 1 to 10000)" }
 #define TARGET_ROW_KERNEL { 0, "kernel", NULL, "kernel stacks only" }
 #define TARGET_ROW_USER { 0, "user", NULL, "user stacks only" }
+#define TARGET_ROW_NO_INLINE { 0, "no-inline", NULL, "inlined calls count as the function they stand in" }
+#define TARGET_ROW_PATH_MAP { 0, "path-map", "FROM=TO", "source files below FROM are shown below TO; may be repeated, the\nlongest that fits is taken" }
+#define TARGET_ROW_NO_SYMBOLS                                                                                      \
+	{ 0, "no-symbols", NULL, "addresses and build ids instead of names, for tools that name them\nthemselves; kernel and generated code have names all the same" }
+
+#define TARGET_ROW_SYMBOL_CACHE                                                                                    \
+	{ 0, "symbol-cache", "DIR", "where lines and inlined frames of debug information are kept (default:\nbelow ~/.cache, root's in /var/cache/hotspan); off: names only", .values = "DIR" }
 
 enum { TARGET_MIN_HZ = 1, TARGET_MAX_HZ = 10000 };
 
@@ -56,4 +69,5 @@ int target_opts_check(const struct target_opts *o, const struct cli *c);
 int target_opts_open(struct target_opts *o, char *err, size_t err_len);
 /* Borrows o's lists; o has been opened. */
 void target_opts_fill(const struct target_opts *o, struct collector_opts *ret);
+struct symbolizer_opts target_opts_symbols(const struct target_opts *o);
 void target_opts_fini(struct target_opts *o);

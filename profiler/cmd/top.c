@@ -343,7 +343,9 @@ static int open_events(struct top *t)
 static int start_session(struct top *t)
 {
 	struct target_opts *o = &t->opts.target;
-	struct session_opts session = { .on_window = on_window, .ctx = t, .flush_interval_ns = t->opts.interval_ns };
+	struct session_opts session = { .on_window = on_window, .ctx = t, .names = t->opts.target.names,
+					.symbols = target_opts_symbols(o),
+					.flush_interval_ns = t->opts.interval_ns };
 	int r = target_opts_open(o, t->err, sizeof(t->err));
 
 	if (r >= 0)
@@ -368,7 +370,7 @@ static int open_screen(struct top *t)
 
 static int prepare(struct top *t)
 {
-	struct top_model_opts model = { .window_ns = t->opts.window_ns };
+	struct top_model_opts model = { .window_ns = t->opts.window_ns, .by_line = t->opts.by_line };
 	int r = top_model_new(&model, &t->model);
 
 	t->facts.frequency_hz = t->opts.target.frequency_hz;

@@ -14,7 +14,7 @@ static bool same_function(const void *ctx, uint32_t id)
 	} *q = ctx;
 	const struct top_cell_function *f = &q->t->functions.v[id];
 
-	return f->name == q->f.name && f->image == q->f.image;
+	return f->name == q->f.name && f->image == q->f.image && f->file == q->f.file && f->line == q->f.line;
 }
 
 int top_cells_function(struct top_cells *t, struct top_cell_function f, uint32_t *ret)
@@ -23,7 +23,7 @@ int top_cells_function(struct top_cells *t, struct top_cell_function f, uint32_t
 		const struct top_cells *t;
 		struct top_cell_function f;
 	} q = { t, f };
-	uint64_t hash = hash_u64(f.name | (uint64_t)f.image << 32);
+	uint64_t hash = hash_u64(f.name | (uint64_t)f.image << 32) + (f.line ? hash_u64(f.line) : 0);
 	struct top_cell_function *added;
 
 	*ret = htable_find(&t->function_index, hash, same_function, &q);
@@ -172,6 +172,7 @@ static int copy_function(struct compaction *c, uint32_t id, uint32_t *ret)
 
 	f.name = strpool_add(&c->to.names, strpool_str(&c->from->names, f.name));
 	f.image = strpool_add(&c->to.names, strpool_str(&c->from->names, f.image));
+	f.file = strpool_add(&c->to.names, strpool_str(&c->from->names, f.file));
 	return top_cells_function(&c->to, f, ret);
 }
 

@@ -19,7 +19,8 @@
 enum { TOP_OTHER = 0 };
 
 struct top_cell_function {
-	uint32_t name, image; /* in names */
+	uint32_t name, image, file; /* in names; the file is that of a line */
+	uint32_t line;              /* 0: a whole function */
 	bool is_kernel;
 };
 

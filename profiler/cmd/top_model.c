@@ -164,15 +164,27 @@ static uint32_t name_add(struct top_cells *t, const char *s)
 	return strpool_add_len(&t->names, s, len);
 }
 
-static int add_line(struct addition *a, const struct profile_location *l, uint32_t line, uint32_t image)
+static void add_source(struct addition *a, uint32_t location, uint32_t line, struct top_cell_function *f)
+{
+	struct profile_source source = profile_location_source(a->p, location, line, PROFILE_LINES);
+
+	if (!a->m->opts.by_line || source.line <= 0 || source.line > UINT32_MAX)
+		return;
+	f->file = name_add(&a->m->t, profile_str(a->p, source.file));
+	f->line = (uint32_t)source.line;
+}
+
+static int add_line(struct addition *a, uint32_t location, uint32_t line, uint32_t image)
 {
 	const struct profile *p = a->p;
+	const struct profile_location *l = &p->locations.v[location];
 	/* Addresses without a name would be as many rows; together they say which file lacks symbols. */
 	const char *name = l->n_lines ?
 		profile_str(p, p->functions.v[p->lines.v[l->first_line + line].function].name) : "[no symbols]";
 	struct top_cell_function f = { .name = name_add(&a->m->t, name), .image = image, .is_kernel = l->kind == FRAME_KERNEL };
 	uint32_t *slot = vec_push(&a->functions);
 
+	add_source(a, location, line, &f);
 	return slot ? top_cells_function(&a->m->t, f, slot) : -ENOMEM;
 }
 
@@ -188,7 +200,7 @@ static int name_locations(struct addition *a)
 
 		a->first_of[i] = a->functions.n;
 		for (uint32_t k = 0; r >= 0 && k < (l->n_lines ? l->n_lines : 1); k++)
-			r = add_line(a, l, k, image);
+			r = add_line(a, i, k, image);
 		if (r < 0)
 			return r;
 	}

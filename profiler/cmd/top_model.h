@@ -12,6 +12,7 @@
  * and, when nothing else of it is left, the host's. Names live as long as a cell uses them.
  * Threads: one at a time; the caller locks.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct profile;
@@ -21,6 +22,7 @@ struct top_model;
 struct top_model_opts {
 	uint64_t window_ns; /* 0: decaying */
 	uint32_t max_cells; /* 0: 8192 */
+	bool by_line;       /* each line of a function by itself, where it is known */
 };
 
 /* A window of more profiles than this forgets early: choose the interval to fit. */

@@ -15,7 +15,7 @@
 
 /* In the order of the rows below. */
 enum { ROW_WHAT, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_KERNEL, ROW_USER, ROW_BY, ROW_SHOWN, ROW_INTERVAL,
-       ROW_WINDOW, ROW_SORT, ROW_FILTER, ROW_OUTPUT, ROW_BATCH, ROW_COUNT, ROW_ONCE, ROW_ROWS, ROW_JSON };
+       ROW_WINDOW, ROW_SORT, ROW_LINES, ROW_NO_INLINE, ROW_FILTER, ROW_OUTPUT, ROW_BATCH, ROW_COUNT, ROW_ONCE, ROW_ROWS, ROW_JSON };
 
 static const struct flag flags[] = {
 	[ROW_WHAT] = { .heading = "What to sample (default: every process)" },
@@ -33,6 +33,8 @@ static const struct flag flags[] = {
 			 "(default: decaying, each second the past loses 1/8)" },
 	[ROW_SORT] = { 's', "sort", "KEY", "functions by self (default), total or name;\nprocesses by cpu (default), comm or pid",
 		       .values = "self|total|name|cpu|comm|pid" },
+	[ROW_LINES] = { 0, "lines", NULL, "each line of a function by itself, where it is known" },
+	[ROW_NO_INLINE] = TARGET_ROW_NO_INLINE,
 	[ROW_FILTER] = { 'f', "filter", "TEXT", "only functions, images and commands whose name holds TEXT" },
 	[ROW_OUTPUT] = { .heading = "Without the screen (also when input or output is no terminal)" },
 	[ROW_BATCH] = { 'b', "batch", NULL, "print tables each interval" },
@@ -129,6 +131,9 @@ static int set(void *ctx, size_t row, const char *value)
 		return parse_window(o, value);
 	case ROW_SORT:
 		return parse_sort(o, value);
+	case ROW_LINES:
+		o->by_line = true;
+		return 0;
 	case ROW_FILTER:
 		o->filter = value;
 		return 0;

@@ -15,6 +15,7 @@ struct top_opts {
 	uint64_t interval_ns;
 	uint64_t window_ns; /* 0: decaying average */
 	enum top_sort sort_functions, sort_processes;
+	bool by_line;
 	const char *filter; /* NULL: none */
 	bool batch, json;
 	uint64_t count; /* intervals; 0: no limit */

@@ -10,6 +10,7 @@
 #include "cmd/text.h"
 #include "cmd/top_facts.h"
 #include "cmd/top_rows.h"
+#include "pprof/profile.h"
 
 enum { IMAGE_WIDTH = 18, COMM_WIDTH = 15, TEXT_WIDTH = 120 };
 
@@ -25,13 +26,28 @@ void top_print_function_title(int width, struct buf *out)
 	text_pad("function", rest(width, 29 + IMAGE_WIDTH), out);
 }
 
+/* "work list.c:120": a long name is cut before its source. */
+static void put_name(const struct top_function *f, int width, struct buf *out)
+{
+	char source[64] = "";
+	int used, behind;
+
+	if (f->line)
+		snprintf(source, sizeof(source), " %.40s:%u", profile_base_name(f->file), f->line);
+	behind = (int)strlen(source);
+	if (behind > width / 2)
+		behind = 0;
+	used = text_fit(f->is_other ? "other: all that is too small to keep" : f->name, width - behind, out);
+	text_pad(behind ? source : "", width - used, out);
+}
+
 void top_print_function(const struct top_function *f, const struct top_rows *rows, int width, struct buf *out)
 {
 	buf_printf(out, "%7.2f  %7.2f  %7.2f  ", top_share(f->self_ns, rows->base_ns), top_share(f->total_ns, rows->base_ns),
 		   f->self_ns / 1e9);
 	text_pad(f->is_other ? "-" : f->image, IMAGE_WIDTH, out);
 	buf_puts(out, "  ");
-	text_pad(f->is_other ? "other: all that is too small to keep" : f->name, rest(width, 29 + IMAGE_WIDTH), out);
+	put_name(f, rest(width, 29 + IMAGE_WIDTH), out);
 }
 
 void top_print_process_title(bool by_thread, int width, struct buf *out)
@@ -118,6 +134,11 @@ static void json_function(const struct top_function *f, const struct top_rows *t
 	json_text("name", f->name, out);
 	buf_putc(out, ',');
 	json_text("image", f->image, out);
+	if (f->line) {
+		buf_putc(out, ',');
+		json_text("file", f->file, out);
+		buf_printf(out, ",\"line\":%u", f->line);
+	}
 	buf_printf(out, ",\"self_percent\":%.3f,\"total_percent\":%.3f,\"self_cpu_ns\":%.0f,\"total_cpu_ns\":%.0f,\"kernel\":%s,\"other\":%s}",
 		   top_share(f->self_ns, t->base_ns), top_share(f->total_ns, t->base_ns), f->self_ns, f->total_ns,
 		   f->is_kernel ? "true" : "false", f->is_other ? "true" : "false");

@@ -79,6 +79,8 @@ static struct top_function *function_row(struct top_rows *t, struct selection *s
 		return NULL;
 	s->row_of[function] = t->functions.n;
 	*row = (struct top_function){ .name = name_of(s->t, function), .image = image_of(s->t, function),
+				      .file = strpool_str(&s->t->names, s->t->functions.v[function].file),
+				      .line = s->t->functions.v[function].line,
 				      .is_kernel = s->t->functions.v[function].is_kernel,
 				      .is_other = function == TOP_OTHER };
 	return row;
@@ -115,7 +117,8 @@ static int compare_functions(const void *a, const void *b, void *ctx)
 		r = compare(x->total_ns, y->total_ns);
 	else if (q->sort != TOP_SORT_NAME)
 		r = compare(x->self_ns, y->self_ns) ?: compare(x->total_ns, y->total_ns);
-	return r ?: strcmp(x->name, y->name) ?: strcmp(x->image, y->image);
+	r = r ?: strcmp(x->name, y->name) ?: strcmp(x->image, y->image) ?: strcmp(x->file, y->file);
+	return r ?: (x->line > y->line) - (x->line < y->line);
 }
 
 static int compare_processes(const void *a, const void *b, void *ctx)

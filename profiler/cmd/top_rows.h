@@ -22,7 +22,8 @@ struct top_query {
 
 /* Strings are borrowed from the model, until the next top_model_add(). */
 struct top_function {
-	const char *name, *image;
+	const char *name, *image, *file; /* "" unless by line */
+	uint32_t line;                   /* 0: a whole function */
 	double self_ns, total_ns; /* "other" has no total: it is its self time */
 	bool is_kernel, is_other;
 };

@@ -11,7 +11,10 @@
 /* Whole names are in the file and in --json. */
 enum { IMAGE_WIDTH = 18, SHARES_WIDTH = 20 };
 
-void toplist_text(const struct top *t, uint32_t max, const struct amount *a, struct buf *out)
+static const char *const marks[] = { [TOP_NOT_INLINED] = "", [TOP_PARTLY_INLINED] = " (partly inlined)",
+				     [TOP_INLINED] = " (inlined)" };
+
+void toplist_text(const struct top *t, enum profile_unit unit, uint32_t max, const struct amount *a, struct buf *out)
 {
 	int rest = COLUMNS - (SHARES_WIDTH + a->width + 2 + IMAGE_WIDTH + 2);
 
@@ -26,9 +29,18 @@ void toplist_text(const struct top *t, uint32_t max, const struct amount *a, str
 		buf_puts(out, "  ");
 		columns_put(out, row->image, IMAGE_WIDTH);
 		buf_puts(out, "  ");
-		columns_put_last(out, row->name, rest);
+		columns_put_function(out, row->name, unit == PROFILE_LINES ? row->file : NULL, row->line, marks[row->inlined], rest);
 		buf_putc(out, '\n');
 	}
+}
+
+void toplist_json_source(const char *file, int64_t line, enum top_inlined inlined, struct buf *out)
+{
+	static const char *const words[] = { [TOP_NOT_INLINED] = "no", [TOP_PARTLY_INLINED] = "partly", [TOP_INLINED] = "yes" };
+
+	buf_puts(out, ",\"file\":");
+	buf_json_string(out, file, strlen(file));
+	buf_printf(out, ",\"line\":%lld,\"inlined\":\"%s\"", (long long)line, words[inlined]);
 }
 
 void toplist_json(const struct top *t, uint32_t max, const char *unit, struct buf *out)
@@ -41,6 +53,7 @@ void toplist_json(const struct top *t, uint32_t max, const char *unit, struct bu
 		buf_json_string(out, row->name, strlen(row->name));
 		buf_puts(out, ",\"image\":");
 		buf_json_string(out, row->image, strlen(row->image));
+		toplist_json_source(row->file, row->line, row->inlined, out);
 		buf_printf(out, ",\"self_percent\":%.3f,\"total_percent\":%.3f,\"self_%s\":%lld,\"total_%s\":%lld}",
 			   row->self_percent, row->total_percent, unit, (long long)row->self, unit, (long long)row->total);
 	}

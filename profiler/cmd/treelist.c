@@ -55,6 +55,11 @@ static const char *name(const struct walk *w, uint32_t id)
 	return id ? strpool_str(&w->l->tree->strings, frame(w, id)->name) : w->l->root;
 }
 
+static const char *file(const struct walk *w, uint32_t id)
+{
+	return id ? strpool_str(&w->l->tree->strings, frame(w, id)->file) : "";
+}
+
 static int compare(const void *a, const void *b, void *ctx)
 {
 	const struct walk *w = ctx;
@@ -106,8 +111,8 @@ static void put_name(struct walk *w, uint32_t id, int width)
 	uint8_t kind = id ? frame(w, id)->kind : FRAME_UNKNOWN;
 	const char *mark = kind < ARRAY_SIZE(marks) && marks[kind] ? marks[kind] : "";
 
-	columns_put_last(w->out, name(w, id), width - (int)strlen(mark));
-	buf_printf(w->out, "%s\n", mark);
+	columns_put_function(w->out, name(w, id), id && w->l->by_line ? file(w, id) : NULL, id ? frame(w, id)->line : 0, mark, width);
+	buf_putc(w->out, '\n');
 }
 
 static void put_text(struct walk *w, uint32_t id, const struct level *l, const char *mark)
@@ -136,7 +141,9 @@ static void put_json(struct walk *w, uint32_t id, const struct level *l)
 	buf_json_string(w->out, name(w, id), strlen(name(w, id)));
 	buf_puts(w->out, ",\"image\":");
 	buf_json_string(w->out, image, strlen(image));
-	buf_printf(w->out, ",\"kind\":\"%s\",\"self\":%lld,\"total\":%lld,\"self_percent\":%.3f,\"total_percent\":%.3f}",
+	buf_puts(w->out, ",\"file\":");
+	buf_json_string(w->out, file(w, id), strlen(file(w, id)));
+	buf_printf(w->out, ",\"line\":%u,\"kind\":\"%s\",\"self\":%lld,\"total\":%lld,\"self_percent\":%.3f,\"total_percent\":%.3f}", id ? frame(w, id)->line : 0,
 		   kinds[id ? frame(w, id)->kind : FRAME_UNKNOWN], (long long)n->self, (long long)n->total,
 		   top_percent(n->self, w->l->whole), top_percent(n->total, w->l->whole));
 }

@@ -24,11 +24,12 @@ struct treelist {
 	double min_percent; /* of it */
 	const char *root;   /* what the root is called, where it has more children than one */
 	const char *head;   /* of the last column */
+	int by_line;        /* names are followed by their lines */
 	int of_it;          /* second column: share of the tree instead of self */
 };
 
 /* 0 or -ENOMEM. */
 int treelist_text(const struct treelist *l, struct buf *out);
-/* [{"parent":index or -1,"depth":n,"name":...,"image":...,"kind":...,...}, ...]: parents first, flat, so that
+/* [{"parent":index or -1,"depth":n,"name":...,"image":...,"file":...,"line":n,"kind":...,...}, ...]: parents first, flat, so that
  * no depth of recursion is too deep for a reader. */
 int treelist_json(const struct treelist *l, struct buf *out);

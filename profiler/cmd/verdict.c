@@ -73,6 +73,26 @@ static void samples_line(const struct session_stats *s, uint32_t hz, struct buf 
 	buf_putc(b, '\n');
 }
 
+/* What came of debug information read in this run; nothing to say when none had to be. */
+static void list_debug_info(const struct session_stats *s, struct buf *b)
+{
+	const char *before = "\nlines      ";
+
+	if (s->lines_error)
+		buf_printf(b, "%snone: the cache of symbols cannot be used: %s", before, strerror(-s->lines_error));
+	for (int i = 0; i < HELPER_RESULTS && !s->lines_error; i++) {
+		if (!s->lines.made[i] || i == HELPER_NO_DEBUG_INFO)
+			continue;
+		if (i == HELPER_OK)
+			buf_printf(b, "%sdebug information of %llu images was read", before, (unsigned long long)s->lines.made[i]);
+		else
+			buf_printf(b, "%s%llu images have none: %s", before, (unsigned long long)s->lines.made[i], helper_result_name(i));
+		before = "; ";
+	}
+	if (s->lines.pending)
+		buf_printf(b, "%s%u images still wait for theirs: the next run has them sooner", before, s->lines.pending);
+}
+
 /* Everything but the top list, one fact a line. */
 static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 {
@@ -85,9 +105,12 @@ static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 	buf_printf(b, "\nstacks     %.1f %% of user stacks reach their root", percent(sum.user_complete, sum.user));
 	list_cuts(&s->collect, sum.user, b);
 	buf_printf(b, "\nnames      %.1f %% of frames named", percent(s->name.frames_named, s->name.frames));
+	if (s->name.frames_with_lines)
+		buf_printf(b, ", %.1f %% with their line", percent(s->name.frames_with_lines, s->name.frames));
 	if (s->name.images_failed)
 		buf_printf(b, "; %llu of %llu images have no symbols", (unsigned long long)s->name.images_failed,
 			   (unsigned long long)s->name.images);
+	list_debug_info(s, b);
 	buf_printf(b, "\nown cost   %.2f %% of the host while sampling (agent %.3f s + BPF %.3f s), start %.3f s, naming %.3f s CPU; RSS %s + %s in the kernel\n",
 		   sum.host_percent, seconds(s->sampling_cpu_ns), seconds(s->collect.counters[EV_COUNT_RUN_NS]),
 		   seconds(s->start_cpu_ns), seconds(s->cpu_ns - s->sampling_cpu_ns - s->start_cpu_ns),
@@ -114,12 +137,12 @@ static void top_text(const struct profile *p, struct buf *b)
 	struct amount cpu;
 	struct top top;
 
-	if (top_build(p, &top) < 0)
+	if (top_build(p, PROFILE_FUNCTIONS, &top) < 0)
 		return;
 	if (top.rows.n) {
 		amount_of(p, top.whole, &cpu);
 		buf_putc(b, '\n');
-		toplist_text(&top, TOP, &cpu, b);
+		toplist_text(&top, PROFILE_FUNCTIONS, TOP, &cpu, b);
 	}
 	top_fini(&top);
 }
@@ -147,7 +170,7 @@ static void json_top(const struct profile *p, struct buf *b)
 {
 	struct top top;
 
-	if (top_build(p, &top) < 0)
+	if (top_build(p, PROFILE_FUNCTIONS, &top) < 0)
 		return;
 	buf_puts(b, ",\"top\":");
 	toplist_json(&top, TOP, "cpu_ns", b);
@@ -184,12 +207,15 @@ void verdict_json(const struct verdict *v, struct buf *b)
 	json_u64(b, "kernel_stacks_cut", c->kernel_cut);
 	buf_printf(b, ",\"stacks_complete_percent\":%.3f", percent(sum.user_complete, sum.user));
 	buf_printf(b, ",\"frames_named_percent\":%.3f", percent(s->name.frames_named, s->name.frames));
+	buf_printf(b, ",\"frames_with_lines_percent\":%.3f", percent(s->name.frames_with_lines, s->name.frames));
 	json_u64(b, "images", s->name.images);
 	json_u64(b, "images_without_symbols", s->name.images_failed);
 	json_u64(b, "processes", c->processes);
 	json_u64(b, "start_ns", s->start_ns);
 	json_u64(b, "start_cpu_ns", s->start_cpu_ns);
 	json_u64(b, "sampling_cpu_ns", s->sampling_cpu_ns);
+	json_u64(b, "images_lines_made", s->lines.made[HELPER_OK]);
+	json_u64(b, "images_lines_pending", s->lines.pending);
 	json_u64(b, "bpf_ns", c->counters[EV_COUNT_RUN_NS]);
 	json_u64(b, "cpu_ns", s->cpu_ns);
 	json_u64(b, "naming_ns", s->naming_ns);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "collect/cpus.h"
+#include "collect/reasons.h"
 #include "collect/resolve.h"
 #include "collect/timeline.h"
 #include "proc/cgroup.h"
@@ -254,6 +255,7 @@ static void label(struct collector *c, const struct ev_sample *ev, struct window
 						   : services_name(c->services, p, cgroup));
 		return;
 	}
+	ret->cut = reason_cut_is_complete(c->resolved.cut) ? 0 : c->resolved.cut;
 	ret->pid = ev->tgid;
 	ret->cgroup = strpool_add(&c->window->strings, cgroup);
 	if (c->opts.by == COLLECT_BY_THREAD) {

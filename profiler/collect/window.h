@@ -35,6 +35,7 @@ struct window_stack {
 struct window_labels {
 	uint32_t pid, tid;        /* 0 when not asked for */
 	uint32_t cgroup, service; /* in strings; 0: none */
+	uint32_t cut;             /* enum ev_cut: why the stack ends early; 0: it is whole */
 	char comm[16];
 };
 

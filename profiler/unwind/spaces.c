@@ -29,7 +29,7 @@ struct spaces {
 	vec(struct entry) v;
 	vec(uint32_t) free_ids;
 	struct htable index; /* by pid; stale entries miss, as in process.c */
-	uint32_t live;
+	uint32_t live, last_id; /* of arrays of mappings */
 };
 
 struct query {
@@ -168,6 +168,7 @@ static int build(struct spaces *s, struct entry *e, struct maps *maps, uint64_t 
 	e->maps = maps_ref(maps);
 	e->space.maps = at;
 	e->space.n_maps = n;
+	e->space.id = ++s->last_id;
 	r = fill(s, maps, at, n, now_ns);
 	if (r < 0)
 		drop_maps(s, e, now_ns);

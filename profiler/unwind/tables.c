@@ -39,6 +39,7 @@ struct tables {
 	size_t max_bytes;
 	uint64_t started_ns; /* when the builder began with what it is at */
 	vec(struct table) v; /* by image id */
+	uint32_t last_id;    /* of rows */
 	struct tables_stats stats;
 };
 
@@ -258,6 +259,7 @@ static void load(struct tables *t, const struct built *b, uint64_t now_ns)
 		return;
 	}
 	set_segments(b, &head);
+	head.id = ++t->last_id;
 	*place = head;
 	set_how(t, b->id, SPACE_ROWS);
 	x->rows = b->rows->stats.rows;

@@ -68,6 +68,12 @@ static long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 	return -EFAULT;
 }
 
+/* A process's first samples only: a cache would cost more than it saves. */
+static struct walk_cache *walk_cache(struct walk *w)
+{
+	return NULL;
+}
+
 int unwinder_new(const struct unwinder_opts *opts, struct processes *processes, struct unwinder **ret)
 {
 	struct unwinder *u = calloc(1, sizeof(*u));
@@ -192,7 +198,7 @@ static void begin(struct finish *f, const struct ev_sample *ev, const struct spa
 	const struct ev_rest *rest = f->rest;
 
 	f->walk = (struct walk){ .pc = rest->pc, .sp = rest->sp, .fp = rest->fp, .flags = rest->flags, .slabs = f->u->slabs,
-				 .maps = space->maps, .n_maps = space->n_maps, .n = ev->uframes };
+				 .space = *space, .n = ev->uframes };
 	memcpy(f->walk.regs, rest->regs, sizeof(f->walk.regs));
 }
 

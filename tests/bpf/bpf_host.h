@@ -30,6 +30,15 @@ static inline void host_stack(uint64_t at, const void *bytes, size_t len)
 }
 
 struct walk;
+struct walk_cache;
+
+/* What walks remember; a test sets it. */
+static struct walk_cache *host_cache;
+
+static inline struct walk_cache *walk_cache(struct walk *w)
+{
+	return host_cache;
+}
 
 static inline long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 {

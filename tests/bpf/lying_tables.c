@@ -94,7 +94,8 @@ static struct space_image lying_image(void)
 				 .pages = below(8) ? all.slab[0] + PAGES : address(),
 				 .n_pages = (uint32_t)next(),
 				 .rules = below(8) ? all.slab[0] + RULES : address(),
-				 .n_rules = below(8) ? 512 : (uint32_t)next() };
+				 .n_rules = below(8) ? 512 : (uint32_t)next(),
+				 .id = (uint32_t)below(4) };
 
 	for (int k = 0; k < SPACE_SEGMENTS; k++)
 		i.segments[k] = (struct space_segment){ .offset = below(4) ? 0 : next(),
@@ -142,7 +143,8 @@ static void lie_of_process(void)
 {
 	uint32_t key = (uint32_t)all.child;
 	struct space s = {
-		.mm = all.mm, .exec_pages = all.exec_pages, .maps = all.slab[0] + MAPS, .n_maps = 1
+		.mm = all.mm, .exec_pages = all.exec_pages, .maps = all.slab[0] + MAPS, .n_maps = 1,
+		.id = (uint32_t)below(4)
 	};
 
 	if (!below(8))

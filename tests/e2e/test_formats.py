@@ -50,6 +50,33 @@ def test_pprof_has_its_types_labels_mappings_and_times():
         assert re.search(r"Build ID: (\w+)", notes)[1] in strings, "the build id of what ran"
 
 
+def program_functions(path, program, *flags):
+    """{name: share} of a program's own functions, as `go tool pprof` shows them."""
+    p = subprocess.run([need("go"), "tool", "pprof", "-top", "-nodecount=1000", "-nodefraction=0", *flags, path], capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    return {name: float(flat) for flat, name in re.findall(r"^ *\S+ +([0-9.]+)% +\S+ +\S+ +\S+ +(.+)$", p.stdout, re.M)
+            if re.fullmatch(r"main|spin_\w+", name)}
+
+
+def test_without_symbols_go_tool_pprof_finds_our_names_itself():
+    """Also where images are not loaded at the address in their file, and where they are."""
+    for program in ("spin", "spin_nopie", "spin_static"):
+        with tempfile.TemporaryDirectory() as d:
+            named, bare = pathlib.Path(d) / "named.pb.gz", pathlib.Path(d) / "bare.pb.gz"
+            for path, flags in ((named, []), (bare, ["--no-symbols"])):
+                subprocess.run([HOTSPAN, "record", "-F", "999", *flags, "-o", path, "--", workload(program), "1"], capture_output=True, check=True)
+            text = decode(bare)
+            strings = re.findall(r'^string_table: "(.*)"$', text, re.M)
+            maps = re.findall(r"^mapping \{(.*?)^\}", text, re.M | re.S)
+            mine = [m for m in maps if strings[int(re.search(r"filename: (\d+)", m)[1])].endswith("w_" + program) and "build_id" in m]
+            assert mine and "has_functions" not in mine[0], maps
+            assert "spin_half" not in strings and any("has_functions" in m for m in maps), "the kernel has its names"
+            ours, theirs = program_functions(named, program), program_functions(bare, program, "-symbolize=local")
+            print(f"  {program}: {theirs}")
+            assert {"spin_half", "spin_third", "main"} <= set(theirs) and set(theirs) == set(ours), (ours, theirs)
+            assert all(abs(ours[n] - theirs[n]) < 10 for n in ours), (ours, theirs)
+
+
 def test_html_svg_speedscope_and_folded():
     with tempfile.TemporaryDirectory() as d:
         html, _ = record_as("x.html", d)

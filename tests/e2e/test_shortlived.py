@@ -35,5 +35,19 @@ def test_a_storm_of_forks_loses_nothing():
     assert nowhere == 0 and r.verdict["samples"] > 300, f"{nowhere} samples with a frame in no image"
 
 
+def vforks(seconds):
+    """(% of frames named, samples in the child's function, the verdict) of 1,000 vfork and exec a second."""
+    r = record("-F", 999, command=[workload("vforks"), 1000, seconds], timeout=seconds + 120)
+    assert answers(r.command_output)["vfork_child"] == 1000 * seconds
+    return r.verdict["frames_named_percent"], total_counts(r.stacks)["vfork_child"], r.verdict
+
+
+def test_a_thousand_vforks_a_second_have_names():
+    percent, burnt, v = vforks(5)
+    print(f"  {percent:.2f} % of frames named, {burnt} of {v['samples']} samples in the children's function")
+    assert percent >= 99 and sum(v["lost"][k] for k in ("ring_full", "window_full", "malformed")) == 0, v
+    assert burnt > 0.5 * 0.3 * 999 * 5, burnt
+
+
 if __name__ == "__main__":
     run_tests(globals())

@@ -21,7 +21,7 @@ static void look_at(const struct profile *p)
 	struct calltree t;
 	struct diff d;
 
-	if (calltree_build(p, &t) < 0 || diff_build(p, p, &d) < 0)
+	if (calltree_build(p, CALLTREE_WITH_LINES | CALLTREE_BY_LINE, &t) < 0 || diff_build(p, p, PROFILE_LINES, &d) < 0)
 		abort();
 	vec_foreach(row, &d.rows)
 		if (row->self_points != 0 || row->total_points != 0)

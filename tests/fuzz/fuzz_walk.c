@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static uint8_t slab[SLAB_BYTES + 8];
+	static struct walk_cache cache;
 	const struct host_slabs slabs = { { slab } };
 	struct walk w = { .status = EV_CUT_DEPTH, .slabs = &slabs };
 	struct input in;
@@ -35,19 +36,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	host_stack(in.sp, data, stack);
 	memset(slab, 0, sizeof(slab));
 	memcpy(slab, data + stack, rest - stack < SLAB_BYTES ? rest - stack : SLAB_BYTES);
+	memset(&cache, 0, sizeof(cache));
+	host_cache = &cache;
+	w.space.id = in.code >> 28;
 	w.pc = in.pc;
 	w.sp = in.sp;
 	w.fp = in.fp;
 	w.flags = in.flags & (WALK_RETURN | WALK_REGS | WALK_CHAIN);
-	w.maps = in.maps & ~7u;
-	w.n_maps = in.n_maps % (SPACE_MAX_MAPPINGS + 1);
+	w.space.maps = in.maps & ~7u;
+	w.space.n_maps = in.n_maps % (SPACE_MAX_MAPPINGS + 1);
 	memcpy(w.regs, in.regs, sizeof(w.regs));
 	if (in.code)
 		w.here = (struct space_code){ .end = UINT64_MAX,
 					      .how = in.code % 3,
-					      .n_pages = in.code,
-					      .rules = in.code & 0xfff8,
-					      .n_rules = in.code };
+					      .image = in.code & 0xffff8,
+					      .id = in.code >> 24 };
 	for (w.n = 0; w.n < EV_USER_FRAMES && walk_locate(&w) == WALK_ON;) {
 		w.n++;
 		if (walk_step(&w) != WALK_ON)

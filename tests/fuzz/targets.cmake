@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 fuzz_target(elf USES symbolize)
+fuzz_target(symcache USES symbolize)
 fuzz_target(kallsyms USES symbolize)
 fuzz_target(perf_map USES symbolize)
 fuzz_target(jitdump USES symbolize)
@@ -11,3 +12,5 @@ fuzz_target(report USES formats)
 fuzz_target(walk USES base bpf_headers)
 fuzz_target(sideband USES proc)
 fuzz_target(cfi USES unwind)
+fuzz_target(dwarf USES symbolize)
+fuzz_target(line USES symbolize)

@@ -22,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(os.environ.get("HOTSPAN_KERNELS_DIR", "/var/tmp/hotspan-kernels"))
 HOTSPAN = ROOT / "build/test/hotspan"
 FAKE = ROOT / "build/test/tests/fake_pyroscope"
+VERIFIER = ROOT / "build/test/tests/unit/test_verifier"
+BUDGET = ROOT / "tests/unit/verifier-budget.tsv"
 SUITES = {"bookworm": "6.1", "trixie": "6.12", "sid": "newest"}
 
 INIT = """#!/bin/busybox sh
@@ -58,6 +60,8 @@ hot=$!
 wait $hot
 /bin/busybox killall spin
 /bin/busybox sed 's/^/HOT /' /tmp/hot
+test_verifier > /tmp/verifier 2>&1; echo "VERIFIER $?"
+/bin/busybox sed 's/^/VERIFIED /' /tmp/verifier
 hotspan doctor > /tmp/doctor; echo "DOCTOR $?"
 /bin/busybox sed 's/^/CHECK /' /tmp/doctor
 /bin/busybox poweroff -f
@@ -128,10 +132,13 @@ def initramfs(path):
         shutil.copy("/bin/busybox", tree / "bin/busybox")
         shutil.copy(HOTSPAN, tree / "bin/hotspan")
         shutil.copy(FAKE, tree / "bin/fake_pyroscope")
+        shutil.copy(VERIFIER, tree / "bin/test_verifier")
+        (tree / str(BUDGET)[1:]).parent.mkdir(parents=True)
+        shutil.copy(BUDGET, tree / str(BUDGET)[1:])
         (tree / "agent.yaml").write_text("receivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
         flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
         run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
-        for lib in {*libraries(HOTSPAN), *libraries(FAKE)}:
+        for lib in {*libraries(HOTSPAN), *libraries(FAKE), *libraries(VERIFIER)}:
             (tree / lib[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(lib, tree / lib[1:])
         (tree / "init").write_text(INIT)
@@ -180,6 +187,12 @@ def judge(text):
     return version[1], verdict, f"lost {lost}" if lost else judge_agent(text)
 
 
+def verified(text):
+    """Instructions the kernel's verifier walked through for the sampling program."""
+    m = re.search(r"^VERIFIED sample: (\d+) of", text, re.M)
+    return m[1] if m else "-"
+
+
 def judge_agent(text):
     """The agent's sums against the workload's own clock; a tick a virtual CPU misses is time nobody sampled."""
     log = " ".join(re.findall(r"^LOG (.*)", text, re.M))[-300:]
@@ -199,6 +212,9 @@ def judge_agent(text):
     samples = json.loads(hot[1])["samples"]
     if not 99 * (8 + 4) <= samples <= 99 * (8 + 6.5):
         return f"{samples} samples in 8 s while one of two CPUs was away for 2 s"
+    verifier = re.search(r"^VERIFIER (\d+)", text, re.M)
+    if not verifier or verifier[1] != "0":
+        return "verifier: " + " ".join(re.findall(r"^VERIFIED (.*)", text, re.M))[:300]
     doctor = re.search(r"^DOCTOR (\d+)", text, re.M)
     if not doctor or doctor[1] != "0":
         return "doctor sees a blocker: " + " ".join(re.findall(r"^CHECK .*missing.*", text, re.M))[:300]
@@ -213,14 +229,15 @@ def main():
     commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
     rows, failed = [], 0
     for suite in suites:
-        version, verdict, complaint = judge(boot(kernel(suite), initrd))
+        text = boot(kernel(suite), initrd)
+        version, verdict, complaint = judge(text)
         failed += complaint is not None
         samples = verdict["samples"] if verdict else "-"
         print(f"-- {suite} {version}: {complaint or 'ok'} ({samples} samples)", flush=True)
-        rows.append(f"| {suite} | {version} | {samples} | {complaint or 'ok'} |")
+        rows.append(f"| {suite} | {version} | {samples} | {verified(text)} | {complaint or 'ok'} |")
     (ROOT / "bench/kernels.md").write_text(
         "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM, records `spin` in each,\nand lets the agent push it to the fake Pyroscope server.\n\n"
-        f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | result |\n|---|---|---|---|\n"
+        f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | instructions verified for `sample` | result |\n|---|---|---|---|---|\n"
         + "\n".join(rows) + "\n")
     sys.exit(bool(failed))
 

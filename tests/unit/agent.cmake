@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(config SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_config.c USES agent)
+unit_test(locate SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_locate.c USES agent)
+target_link_options(test_locate PRIVATE -Wl,--wrap=sym_image_resolve,--wrap=sym_image_segment)
 unit_test(push SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_push.c ${CMAKE_CURRENT_LIST_DIR}/fixture_fake.c USES agent)
 add_dependencies(test_push fake_pyroscope)

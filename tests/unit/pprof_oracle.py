@@ -156,10 +156,10 @@ def tool_top(*args):
     return {name: (int(flat), int(cum)) for flat, cum, name in rows}
 
 
-def our_top(path):
+def our_top(path, *args):
     """The same of report; a name that stands in two images is one there: left out of totals."""
     rows = {}
-    for r in json.loads(report("--json", "--top", "1000000", path))["top"]:
+    for r in json.loads(report("--json", "--top", "1000000", *args, path))["top"]:
         rows.setdefault(r["name"], []).append((r["self_value"], r["total_value"]))
     return {n: (sum(s for s, _ in v), v[0][1] if len(v) == 1 else None) for n, v in rows.items()}
 
@@ -177,6 +177,21 @@ def compare_tops(ours, theirs):
 def go_tool_pprof_has_our_top():
     for path in (*recordings(), GOLDEN / "go-cpu.pb.gz", fixture("gzip", 300)):
         compare_tops(our_top(path), tool_top(path))
+
+
+def go_tool_pprof_has_our_lines_and_folds_inlined_calls_as_we_do():
+    path = GOLDEN / "go-inline.pb.gz"
+    assert any(r["inlined"] == "yes" for r in json.loads(report("--json", path))["top"])
+    compare_tops(our_top(path), tool_top(path))
+    compare_tops(our_top(path, "--no-inline"), tool_top("-noinlines", path))
+    for ours_flags, theirs_flags in (("--lines",), ("-lines",)), (("--lines", "--no-inline"), ("-lines", "-noinlines")):
+        mine = {(r["name"], r["line"]): (r["self_value"], r["total_value"])
+                for r in json.loads(report("--json", "--top", "1000", *ours_flags, path))["top"]}
+        rows = {}
+        for name, value in tool_top(*theirs_flags, path).items():
+            name, _, line = name.rpartition(":")
+            rows[(name.rsplit(" ", 1)[0], int(line))] = value
+        assert mine == rows, (mine, rows)
 
 
 def go_tool_pprof_subtracts_as_we_do():
@@ -243,7 +258,7 @@ def html_data_is_json_whatever_the_names():
 
 
 which = {"go": [go_reads_what_we_write, go_reads_a_recording, go_reads_what_the_agent_pushes, go_merges_two_of_ours, we_read_what_gos_runtime_writes, go_tool_pprof_is_content,
-                go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_subtracts_as_we_do],
+                go_merges_as_we_do, go_tool_pprof_has_our_top, go_tool_pprof_has_our_lines_and_folds_inlined_calls_as_we_do, go_tool_pprof_subtracts_as_we_do],
          "outside": [protoc_decodes_what_we_write, python_reads_gos_runtime_profile_as_we_do, speedscope_holds_its_schema,
                      svg_is_xml_whatever_the_names, html_data_is_json_whatever_the_names]}
 tests = {f"test_{f.__name__}": f for f in which[sys.argv.pop(1)]}

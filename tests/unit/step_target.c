@@ -42,6 +42,7 @@ struct target {
 	struct tables *tables;
 	struct spaces *spaces;
 	struct space space;
+	struct walk_cache cache;
 	struct code code[MAPPINGS];
 	uint32_t n_code;
 };
@@ -49,6 +50,7 @@ struct target {
 /* A walk over a copy of the stack, and over the process itself outside of that. */
 struct target_walk {
 	struct walk walk;
+	struct walk_cache *cache;
 	pid_t pid;
 	uint64_t at;
 	size_t len;
@@ -69,6 +71,11 @@ static long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 		return 0;
 	}
 	return target_read(tw->pid, to, len, from);
+}
+
+static struct walk_cache *walk_cache(struct walk *w)
+{
+	return container_of(w, struct target_walk, walk)->cache;
 }
 
 int target_read(pid_t pid, void *to, size_t len, uint64_t from)
@@ -192,7 +199,7 @@ struct target *target_free(struct target *t)
 	return NULL;
 }
 
-static void begin(struct target_walk *tw, const struct target *t, const struct user_regs_struct *u)
+static void begin(struct target_walk *tw, struct target *t, const struct user_regs_struct *u)
 {
 	const uint64_t regs[EV_REGS] = { u->rax, u->rdx, u->rcx, u->rbx, u->rsi, u->rdi,
 					 u->rbp, u->rsp, u->r8,  u->r9,  u->r10, u->r11,
@@ -203,9 +210,9 @@ static void begin(struct target_walk *tw, const struct target *t, const struct u
 				  .fp = u->rbp,
 				  .flags = WALK_REGS,
 				  .slabs = t->slabs,
-				  .maps = t->space.maps,
-				  .n_maps = t->space.n_maps,
+				  .space = t->space,
 				  .status = EV_CUT_DEPTH };
+	tw->cache = &t->cache;
 	memcpy(tw->walk.regs, regs, sizeof(regs));
 }
 

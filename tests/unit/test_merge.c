@@ -211,7 +211,7 @@ static void a_difference_is_in_points_whatever_the_lengths(void **state)
 	_cleanup_(profile_freep) struct profile *base = of("main;f 50\nmain;g 50\n"), *now = of("main;f 3\nmain;h 7\n");
 	struct diff d;
 
-	assert_int_equal(diff_build(base, now, &d), 0);
+	assert_int_equal(diff_build(base, now, PROFILE_FUNCTIONS, &d), 0);
 	assert_int_equal(d.rows.n, 4);
 	assert_string_equal(d.rows.v[0].name, "h");
 	assert_true(d.rows.v[0].self_points == 70 && d.rows.v[0].base.self == 0);
@@ -229,7 +229,7 @@ static void a_callers_total_counts_for_the_order_too(void **state)
 	_cleanup_(profile_freep) struct profile *base = of("a;x 4\nb;y 6\n"), *now = of("a;x 1\na;y 6\nb;y 3\n");
 	struct diff d;
 
-	assert_int_equal(diff_build(base, now, &d), 0);
+	assert_int_equal(diff_build(base, now, PROFILE_FUNCTIONS, &d), 0);
 	assert_string_equal(d.rows.v[0].name, "x");
 	diff_sort(&d, DIFF_BY_TOTAL);
 	assert_string_equal(d.rows.v[0].name, "x");

@@ -251,7 +251,7 @@ static void recursion_counts_once_in_totals(void **state)
 	_cleanup_(profile_freep) struct profile *p = recursive_profile();
 	struct top t;
 
-	assert_int_equal(top_build(p, &t), 0);
+	assert_int_equal(top_build(p, PROFILE_FUNCTIONS, &t), 0);
 	assert_int_equal(t.rows.n, 4);
 	assert_int_equal(t.whole, 40);
 	assert_string_equal(t.rows.v[0].name, "inl"); /* the leaf is the innermost inlined function */
@@ -296,7 +296,7 @@ static void the_call_tree_has_inlined_calls_as_nodes(void **state)
 	struct calltree t;
 	const char *names[8];
 
-	assert_int_equal(calltree_build(p, &t), 0);
+	assert_int_equal(calltree_build(p, CALLTREE_WITH_LINES, &t), 0);
 	assert_int_equal(t.nodes.n, 6); /* root main f f | g inl below the first f */
 	assert_int_equal(t.nodes.v[0].total, 40);
 	for (uint32_t i = 1; i < t.nodes.n; i++) {

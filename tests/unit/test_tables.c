@@ -128,12 +128,12 @@ static void check_code(struct world *w, uint32_t image, const struct elf_segment
 
 	assert_int_equal(tables_head(w->tables, image, 1, &head), 0);
 	for (uint64_t skip = 0; skip < s->filesz; skip++) {
-		struct space_code code = { .bias = bias };
+		struct space_code code = { .bias = bias, .image = head };
 		uint64_t pc = bias + s->offset + skip;
 		struct unwind_rule rule;
 
-		space_load_image(w->slabs, head, pc, &code);
-		space_rule(w->slabs, &code, pc, &rule);
+		space_load_image(w->slabs, pc, &code);
+		assert_int_equal(space_rule(w->slabs, &code, pc, &rule), 1);
 		if (memcmp(&rule, rows_find(rows, s->vaddr + skip), sizeof(rule)))
 			fail_msg("another rule at 0x%lx", s->vaddr + skip);
 	}

@@ -78,7 +78,7 @@ static const char *tree_text(const char *folded, double min_percent, struct buf 
 	struct amount a;
 	struct treelist l = { .tree = &t, .amount = &a, .min_percent = min_percent, .root = "all", .head = "call tree" };
 
-	assert_int_equal(calltree_build(p, &t), 0);
+	assert_int_equal(calltree_build(p, 0, &t), 0);
 	l.whole = t.nodes.v[0].total;
 	amount_of(p, l.whole, &a);
 	assert_int_equal(treelist_text(&l, b), 0);
@@ -138,7 +138,7 @@ static const char *near(const char *name, struct buf *b)
 	_cleanup_(profile_freep) struct profile *p = of("main;spin_half 3\nmain;Spin_third 2\nmain;memcpy(void*) 1\nq 1\n");
 	struct top t;
 
-	assert_int_equal(top_build(p, &t), 0);
+	assert_int_equal(top_build(p, PROFILE_FUNCTIONS, &t), 0);
 	b->len = 0;
 	nearest_list(&t, name, b);
 	top_fini(&t);

@@ -65,8 +65,7 @@ static struct walk leaf(struct unwind_rule rule, uint64_t pc)
 			  .sp = STACK,
 			  .fp = STACK + 256,
 			  .flags = WALK_REGS,
-			  .maps = MAPS,
-			  .n_maps = 2,
+			  .space = { .maps = MAPS, .n_maps = 2 },
 			  .slabs = &all.slabs };
 
 	make_tables(rule);
@@ -344,7 +343,7 @@ static void a_leaf_without_a_rule_or_frame_returns_behind_a_call(void **state)
 						    { CODE, CODE, BARE, 0 },
 						    { OTHER + OTHER_BYTES, OTHER, BARE, 0 } },
 		    3 * sizeof(struct space_mapping));
-		w.n_maps = 3;
+		w.space.n_maps = 3;
 		w.fp = 0;
 		memcpy(&all.stack[4], calls[i], 8);
 		all.stack[0] = STACK + 40;
@@ -377,7 +376,7 @@ static void what_user_space_may_know_is_a_miss(void **state)
 	w.flags = WALK_RETURN | WALK_CHAIN; /* a frame pointer may lead anywhere */
 	expect_end(&w, EV_CUT_RETURN_NO_CODE);
 	w = leaf(rule(UNWIND_SP, 8, 0, 0), CODE + 5);
-	w.n_maps = 0;
+	w.space.n_maps = 0;
 	expect_end(&w, EV_CUT_NO_TABLES);
 }
 
@@ -393,6 +392,81 @@ static void a_mapping_is_kept_from_frame_to_frame_and_left(void **state)
 	assert_int_equal(step(&w), WALK_ON);
 	expect_end(&w, EV_CUT_FP_NONE);
 	assert_int_equal(w.here.start, OTHER);
+}
+
+static struct walk_cache cache;
+
+/* Rows and mappings with ids: what a walk finds stays in the cache. */
+static struct walk known_leaf(uint64_t pc)
+{
+	struct walk w = leaf(rule(UNWIND_SP, 16, 0, 0), pc);
+
+	((struct space_image *)(all.bytes + IMAGE))->id = 7;
+	w.space.id = 3;
+	host_cache = &cache;
+	return w;
+}
+
+static void what_was_found_is_found_again_without_tables(void **state)
+{
+	struct walk w = known_leaf(CODE + 5);
+
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 5);
+	memset(all.bytes, 0, sizeof(all.bytes));
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 6); /* its mapping is known, its rule is not */
+	memset(all.bytes + MAPS, 0, 64);
+	expect_caller(&w, 2);
+}
+
+static void other_mappings_are_not_the_ones_found_before(void **state)
+{
+	struct walk w = known_leaf(CODE + 5);
+
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 5);
+	w.space.id = 4;
+	memset(all.bytes + MAPS, 0, 64);
+	expect_end(&w, EV_CUT_NO_TABLES);
+}
+
+static void other_rows_are_not_the_ones_found_before(void **state)
+{
+	struct walk w = known_leaf(CODE + 5);
+
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 5);
+	((struct space_image *)(all.bytes + IMAGE))->id = 8;
+	((struct unwind_rule *)(all.bytes + RULES))[1].cfa = 24;
+	w.space.id = 4;
+	expect_caller(&w, 3);
+}
+
+/* Evicted: what is cached still holds, what is not is asked of user space, and found once it is there again. */
+static void rows_that_have_gone_are_missed(void **state)
+{
+	struct space_image *image = (void *)(all.bytes + IMAGE);
+	struct walk w = known_leaf(CODE + 5);
+
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 5);
+	image->how = SPACE_UNKNOWN;
+	expect_caller(&w, 2);
+	w = known_leaf(CODE + 9);
+	image->how = SPACE_UNKNOWN;
+	assert_int_equal(walk_locate(&w), WALK_ON);
+	assert_int_equal(walk_step(&w), WALK_MISS);
+	w = known_leaf(CODE + 9);
+	image->id = 9;
+	expect_caller(&w, 2);
+}
+
+static int forget(void **state)
+{
+	memset(&cache, 0, sizeof(cache));
+	host_cache = NULL;
+	return 0;
 }
 
 /* Whatever number a table says: there is no rule behind its rules, no page behind its pages, no slab behind the slabs. */
@@ -444,6 +518,10 @@ int main(void)
 		cmocka_unit_test(a_leaf_without_a_rule_or_frame_returns_behind_a_call),
 		cmocka_unit_test(what_user_space_may_know_is_a_miss),
 		cmocka_unit_test(a_mapping_is_kept_from_frame_to_frame_and_left),
+		cmocka_unit_test_setup_teardown(what_was_found_is_found_again_without_tables, forget, forget),
+		cmocka_unit_test_setup_teardown(other_mappings_are_not_the_ones_found_before, forget, forget),
+		cmocka_unit_test_setup_teardown(other_rows_are_not_the_ones_found_before, forget, forget),
+		cmocka_unit_test_setup_teardown(rows_that_have_gone_are_missed, forget, forget),
 		cmocka_unit_test(a_table_that_lies_has_no_rule),
 	};
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolize/lines.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "symbolize/symcache.h"
+#include "symbolize/symcache_dir.h"
+
+/* Two descriptors each. */
+enum { QUEUE_MAX = 256 };
+
+struct lines {
+	struct symcache_dir *dir;
+	struct converter *converter;
+	int exe_fd;
+	uint64_t made[HELPER_RESULTS];
+};
+
+static int open_dir(struct lines *l, const struct lines_opts *opts)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (opts->dir)
+		return symcache_dir_open(opts->dir, opts->max_bytes, &l->dir);
+	r = symcache_dir_default(geteuid(), getenv("XDG_CACHE_HOME"), getenv("HOME"), path, sizeof(path));
+	return r < 0 ? r : symcache_dir_open(path, opts->max_bytes, &l->dir);
+}
+
+int lines_new(const struct lines_opts *opts, struct lines **ret)
+{
+	struct lines *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	r = l->exe_fd = helper_open_self();
+	if (r >= 0)
+		r = open_dir(l, opts);
+	if (r >= 0)
+		r = converter_new(&(struct converter_opts){ .dir = l->dir, .debug_dir = opts->debug_dir, .exe_fd = l->exe_fd,
+							    .queue_max = QUEUE_MAX }, &l->converter);
+	if (r < 0) {
+		lines_free(l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+struct lines *lines_free(struct lines *l)
+{
+	if (!l)
+		return NULL;
+	converter_free(l->converter);
+	symcache_dir_free(l->dir);
+	closep(&l->exe_fd);
+	free(l);
+	return NULL;
+}
+
+int lines_get_made(struct lines *l, const struct build_id *id, struct symcache **ret)
+{
+	return symcache_dir_get(l->dir, id, ret, NULL, 0);
+}
+
+int lines_get(struct lines *l, const struct converter_source *src, struct symcache **ret)
+{
+	int r = lines_get_made(l, &src->id, ret);
+
+	if (r != -ENOENT)
+		return r;
+	r = converter_add(l->converter, src);
+	if (r == -EALREADY)
+		return converter_pending(l->converter) ? -EAGAIN : -ENODATA;
+	return !r || r == -EBUSY ? -EAGAIN : r == -ENOMEM ? r : -ENODATA;
+}
+
+uint64_t lines_news(const struct lines *l)
+{
+	return l->made[HELPER_OK];
+}
+
+void lines_step(struct lines *l)
+{
+	struct converted done;
+
+	while (converter_next(l->converter, time_boot_ns(), &done))
+		l->made[done.result]++;
+}
+
+void lines_wait(const struct lines *l, uint64_t max_ns)
+{
+	converter_wait(l->converter, time_boot_ns(), max_ns);
+}
+
+void lines_stats(const struct lines *l, struct lines_stats *ret)
+{
+	*ret = (struct lines_stats){ .pending = converter_pending(l->converter) };
+	for (int i = 0; i < HELPER_RESULTS; i++)
+		ret->made[i] = l->made[i];
+}

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Function, file, line and the whole inline chain beside llvm-symbolizer's, on random code addresses of many kinds of files.
+
+dwarf_oracle.py [CASE...]; HOTSPAN_ORACLE_N addresses each (1000). What remains different is told apart by dwarf_causes.tsv.
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BUILD = pathlib.Path(os.environ["HOTSPAN_BUILD"])
+DUMP = BUILD / "tests/unit/dwarf_dump"
+HERE = pathlib.Path(__file__).resolve().parent
+N = int(os.environ.get("HOTSPAN_ORACLE_N", "1000"))
+LLVM = next((p for p in ("llvm-symbolizer-16", "llvm-symbolizer-19", "llvm-symbolizer") if
+             subprocess.run(["which", p], capture_output=True).returncode == 0), None)
+
+
+def run(*argv, **kw):
+    p = subprocess.run([str(a) for a in argv], capture_output=True, text=True, errors="replace", timeout=60, **kw)
+    assert p.returncode == 0, (argv, p.stderr[-2000:])
+    return p.stdout
+
+
+def text_ranges(path):
+    """Executable sections with code: (start, end). Not .plt: it has no DWARF."""
+    out = []
+    for m in re.finditer(r"\] (\S+)\s+(?:PROGBITS|NOBITS)\s+(\w+) \w+ (\w+) \w+\s+\w*X", run("readelf", "-SW", path)):
+        if m[1].startswith(".text") or m[1] in (".init", ".fini"):
+            out.append((int(m[2], 16), int(m[2], 16) + int(m[3], 16)))
+    return out
+
+
+def symbols(path):
+    """{name: address} and [(address, size)] of functions."""
+    at = {}
+    for table in ("--syms", "--dyn-syms"):
+        for line in run("readelf", "-W", table, path).splitlines():
+            f = line.split()
+            if len(f) >= 8 and f[6] not in ("UND", "ABS") and re.fullmatch("[0-9a-f]{8,}", f[1]):
+                at[f[7].split("@")[0]] = int(f[1], 16)
+    return at
+
+
+def pick(path, n):
+    rng = random.Random(7)
+    ranges = text_ranges(path)
+    weights = [e - s for s, e in ranges]
+    return sorted({rng.randrange(*ranges[i]) for i in rng.choices(range(len(ranges)), weights, k=n)})
+
+
+def ours(path, addresses, *options):
+    text = run(DUMP, *options, path, input="\n".join(f"{a:x}" for a in addresses))
+    out = {}
+    for block in text.split("\n\n"):
+        lines = block.strip("\n").split("\n")
+        if lines[0]:
+            out[int(lines[0], 16)] = [tuple(f.split("\t")) for f in lines[1:]]
+    return out
+
+
+def llvm_file(f):
+    """Without a line the file is the one of the symbol table (STT_FILE), a bare name."""
+    return f["FileName"] if f["FileName"] and (f["Line"] or "/" in f["FileName"]) else "??"
+
+
+def llvms(path, addresses, *options):
+    text = run(LLVM, "-f", "-i", "--no-demangle", "--output-style=JSON", *options, "-e", path,
+               input="\n".join(f"0x{a:x}" for a in addresses))
+    out = {}
+    for line in text.splitlines():
+        d = json.loads(line)
+        out[int(d["Address"], 16)] = [
+            (f["FunctionName"].split("@")[0] or "??", llvm_file(f), str(f["Line"]), str(f["StartLine"])) for f in d.get("Symbol", [])]
+    return out
+
+
+def same(a, b, at):
+    """Frames are equal. Of several symbols for one address each names it; start lines are compared where both have one."""
+    if len(a) != len(b):
+        return False
+    for i, (x, y) in enumerate(zip(a, b)):
+        if x[1:3] != y[1:3] or (x[3] != y[3] and "0" not in (x[3], y[3])):
+            return False
+        if x[0] == y[0] or y[0] == "?":
+            continue
+        # A part (foo.cold) goes by the function's name, and eu-addr2line gives it plain.
+        if i != len(a) - 1 or (at.get(x[0], -1) != at.get(y[0], -2) and y[0].split(".")[0] not in x[0]):
+            return False
+    return True
+
+
+def compare(name, path, *options, oracle=llvms, oracle_path=None, oracle_options=(), n=N):
+    addresses = pick(path, n)
+    a = ours(path, addresses, *options)
+    b = oracle(oracle_path or path, addresses, *oracle_options)
+    at = symbols(oracle_path or path)
+    wrong = [x for x in addresses if not same(a[x], b[x], at)]
+    deep = max(len(f) for f in a.values())
+    named = sum(f[-1][0] != "??" for f in a.values())
+    lined = sum(f[0][2] != "0" for f in a.values())
+    print(f"{name}: {len(addresses)} addresses, {len(wrong)} differ; {named} named, {lined} with a line, chains up to {deep}", flush=True)
+    for x in wrong[:int(os.environ.get("SHOW", "3"))]:
+        print(f"  {x:x}\n    ours   {a[x]}\n    oracle {b[x]}")
+    return wrong
+
+
+def debug_file(path):
+    bid = re.search(r"Build ID: (\w+)", run("readelf", "-n", path))[1]
+    return pathlib.Path(f"/usr/lib/debug/.build-id/{bid[:2]}/{bid[2:]}.debug")
+
+
+def library(pattern):
+    return next(p.resolve() for p in pathlib.Path("/").glob(pattern))
+
+
+
+def eus(path, addresses, *options):
+    """eu-addr2line reads dwz files, which llvm-symbolizer does not. It has no start lines."""
+    text = run("eu-addr2line", "-a", "-f", "-i", *options, "-e", path, *[f"0x{a:x}" for a in addresses])
+    out, frames = {}, None
+    for line in text.splitlines():
+        if re.fullmatch(r"0x[0-9a-f]{16}", line):
+            frames = out.setdefault(int(line, 16), [])
+            name = None
+        elif name is None:
+            name = line.split(" inlined at ")[0].split("@")[0]
+        else:
+            m = re.fullmatch(r"(.*?):(\d+)(?::\d+)?(?: .*)?", line)
+            frames.append((name, m[1], m[2], "0"))
+            name = None
+    return out
+
+
+SRC = HERE / "dwarfsrc"
+
+
+def build(d, cc, *flags, link=()):
+    """The C++ program in d, built there from a copy of its sources."""
+    for f in filter(pathlib.Path.is_file, SRC.iterdir()):
+        (d / f.name).write_bytes(f.read_bytes())
+    objects = []
+    cxx = {"gcc": "g++", "clang-16": "clang++-16"}[cc]
+    for f in ("main.cc", "shapes.cc", "helper.c"):
+        o = f.rsplit(".", 1)[0] + ".o"
+        run(cc if f.endswith(".c") else cxx, "-c", "-g", "-O2", *flags, f, "-o", o, cwd=d)
+        objects.append(o)
+    run(cxx, "-g", *[f for f in flags if f.startswith(("-f", "-O", "-gz", "-gdwarf", "-gsplit", "-m"))], *objects, "-o", "x", *link, cwd=d)
+    return d / "x"
+
+
+CASES = {}
+
+
+def case(name):
+    def register(f):
+        CASES[name] = f
+        return f
+    return register
+
+
+def built(name, cc, *flags, link=(), options=lambda d: (), inflated=False, **kw):
+    """inflated: the oracle cannot read it as it is."""
+    def f():
+        with tempfile.TemporaryDirectory() as t:
+            d = pathlib.Path(t)
+            x = build(d, cc, *flags, link=link)
+            if inflated:
+                run("objcopy", "--decompress-debug-sections", x, d / "inflated")
+                kw["oracle_path"] = d / "inflated"
+            return compare(name, x, *options(d), **kw)
+    CASES[name] = f
+
+
+def separate(name, path, **kw):
+    CASES[name] = lambda: compare(name, path, "-d", debug_file(path), oracle_path=debug_file(path), **kw)
+
+
+def dwos(d):
+    return [x for o in sorted(d.glob("*.dwo")) for x in ("-o", o)]
+
+
+def recompressed(d):
+    run("llvm-objcopy-16", "--compress-debug-sections=zstd", "x", cwd=d)
+    assert "ZSTD" in run("readelf", "-tW", d / "x")
+    return ()
+
+
+def packed(tool):
+    def options(d):
+        if tool == "llvm-dwp-16":
+            run(tool, "-e", "x", "-o", "x.dwp", cwd=d)
+        else:
+            run(tool, "-e", "x", "-o", "x.dwp", cwd=d)
+        return ("-p", d / "x.dwp")
+    return options
+
+
+separate("libc", library("lib/x86_64-linux-gnu/libc.so.6"))
+CASES["libstdc++"] = lambda: compare("libstdc++", library("usr/lib/x86_64-linux-gnu/debug/libstdc++.so.6"))
+for cc in ("gcc", "clang-16"):
+    for v in (2, 3, 4, 5):
+        built(f"{cc}-dwarf{v}", cc, f"-gdwarf-{v}")
+    built(f"{cc}-dwarf64-4", cc, "-gdwarf-4", "-gdwarf64")
+    built(f"{cc}-dwarf64-5", cc, "-gdwarf-5", "-gdwarf64")
+    for v in (4, 5):
+        built(f"{cc}-split{v}-dwo", cc, f"-gdwarf-{v}", "-gsplit-dwarf", options=dwos)
+        # llvm-dwp 16 does not end on GCC's DWARF 5, and binutils' dwp reads DWARF 4 only.
+        if (cc, v) != ("gcc", 5):
+            built(f"{cc}-split{v}-dwp", cc, f"-gdwarf-{v}", "-gsplit-dwarf", options=packed("llvm-dwp-16"))
+    built(f"{cc}-split4-gnudwp", cc, "-gdwarf-4", "-gsplit-dwarf", options=packed("dwp"))
+    built(f"{cc}-O0", cc, "-O0")
+    built(f"{cc}-O3-sections", cc, "-O3", "-ffunction-sections", link=("-Wl,--gc-sections",))
+    built(f"{cc}-zlib", cc, "-gz=zlib", link=("-Wl,--compress-debug-sections=zlib",))
+    built(f"{cc}-zdebug", cc, link=("-Wl,--compress-debug-sections=zlib-gnu",), inflated=True)
+    built(f"{cc}-zstd", cc, options=recompressed)
+    built(f"{cc}-lto", cc, "-flto", link=("-fuse-ld=lld",) if cc == "clang-16" else ())
+
+
+
+def rust():
+    with tempfile.TemporaryDirectory() as t:
+        run("rustc", "-g", "-O", SRC / "main.rs", "-o", f"{t}/x")
+        return compare("rust", pathlib.Path(t) / "x")
+
+
+def go():
+    with tempfile.TemporaryDirectory() as t:
+        run("go", "build", "-o", f"{t}/x", SRC / "go/main.go", env={**os.environ, "GOCACHE": f"{t}/cache", "GOFLAGS": "", "GOTOOLCHAIN": "local"})
+        return compare("go", pathlib.Path(t) / "x")
+
+
+def without_alt(path, addresses, *options):
+    """llvm-symbolizer has the chain's places, but not the names that are in the dwz file."""
+    return {a: [(n if n != "??" or i == len(frames) - 1 else "?", *rest) for i, (n, *rest) in enumerate(frames)]
+            for a, frames in llvms(path, addresses, *options).items()}
+
+
+def named_by_both(path, addresses, *options):
+    """Those names by eu-addr2line; it loses chains that cross units (LTO), there llvm-symbolizer's answer stands."""
+    a, b = without_alt(path, addresses, *options), eus(path, addresses, *options)
+    return {x: b[x] if len(a[x]) == len(b[x]) else a[x] for x in addresses}
+
+
+def binutils():
+    path = pathlib.Path("/usr/bin/x86_64-linux-gnu-ld.bfd")
+    debug = debug_file(path)
+    alt = run(DUMP, "-w", "-d", debug, path).split()[2]
+    return compare("binutils", path, "-d", debug, "-a", alt, oracle=named_by_both, oracle_path=debug)
+
+
+def dwz():
+    """Two builds of one program with what they share moved to a third file; and one whose units share parts."""
+    with tempfile.TemporaryDirectory() as t:
+        d = pathlib.Path(t)
+        for name, opt in (("one", "-O2"), ("two", "-O3")):
+            (d / name).mkdir()
+            build(d / name, "gcc", opt, "-gdwarf-4")
+        shutil.copy(d / "one/x", d / "before")
+        run("dwz", "-m", d / "common", d / "one/x", d / "two/x")
+        alt = run(DUMP, "-w", d / "one/x").split()
+        assert alt[0] == "alt" and len(alt[1]) == 40, alt
+        # The oracle reads the program as it was before.
+        a = compare("dwz", d / "one/x", "-a", d / "common", oracle_path=d / "before")
+        shutil.copy(d / "before", d / "alone")
+        run("dwz", d / "alone")
+        return a + compare("dwz-alone", d / "alone", oracle_path=d / "before")
+
+
+CASES.update(rust=rust, go=go, binutils=binutils, dwz=dwz)
+
+if __name__ == "__main__":
+    failed = []
+    for name in sys.argv[1:] or CASES:
+        try:
+            CASES[name]()
+        except AssertionError as e:
+            print(f"{name}: {str(e)[-400:]}")
+            failed.append(name)
+    print("failed to run:", failed)
