@@ -19,13 +19,14 @@ struct elf_peek {
 	const uint8_t *memory; /* of an image without a file */
 	size_t memory_len;
 	struct block *slots; /* NULL: none yet */
+	uint32_t n_slots;
 };
 
 /* Only the blocks that are used take memory. */
 static bool add_slots(struct elf_peek *p)
 {
 	if (!p->slots)
-		p->slots = calloc(SLOTS, sizeof(*p->slots));
+		p->slots = calloc(p->n_slots, sizeof(*p->slots));
 	return p->slots;
 }
 
@@ -36,6 +37,7 @@ int elf_peek_new(const struct elf_image *img, struct elf_peek **ret)
 	if (!p)
 		return -ENOMEM;
 	p->img = img;
+	p->n_slots = SLOTS;
 	if (img->fd < 0)
 		p->memory = (const uint8_t *)elf_rawfile(img->elf, &p->memory_len);
 	else if (!add_slots(p))
@@ -50,6 +52,12 @@ void elf_peek_forget(struct elf_peek *p)
 	p->slots = NULL;
 }
 
+void elf_peek_limit(struct elf_peek *p, uint32_t blocks)
+{
+	elf_peek_forget(p);
+	p->n_slots = blocks;
+}
+
 struct elf_peek *elf_peek_free(struct elf_peek *p)
 {
 	if (!p)
@@ -61,7 +69,7 @@ struct elf_peek *elf_peek_free(struct elf_peek *p)
 
 static const struct block *read_block(struct elf_peek *p, uint64_t number)
 {
-	struct block *b = &p->slots[number % SLOTS];
+	struct block *b = &p->slots[number % p->n_slots];
 	ssize_t n;
 
 	if (b->number == number + 1)

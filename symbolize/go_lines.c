@@ -9,6 +9,8 @@
 #include "symbolize/go_inlines.h"
 #include "symbolize/go_pclntab.h"
 
+enum { BLOCKS = 64 }; /* of 16 KiB */
+
 struct go_lines {
 	struct go_pclntab *table;
 	struct go_inlines inlines;
@@ -24,6 +26,7 @@ int go_lines_new(const struct elf_image *img, struct go_lines **ret)
 		return r;
 	}
 	g->inlines = go_inlines_find(g->table);
+	elf_peek_limit(g->table->file, BLOCKS);
 	go_lines_rest(g);
 	*ret = g;
 	return 0;
@@ -43,13 +46,18 @@ int go_lines_range(struct go_lines *g, uint64_t *ret_start, uint64_t *ret_end)
 	return go_pclntab_range(g->table, ret_start, ret_end);
 }
 
-void go_lines_rest(struct go_lines *g)
+void go_lines_forget(struct go_lines *g)
 {
-	g->table->steps = GO_STEPS_MAX;
 	elf_peek_forget(g->table->file);
 }
 
-/* A string of the table, in pieces. NULL: there is none, or it is empty. */
+void go_lines_rest(struct go_lines *g)
+{
+	g->table->steps = GO_STEPS_MAX;
+	go_lines_forget(g);
+}
+
+/* A string of the table, in pieces. NULL: there is none, it is empty, or the round has had its share. */
 static const char *read_string(struct go_pclntab *t, uint64_t at, struct strpool *names)
 {
 	char text[GO_STRING_MAX];
@@ -65,7 +73,10 @@ static const char *read_string(struct go_pclntab *t, uint64_t at, struct strpool
 		n = len + strnlen(text + len, piece);
 		len += piece;
 	}
-	return n ? strpool_str(names, strpool_add_len(names, text, n)) : NULL;
+	if (!n || t->steps < n)
+		return NULL;
+	t->steps -= (uint32_t)n;
+	return strpool_str(names, strpool_add_len(names, text, n));
 }
 
 static const char *file_by_number(struct go_pclntab *t, const struct go_func *f, int64_t number,

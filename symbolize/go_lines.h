@@ -8,7 +8,8 @@
  * call's place in its caller the next ones, and so on outwards (go_inlines.h). Nothing is read ahead: a
  * lookup costs a search of the functab and the tables of one function, a few microseconds.
  * Names are the linker's: type arguments in full, wrappers and all. Files are as the compiler wrote them.
- * Memory: blocks of the file read last (elf_peek.h), until go_lines_rest(). The image is borrowed.
+ * Memory: 1 MiB at most, blocks of the file read last (elf_peek.h), until go_lines_forget(). The image is
+ * borrowed.
  * Hostile tables: depth, steps and strings are bounded; what is damaged costs the lines it would give.
  */
 #include <stddef.h>
@@ -41,5 +42,7 @@ int go_lines_find(struct go_lines *g, uint64_t vaddr, struct strpool *names, str
 /* The code that the table covers: what else names it can be passed over. 0 or -EBADMSG. */
 int go_lines_range(struct go_lines *g, uint64_t *ret_start, uint64_t *ret_end);
 
-/* Between two rounds: the blocks are let go, and lookups may again cost GO_STEPS_MAX steps in all. */
+/* Lets go of the blocks: another binary has its turn. */
+void go_lines_forget(struct go_lines *g);
+/* Between two rounds: the same, and lookups may again cost GO_STEPS_MAX steps, and bytes of strings, in all. */
 void go_lines_rest(struct go_lines *g);

@@ -17,6 +17,8 @@
 
 /* An untyped or unsized symbol at the end of a section covers no more than this. */
 #define MAX_UNSIZED (64 * KIB)
+/* In one round no more than this is taken from Go's tables: a hostile one has a new name for every address. */
+#define ROUND_NAME_BYTES (32 * MIB)
 enum { MAX_CHAIN = 64 }; /* deepest inline chain handed out */
 
 static void close_go(struct sym_image *img)
@@ -181,12 +183,30 @@ const struct elf_segment *sym_elf_segment(const struct sym_image *img, uint64_t 
 	return elf_image_segment(&view, offset);
 }
 
+/* However many Go binaries a round meets, a few hold blocks of their files. */
+static void make_active(struct symbolizer *s, struct sym_image *img)
+{
+	struct sym_image **slot = &s->go_active[s->go_next];
+
+	for (int i = 0; i < SYM_GO_ACTIVE; i++)
+		if (s->go_active[i] == img)
+			return;
+	if (*slot)
+		go_lines_forget((*slot)->go);
+	*slot = img;
+	s->go_next = (s->go_next + 1) % SYM_GO_ACTIVE;
+}
+
 /* The pclntab's frames. 0: it covers no such address. */
 static int resolve_go(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
 {
 	struct go_line chain[MAX_CHAIN];
-	int n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
+	int n;
 
+	if (img->owner->names.arena.used_bytes > ROUND_NAME_BYTES)
+		return 0;
+	make_active(img->owner, img);
+	n = go_lines_find(img->go, addr, &img->owner->names, chain, max < MAX_CHAIN ? max : MAX_CHAIN);
 	for (int i = 0; i < n; i++)
 		ret[i] = (struct sym_frame){ .name = chain[i].name,
 					     .system_name = chain[i].name,

@@ -14,6 +14,8 @@
 #include "symbolize/symbolizer.h"
 #include "symbolize/symtab.h"
 
+enum { SYM_GO_ACTIVE = 4 }; /* Go binaries that hold blocks of their files at a time */
+
 struct go_lines;
 struct lines;
 struct symcache;
@@ -40,7 +42,7 @@ struct sym_image {
 	struct jitdump dump;
 	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
 	bool met_unnamed, met_loaded;
-	uint64_t look_again, wait;
+	uint64_t read_in, look_again, wait; /* rounds */
 };
 
 struct symbolizer {
@@ -53,6 +55,8 @@ struct symbolizer {
 	vec(uint32_t) demangled_of; /* by id in `mangled`: id in names */
 	struct strpool mangled;
 	uint64_t round; /* counts trims */
+	struct sym_image *go_active[SYM_GO_ACTIVE];
+	uint32_t go_next; /* of these, to give way */
 	struct symbolizer_stats stats;
 };
 

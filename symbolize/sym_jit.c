@@ -3,6 +3,11 @@
 
 #include <errno.h>
 
+#include "base/units.h"
+
+/* While tables are larger than this together, no more JIT code is read: it waits for a trim. */
+#define ROOM_BYTES (96 * MIB)
+
 bool sym_is_jit(enum sym_kind kind)
 {
 	return kind == SYM_PERF_MAP || kind == SYM_JITDUMP;
@@ -13,15 +18,23 @@ const struct jit_map *sym_jit_map(const struct sym_image *img)
 	return img->kind == SYM_JITDUMP ? &img->dump.map : &img->perf.map;
 }
 
+static int read_on(struct sym_image *img, int fd)
+{
+	if (fd < 0)
+		return -ENOENT;
+	if (img->owner->stats.table_bytes > ROOM_BYTES)
+		return -EFBIG;
+	return img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, fd) : perf_map_update(&img->perf, fd);
+}
+
 /* What is known stays known when the file is gone. */
 int sym_jit_load(struct sym_image *img, const struct sym_source *src)
 {
-	int r = src->fd < 0 ? -ENOENT : img->kind == SYM_JITDUMP ? jitdump_update(&img->dump, src->fd) :
-								   perf_map_update(&img->perf, src->fd);
+	int r = read_on(img, src->fd);
 
-	if (r == -ENOMEM || sym_jit_map(img)->pieces.n)
-		return r == -ENOMEM ? r : 0;
-	return r < 0 ? r : -ENODATA;
+	if (r == -ENOMEM)
+		return r;
+	return sym_jit_map(img)->pieces.n ? 0 : r < 0 ? r : -ENODATA;
 }
 
 /* Strings of our own: the JIT's may move when more of its file is read. */

@@ -147,7 +147,8 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 	if (!img)
 		return -ENOMEM;
 	*img = (struct sym_image){
-		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .go_fd = -1
+		.owner = s, .kind = src->kind, .id = src->id, .key = src->key, .used = s->round, .read_in = s->round,
+		.go_fd = -1
 	};
 	img->error = load(img, src);
 	slot = img->error == -ENOMEM ? NULL : vec_push(&s->images);
@@ -377,6 +378,7 @@ void symbolizer_trim(struct symbolizer *s, size_t max_bytes)
 		if (s->images.v[i]->cache)
 			symcache_drop_pages(s->images.v[i]->cache);
 	}
+	memset(s->go_active, 0, sizeof(s->go_active));
 	index_again(s);
 	trim_names(s);
 	s->round++;

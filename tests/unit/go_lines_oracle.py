@@ -23,15 +23,14 @@ PROGRAM = """package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http"
-	"strings"
+	"os"
+	"regexp"
+	"text/template"
 )
 
 func main() {
 	b, _ := json.Marshal(map[string]int{"a": 1})
-	fmt.Println(string(b), strings.ToUpper("x"))
-	http.Get("http://127.0.0.1:1/")
+	template.Must(template.New("x").Parse("{{.}}")).Execute(os.Stdout, regexp.MustCompile("a+").FindString(string(b)))
 }
 """
 scratch = tempfile.TemporaryDirectory(prefix="hotspan-go-lines-")

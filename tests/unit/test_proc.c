@@ -267,6 +267,29 @@ static void a_jitdump_is_found_by_its_mapping(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* A JIT may be told to write its map at any time. We are the JIT. */
+static void a_perf_map_that_appears_later_is_found(void **state)
+{
+	struct world *w = *state;
+	const struct image_owner owner = { .pid = getpid() };
+	char path[64];
+	uint32_t id;
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	assert_int_equal(image_intern(w->images, &(struct image_key){ .kind = IMAGE_JIT, .gen = 7 }, "[anon]", &id), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(image_open(w->images, id, &owner), -ENOENT);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	for (int i = 5; i < 8; i++) /* looked for the 1st, 2nd, 4th, 8th time it is wanted */
+		assert_int_equal(image_open(w->images, id, &owner), i < 7 ? -ENOENT : 0);
+	assert_true(image_get(w->images, id)->fd >= 0);
+	close(fd);
+	unlink(path);
+	image_unref(w->images, id);
+}
+
 static void events_a_scan_has_seen_are_ignored(void **state)
 {
 	struct world *w = *state;
@@ -365,6 +388,7 @@ int main(void)
 		IN_WORLD(jit_pages_join_and_belong_to_one_process),
 		cmocka_unit_test(a_jitdump_is_known_by_its_name),
 		IN_WORLD(a_jitdump_is_found_by_its_mapping),
+		IN_WORLD(a_perf_map_that_appears_later_is_found),
 		IN_WORLD(events_a_scan_has_seen_are_ignored),
 		IN_WORLD(a_scan_of_ourselves_finds_this_very_function),
 		IN_WORLD(a_pid_that_is_not_there_is_said_to_be_gone),
