@@ -233,7 +233,8 @@ static int resolve_cache(struct sym_image *img, uint64_t addr, struct sym_frame 
 					     .name = sym_pretty_name(img->owner, system_name),
 					     .file = string_or_null(img->cache, chain[i].file),
 					     .line = chain[i].line,
-					     .start_line = chain[i].start_line };
+					     .start_line = chain[i].start_line,
+					     .language = chain[i].language };
 	}
 	return n;
 }

@@ -52,6 +52,7 @@ struct sym_frame {
 	const char *system_name; /* as in the symbol table; equal to name when nothing was mangled */
 	const char *file;        /* NULL: unknown */
 	uint32_t line, start_line;
+	uint16_t language;       /* of the source: DW_LANG_*; 0: unknown */
 	const char *module; /* SYM_KERNEL: "nf_tables", "bpf"; NULL: the kernel proper */
 };
 

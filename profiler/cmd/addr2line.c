@@ -6,6 +6,7 @@
  * It differs where binutils guesses: an address between two functions is nobody's here, a function's file is
  * not taken from the symbol table, and discriminators are not shown.
  */
+#include <dwarf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "cmd/addr2line_input.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
@@ -163,6 +165,21 @@ static void put_unknown(struct lookup *l)
 	buf_puts(&l->out, "??:0\n");
 }
 
+/*
+ * binutils shows the name of an inlined call where it is what a linker would call it, else that of the symbol, which is
+ * the function the call was inlined into. Of languages that do not mangle every name is one.
+ */
+static bool is_link_name(const struct sym_frame *f)
+{
+	static const uint16_t plain[] = { DW_LANG_C89, DW_LANG_C, DW_LANG_Ada83, DW_LANG_Cobol74, DW_LANG_Cobol85, DW_LANG_Fortran77,
+					  DW_LANG_Pascal83, DW_LANG_C99, DW_LANG_PLI, DW_LANG_UPC, DW_LANG_C11, DW_LANG_Mips_Assembler };
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (f->language == plain[i])
+			return true;
+	return strcmp(f->name, f->system_name) != 0;
+}
+
 static void look_up(struct lookup *l, const char *word)
 {
 	uint64_t value = addr2line_input_value(&l->input, word), address;
@@ -175,6 +192,10 @@ static void look_up(struct lookup *l, const char *word)
 		n = sym_image_resolve_address(l->img, address, chain, MAX_CHAIN);
 	if (n < 0)
 		put_unknown(l);
+	if (n > 1 && !l->o->inlines && !is_link_name(&chain[0])) {
+		chain[0].name = chain[n - 1].name;
+		chain[0].system_name = chain[n - 1].system_name;
+	}
 	for (int i = 0; i < n && (!i || l->o->inlines); i++) {
 		if (i && l->o->pretty)
 			buf_puts(&l->out, " (inlined by) ");
@@ -205,6 +226,24 @@ static int look_up_all(struct lookup *l)
 	return r < 0 || !l->out.len ? r : flush(l);
 }
 
+/* A file's debug information is read the first time it is asked for. */
+static int wait_for_lines(struct lookup *l)
+{
+	struct symbolizer_stats s;
+
+	symbolizer_stats(l->symbols, &s);
+	if (s.lines_error)
+		log_warn("there will be no lines: the cache of symbols cannot be used: %s", strerror(-s.lines_error));
+	while (symbolizer_step(l->symbols, NSEC_PER_SEC))
+		;
+	symbolizer_stats(l->symbols, &s);
+	for (int i = HELPER_OK + 1; i < HELPER_RESULTS; i++)
+		if (s.lines.made[i] && i != HELPER_NO_DEBUG_INFO)
+			log_warn("%s: no lines: %s", l->o->exe, helper_result_name((enum helper_result)i));
+	symbolizer_upgrade(l->symbols);
+	return 0;
+}
+
 static int open_image(struct lookup *l)
 {
 	struct sym_source src = { .kind = SYM_ELF, .root_fd = -1, .path = l->o->exe };
@@ -215,8 +254,10 @@ static int open_image(struct lookup *l)
 	if (r >= 0)
 		r = build_id_of_file(l->fd, &src.id);
 	if (r >= 0)
-		r = symbolizer_new(NULL, &l->symbols);
-	return r < 0 ? r : symbolizer_load(l->symbols, &src, &l->img);
+		r = symbolizer_new(&(struct symbolizer_opts){ .lines = true }, &l->symbols);
+	if (r >= 0)
+		r = symbolizer_load(l->symbols, &src, &l->img);
+	return r < 0 ? r : wait_for_lines(l);
 }
 
 static void lookup_fini(struct lookup *l)

@@ -18,9 +18,9 @@ int __wrap_sym_image_segment(const struct sym_image *img, uint64_t offset, struc
 
 int __wrap_sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *ret, size_t max)
 {
-	static const struct sym_frame leaf = { "leaf(int)", "_Z4leafi", "/build/src/leaf.h", 12, 10, NULL };
-	static const struct sym_frame work = { "work()", "_Z4workv", "/build/src/work.cc", 55, 50, NULL };
-	static const struct sym_frame bare = { "bare", "bare", NULL, 0, 0, NULL };
+	static const struct sym_frame leaf = { "leaf(int)", "_Z4leafi", "/build/src/leaf.h", 12, 10, 0, NULL };
+	static const struct sym_frame work = { "work()", "_Z4workv", "/build/src/work.cc", 55, 50, 0, NULL };
+	static const struct sym_frame bare = { "bare", "bare", NULL, 0, 0, 0, NULL };
 
 	if (offset == 0x10) {
 		ret[0] = leaf;
