@@ -8,3 +8,6 @@ unit_test(symcache SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symcache.c USES symbol
 add_executable(dwarf_dump ${CMAKE_CURRENT_LIST_DIR}/dwarf_dump.c)
 target_link_libraries(dwarf_dump PRIVATE symbolize)
 unit_test(dwarf SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_dwarf.c ${CMAKE_CURRENT_LIST_DIR}/fixture_dwarf.c USES symbolize)
+script_test(dwarf_oracle unit 900 unit/dwarf_oracle.py)
+script_test(dwarf_rust unit 120 unit/dwarf_oracle.py rust)
+script_test(dwarf_go unit 180 unit/dwarf_oracle.py go)
