@@ -11,6 +11,7 @@
 #define NSEC_PER_USEC 1000ull
 #define KIB 1024ull
 #define MIB (1024ull * 1024)
+#define GIB (1024ull * 1024 * 1024)
 
 /* CLOCK_BOOTTIME, the clock of samples and side-band; CLOCK_REALTIME for what people read; CLOCK_MONOTONIC,
  * systemd's. */

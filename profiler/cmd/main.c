@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
+#include "symbolize/helper_serve.h"
 #include "version.h"
 
 static void usage(FILE *out)
@@ -21,6 +22,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 
+	if (!strcmp(name, HELPER_COMMAND)) /* we ourselves, from helper_start() */
+		return helper_serve(convert_image);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("hotspan %s\n", HOTSPAN_VERSION);
 		return EXIT_OK;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 fuzz_target(elf USES symbolize)
+fuzz_target(symcache USES symbolize)
 fuzz_target(kallsyms USES symbolize)
 fuzz_target(perf_map USES symbolize)
 fuzz_target(pprof USES formats)

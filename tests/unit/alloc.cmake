@@ -4,3 +4,4 @@ unit_test(alloc SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_alloc.c ${CMAKE_CURRENT_L
 foreach(f malloc calloc realloc reallocarray strdup)
 	target_link_options(test_alloc PRIVATE -Wl,--wrap=${f})
 endforeach()
+add_dependencies(test_alloc helper_child)

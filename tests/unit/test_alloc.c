@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "alloc_fail.h"
 #include "base/file.h"
@@ -28,7 +30,12 @@
 #include "pprof/svg.h"
 #include "proc/image.h"
 #include "proc/process.h"
+#include "symbolize/convert.h"
+#include "symbolize/converter.h"
 #include "symbolize/symbolizer.h"
+#include "symbolize/symcache.h"
+#include "symbolize/symcache_build.h"
+#include "symbolize/symcache_dir.h"
 #include "unwind/elf_cfi.h"
 
 #define SPIN BUILD_DIR "/workloads/w_spin"
@@ -65,6 +72,116 @@ static int name_an_image(void *ctx)
 static void naming_survives_every_failure(void **state)
 {
 	every_failure_is_survived(name_an_image, NULL, 8);
+}
+
+static int private_file(void)
+{
+	int fd = memfd_create("alloc", MFD_CLOEXEC);
+
+	assert_true(fd >= 0 && !fchmod(fd, 0600));
+	return fd;
+}
+
+/* Adds until something is refused; what is in the builder by then is still written, and read. */
+static int build_a_symcache(void *ctx)
+{
+	static const struct build_id id = { .kind = BUILD_ID_GNU, .len = 20 };
+	_cleanup_(symcache_build_freep) struct symcache_build *b = NULL;
+	_cleanup_(symcache_freep) struct symcache *c = NULL;
+	_cleanup_(closep) int fd = private_file();
+	struct symcache_function f = { .file = SYMCACHE_NONE };
+	struct symcache_frame frame;
+	uint32_t file, fn, node = SYMCACHE_NONE, before;
+	int r = symcache_build_new(&b), w;
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < 200 && !r; i++) {
+		char name[16];
+		int len = snprintf(name, sizeof(name), "f%u", i);
+
+		before = i % 3 ? node : SYMCACHE_NONE;
+		r = symcache_build_string(b, name, (size_t)len, &f.name);
+		if (!r)
+			r = symcache_build_file(b, f.name, &file);
+		if (!r)
+			r = symcache_build_function(b, &f, &fn);
+		if (!r)
+			r = symcache_build_node(b, fn, before, SYMCACHE_NONE, i, &node);
+		if (!r)
+			r = symcache_build_range(b, node, 0x10000 - 16 * i, 0x10000);
+		if (!r)
+			r = symcache_build_lines(b, (struct symcache_line[]){ { 0x8000 + 16 * i, file, i }, { 0x9000 + i, 0, 0 } }, 2);
+	}
+	w = symcache_build_write(b, fd, &id);
+	if (!w)
+		w = symcache_open(fd, &id, &c);
+	if (!w && !r)
+		assert_true(symcache_find(c, 0xffff, &frame, 1) == 1);
+	return r ? r : w;
+}
+
+static int convert_an_image(void *ctx)
+{
+	_cleanup_(closep) int image = open(ctx, O_RDONLY | O_CLOEXEC), out = private_file(), scratch = private_file();
+	const struct convert_job job = { .id = { .kind = BUILD_ID_GNU, .len = 20 },
+					 .fd = { out, scratch, image, -1, -1, -1 } };
+	struct convert_stats stats;
+
+	return convert_image(&job, &stats);
+}
+
+static void a_symcache_survives_every_failure(void **state)
+{
+	every_failure_is_survived(build_a_symcache, NULL, 20);
+	every_failure_is_survived(convert_an_image, BUILD_DIR "/tests/unit/helper_child", 40);
+}
+
+static int keep_symcaches(void *ctx)
+{
+	const struct build_id id = { .kind = BUILD_ID_GNU, .len = 4 };
+	_cleanup_(closep) int exe = open(BUILD_DIR "/tests/unit/helper_child", O_RDONLY | O_CLOEXEC);
+	struct converter_source src = { .fd = exe, .root_fd = -1, .path = "/bin/x" };
+	struct converted done = { .result = HELPER_OK };
+	struct symcache_dir *d = NULL;
+	struct converter *c = NULL;
+	struct symcache_temp t;
+	struct symcache *got;
+	int r = symcache_dir_open(ctx, 0, &d);
+
+	if (!r)
+		r = symcache_dir_remember(d, &id, "crashed");
+	if (!r && symcache_dir_get(d, &id, &got, NULL, 0) != -ENODATA)
+		r = -EIO;
+	if (!r)
+		r = symcache_dir_begin(d, &t);
+	if (!r)
+		symcache_dir_abandon(d, &t);
+	if (!r)
+		r = symcache_dir_trim(d);
+	if (!r)
+		r = converter_new(&(struct converter_opts){ .dir = d, .exe_fd = exe }, &c);
+	if (!r)
+		r = build_id_of_file(exe, &src.id);
+	if (!r)
+		r = converter_add(c, &src);
+	while (!r && !converter_next(c, 0, &done))
+		converter_wait(c, 0, 1000000000);
+	if (!r && done.result == HELPER_FAILED) /* who ran out of memory cannot start a helper */
+		r = -ENOMEM;
+	converter_free(c);
+	symcache_dir_free(d);
+	return r;
+}
+
+static void symcaches_survive_every_failure(void **state)
+{
+	char path[] = "/tmp/hotspan-alloc-XXXXXX", command[64];
+
+	assert_non_null(mkdtemp(path));
+	every_failure_is_survived(keep_symcaches, path, 12);
+	snprintf(command, sizeof(command), "rm -r %s", path);
+	assert_int_equal(system(command), 0);
 }
 
 static int make_unwind_rows(void *ctx)
@@ -326,6 +443,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(naming_survives_every_failure),
+		cmocka_unit_test(a_symcache_survives_every_failure),
+		cmocka_unit_test(symcaches_survive_every_failure),
 		cmocka_unit_test(unwind_rows_survive_every_failure),
 		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),
