@@ -8,6 +8,7 @@
 #include "symbolize/dwarf/entities.h"
 #include "symbolize/dwarf/split.h"
 
+enum { PROGRAMS_MAX = 1 << 20 };
 #define INFLATED_DEFAULT (4ull << 30)
 
 int dwarf_scan_file(struct dwarf_scan *s, struct dwarf_unit *u, uint64_t number, uint32_t *ret)
@@ -40,6 +41,7 @@ static int first_time(struct dwarf_scan *s, uint64_t offset, bool *ret)
 	uint64_t *slot;
 
 	*ret = htable_find(&s->lines_done, hash_u64(offset), same_program, &q) == HTABLE_NONE;
+	*ret = *ret && s->lines_run.n < PROGRAMS_MAX;
 	if (!*ret)
 		return 0;
 	slot = vec_push(&s->lines_run);
@@ -96,6 +98,9 @@ static int walk_split(struct dwarf_scan *s, const struct dwarf_split *sp, struct
 		s->stats.damaged_units++;
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
+	/* Skeletons that share an id would have it walked again and again. */
+	if (!dwarf_budget_pay(&s->budget, u.end - u.offset))
+		return 0;
 	s->stats.dwo_units++;
 	return dwarf_walk(s, &u);
 }
@@ -124,7 +129,6 @@ static int read_unit(struct dwarf_scan *s, const struct dwarf_split *sp, struct 
 /* What was kept for the next unit is let go when it has grown. */
 static void trim(struct dwarf_scan *s)
 {
-	dwarf_entities_trim(s);
 	if (dwarf_abbrevs_large(&s->abbrevs)) {
 		dwarf_near_forget(s);
 		dwarf_abbrevs_drop(&s->abbrevs);

@@ -3,6 +3,7 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 
 /* PATH_MAX and a build id. */
 #define LINK_MAX 4200
+/* All names together; a file's own is at most PATH_MAX. */
+#define NAMES_MAX (32 * MIB)
 /* Skeletons are small: those of Chromium together have 40 MB. */
 #define INFO_MAX (256 * MIB)
 
@@ -55,7 +58,8 @@ static int add_dwo(struct dwarf_wants *w, const struct dwarf_unit *u)
 {
 	struct dwarf_dwo *d;
 
-	if (!u->dwo_name.s || w->dwos.n == DWARF_DWOS_MAX)
+	if (!u->dwo_name.s || u->dwo_name.len >= PATH_MAX || u->comp_dir.len >= PATH_MAX ||
+	    w->dwos.n == DWARF_DWOS_MAX || w->strings.arena.used_bytes > NAMES_MAX)
 		return 0;
 	d = vec_push(&w->dwos);
 	if (!d)

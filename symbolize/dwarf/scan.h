@@ -27,7 +27,7 @@ struct dwarf_text_slot {
 	uint32_t reserved;
 };
 
-enum { DWARF_NEAR_UNITS = 64, DWARF_TEXT_SLOTS = 1 << 15 };
+enum { DWARF_NEAR_UNITS = 32, DWARF_TEXT_SLOTS = 1 << 15 };
 
 struct dwarf_scan {
 	struct dwarf_store store;

@@ -131,7 +131,7 @@ static bool text_at(struct dwarf_section s, uint64_t offset, struct dwarf_text *
 	const uint8_t *nul;
 
 	s = dwarf_section_from(s, offset);
-	nul = s.len ? memchr(s.data, 0, s.len) : NULL;
+	nul = s.len ? memchr(s.data, 0, s.len < DWARF_TEXT_MAX ? s.len : DWARF_TEXT_MAX) : NULL;
 	if (!nul)
 		return false;
 	*ret = (struct dwarf_text){ (const char *)s.data, (size_t)(nul - s.data) };
@@ -276,6 +276,9 @@ int dwarf_unit_open(struct dwarf_unit *u, struct dwarf_unit *skeleton, struct dw
 	default_bases(u);
 	if (!dwarf_die_read(u, &b, &d) || !d.abbrev)
 		return -EBADMSG;
+	/* It is read again for each reference from afar. */
+	if (!dwarf_budget_pay(budget, (uint64_t)(b.at - u->obj->s[DWARF_INFO].data) - u->entries))
+		return -E2BIG;
 	if (d.abbrev->tag != DW_TAG_compile_unit && d.abbrev->tag != DW_TAG_partial_unit &&
 	    d.abbrev->tag != DW_TAG_skeleton_unit)
 		return -EBADMSG;
