@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/dwarf/sections.h"
 
+#include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,6 +222,34 @@ static int supported(const struct elf_image *img, enum dwarf_object_kind kind)
 	return 0;
 }
 
+/*
+ * GCC gives each type unit of a .dwo a .debug_info.dwo of its own, before the one with the code. Types are not
+ * wanted: a section of nothing else is passed over.
+ */
+static bool of_types(struct dwarf_section info)
+{
+	struct bytes b = dwarf_section_bytes(info);
+
+	while (bytes_left(&b)) {
+		uint64_t len = bytes_uint(&b, 4);
+		struct bytes unit;
+
+		if (len == 0xffffffff)
+			len = bytes_uint(&b, 8);
+		unit = b;
+		if (bytes_uint(&unit, 2) != 5 || bytes_u8(&unit) != DW_UT_split_type || !bytes_take(&b, len))
+			return false;
+	}
+	return info.len > 0;
+}
+
+/* What was mapped since there were n. */
+static void forget(struct dwarf_store *st, uint32_t n)
+{
+	while (st->mappings.n > n)
+		drop(&st->mappings.v[--st->mappings.n]);
+}
+
 static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_t which, uint64_t file_size,
 		    struct dwarf_object *o)
 {
@@ -235,6 +264,7 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 		return -ENODATA; /* no section headers at all */
 	while ((scn = elf_nextscn(img->elf, scn))) {
 		const char *name = gelf_getshdr(scn, &sh) ? elf_strptr(img->elf, strings, sh.sh_name) : NULL;
+		uint32_t mapped = st->mappings.n;
 		enum dwarf_section_id id;
 		bool z;
 
@@ -247,6 +277,10 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 		/* A damaged section is an absent one, unless nothing can be read without it. */
 		if (r < 0 && (r != -EBADMSG || id == DWARF_INFO || id == DWARF_ABBREV))
 			return r;
+		if (id == DWARF_INFO && o->kind == DWARF_SPLIT && of_types(o->s[id])) {
+			o->s[id] = (struct dwarf_section){ 0 };
+			forget(st, mapped);
+		}
 	}
 	return 0;
 }

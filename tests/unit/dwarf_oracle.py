@@ -227,6 +227,10 @@ for cc in ("gcc", "clang-16"):
     built(f"{cc}-zlib", cc, "-gz=zlib", link=("-Wl,--compress-debug-sections=zlib",))
     built(f"{cc}-zdebug", cc, link=("-Wl,--compress-debug-sections=zlib-gnu",), inflated=True)
     built(f"{cc}-zstd", cc, options=recompressed)
+    built(f"{cc}-g1", cc, "-g1")
+    for v in (4, 5):
+        built(f"{cc}-types{v}", cc, f"-gdwarf-{v}", "-fdebug-types-section")
+        built(f"{cc}-types{v}-dwo", cc, f"-gdwarf-{v}", "-gsplit-dwarf", "-fdebug-types-section", options=dwos)
     built(f"{cc}-lto", cc, "-flto", link=("-fuse-ld=lld",) if cc == "clang-16" else ())
 
 
@@ -295,6 +299,9 @@ def check(names):
             failed.append(name)
     assert not failed, failed
 
+
+# The split part stays in the object file.
+built("clang-16-single5", "clang-16", "-gdwarf-5", "-gsplit-dwarf=single", options=dwos)
 
 if __name__ == "__main__":
     if LLVM is None:
