@@ -87,6 +87,7 @@ static bool is_skeleton(const struct dwarf_unit *u)
 	return u->has_dwo_id && (u->type == DW_UT_skeleton || (u->format.version < 5 && u->dwo_name.s));
 }
 
+/* The split part has all that a skeleton has, and more (-fsplit-dwarf-inlining). 1: it was there. */
 static int walk_split(struct dwarf_scan *s, const struct dwarf_split *sp, struct dwarf_unit *skeleton)
 {
 	struct dwarf_unit u;
@@ -102,7 +103,8 @@ static int walk_split(struct dwarf_scan *s, const struct dwarf_split *sp, struct
 	if (!dwarf_budget_pay(&s->budget, u.end - u.offset))
 		return 0;
 	s->stats.dwo_units++;
-	return dwarf_walk(s, &u);
+	r = dwarf_walk(s, &u);
+	return r < 0 ? r : 1;
 }
 
 static int read_unit(struct dwarf_scan *s, const struct dwarf_split *sp, struct dwarf_unit *u)
@@ -116,10 +118,10 @@ static int read_unit(struct dwarf_scan *s, const struct dwarf_split *sp, struct 
 		return 0;
 	}
 	s->stats.units++;
-	r = dwarf_walk(s, u);
-	if (!r && is_skeleton(u))
-		r = walk_split(s, sp, u);
+	r = is_skeleton(u) ? walk_split(s, sp, u) : 0;
 	if (!r)
+		r = dwarf_walk(s, u);
+	if (r >= 0)
 		r = run_lines(s, u);
 	dwarf_line_files_free(u->files);
 	u->files = NULL;

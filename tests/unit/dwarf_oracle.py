@@ -301,6 +301,8 @@ def check(names):
 
 
 # The split part stays in the object file.
+built("clang-16-split5-inlining", "clang-16", "-gdwarf-5", "-gsplit-dwarf", "-fsplit-dwarf-inlining", options=dwos)
+built("clang-16-split4-inlining", "clang-16", "-gdwarf-4", "-gsplit-dwarf", "-fsplit-dwarf-inlining", options=dwos)
 built("clang-16-single5", "clang-16", "-gdwarf-5", "-gsplit-dwarf=single", options=dwos)
 
 if __name__ == "__main__":
