@@ -65,7 +65,9 @@ static int add_dwo(struct dwarf_wants *w, const struct dwarf_unit *u)
 	if (!d)
 		return -ENOMEM;
 	d->name = strpool_str(&w->strings, strpool_add_len(&w->strings, u->dwo_name.s, u->dwo_name.len));
-	d->dir = u->comp_dir.s ? strpool_str(&w->strings, strpool_add_len(&w->strings, u->comp_dir.s, u->comp_dir.len)) : "";
+	d->dir = "";
+	if (u->comp_dir.s)
+		d->dir = strpool_str(&w->strings, strpool_add_len(&w->strings, u->comp_dir.s, u->comp_dir.len));
 	d->id = u->dwo_id;
 	w->dwp = true;
 	return strpool_error(&w->strings);

@@ -12,7 +12,10 @@
  */
 #include "symbolize/dwarf/scan.h"
 
-/* For a reference from an attribute of an entry of u. *ret: the builder's function. 0, -ENOENT (leads nowhere), -ENOMEM, -E2BIG. */
+/*
+ * For a reference from an attribute of an entry of u. *ret: the builder's function. 0; -ENOENT: it leads
+ * nowhere; -ENOMEM; -E2BIG.
+ */
 int dwarf_entity_function(struct dwarf_scan *s, struct dwarf_unit *u, uint16_t form, uint64_t value, uint32_t *ret);
 /* For an entry that was read. */
 int dwarf_entity_of_die(struct dwarf_scan *s, struct dwarf_unit *u, const struct dwarf_die *d, uint32_t *ret);

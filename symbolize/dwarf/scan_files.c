@@ -37,6 +37,14 @@ static int learn_segments(struct dwarf_scan *s, int fd)
 	return r;
 }
 
+/* A file beside the image that is absent or damaged costs what is in it, not the image. 0 or -ENOMEM. */
+static int open_beside(struct dwarf_scan *s, int fd, enum dwarf_object_kind kind, struct dwarf_object *o)
+{
+	int r = fd >= 0 ? dwarf_object_open(&s->store, fd, kind, DWARF_ALL, o) : 0;
+
+	return r == -ENOMEM ? r : 0;
+}
+
 static int open_dwos(struct dwarf_scan *s, const struct dwarf_files *files)
 {
 	uint32_t n = files->n_dwos < DWOS_MAX ? files->n_dwos : DWOS_MAX;
@@ -72,10 +80,10 @@ static int open_all(struct dwarf_scan *s, const struct dwarf_files *files)
 		r = -ENODATA;
 	if (!r)
 		r = learn_segments(s, image);
-	if (!r && files->alt >= 0 && dwarf_object_open(&s->store, files->alt, DWARF_ALT, DWARF_ALL, &s->alt) == -ENOMEM)
-		r = -ENOMEM;
-	if (!r && files->dwp >= 0 && dwarf_object_open(&s->store, files->dwp, DWARF_SPLIT, DWARF_ALL, &s->dwp) == -ENOMEM)
-		r = -ENOMEM;
+	if (!r)
+		r = open_beside(s, files->alt, DWARF_ALT, &s->alt);
+	if (!r)
+		r = open_beside(s, files->dwp, DWARF_SPLIT, &s->dwp);
 	return r ? r : open_dwos(s, files);
 }
 

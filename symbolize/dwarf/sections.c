@@ -9,16 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/units.h"
 #include "symbolize/dwarf/inflate.h"
 #include "symbolize/elf_image.h"
-
-/* What one compressed section may claim: Chromium's .debug_info has 3 GB. */
-#define INFLATED_MAX (8ull << 30)
-/* zlib's best is 1 : 1032, zstd's about 1 : 32768 on zeros: nothing that is DWARF comes near either. */
-#define RATIO_MAX 1032
-
-enum packing { PLAIN, ZLIB, ZSTD };
 
 static const char *const names[DWARF_SECTIONS] = {
 	[DWARF_INFO] = "info",		   [DWARF_ABBREV] = "abbrev",
@@ -137,56 +129,26 @@ static int scratch_bytes(struct dwarf_store *st, uint64_t len, uint8_t **ret)
 	return r;
 }
 
-/* What precedes the stream: how it is packed, how much it holds. 0 or -EBADMSG. */
-static int packed_header(struct dwarf_section *s, bool z, bool elf64, enum packing *ret, uint64_t *ret_len)
-{
-	struct bytes b = dwarf_section_bytes(*s);
-
-	if (z) {
-		const uint8_t *magic = bytes_take(&b, 4);
-
-		*ret = ZLIB;
-		*ret_len = __builtin_bswap64(bytes_uint(&b, 8));
-		if (!magic || memcmp(magic, "ZLIB", 4))
-			return -EBADMSG;
-	} else {
-		uint64_t type = bytes_uint(&b, 4);
-
-		bytes_take(&b, elf64 ? 4 : 0);
-		*ret_len = bytes_uint(&b, elf64 ? 8 : 4);
-		bytes_take(&b, elf64 ? 8 : 4);
-		if (type != ELFCOMPRESS_ZLIB && type != 2 /* ELFCOMPRESS_ZSTD, newer than our libelf */)
-			return -EBADMSG;
-		*ret = type == ELFCOMPRESS_ZLIB ? ZLIB : ZSTD;
-	}
-	*s = (struct dwarf_section){ b.at, bytes_left(&b) };
-	if (b.bad || *ret_len > INFLATED_MAX || *ret_len / RATIO_MAX > s->len)
-		return -EBADMSG;
-	return 0;
-}
-
 static int inflate_section(struct dwarf_store *st, bool z, bool elf64, struct dwarf_section *io)
 {
 	uint32_t source = st->mappings.n - 1; /* of the packed bytes, let go when they are inflated */
-	enum packing how;
-	uint64_t len;
+	struct bytes b = dwarf_section_bytes(*io);
+	struct inflate_header h;
 	uint8_t *out = NULL;
-	int r = packed_header(io, z, elf64, &how, &len);
+	int r = inflate_header_read(&b, z, elf64, &h);
 
 	if (r < 0)
 		return r;
-	if (!len) {
+	if (!h.len) {
 		*io = (struct dwarf_section){ 0 };
 		return 0;
 	}
-	r = scratch_bytes(st, len, &out);
+	r = scratch_bytes(st, h.len, &out);
+	if (!r)
+		r = inflate_bytes(&b, h.how, out, h.len);
 	if (r < 0)
 		return r;
-	r = how == ZLIB ? inflate_zlib(io->data, io->len, out, len)
-			: inflate_zstd(io->data, io->len, out, len);
-	if (r < 0)
-		return r;
-	*io = (struct dwarf_section){ out, len };
+	*io = (struct dwarf_section){ out, h.len };
 	drop(&st->mappings.v[source]);
 	st->mappings.v[source] = (struct dwarf_mapping){ .heap = true };
 	return 0;

@@ -76,8 +76,8 @@ static inline uint64_t read_fixed(struct bytes *b, uint8_t size)
 	}
 }
 
-static inline uint64_t read_op(struct bytes *b, const struct dwarf_op *op, const struct dwarf_unit *u, const uint8_t *info,
-			       uint16_t *form)
+static inline uint64_t read_op(struct bytes *b, const struct dwarf_op *op, const struct dwarf_unit *u,
+			       const uint8_t *info, uint16_t *form)
 {
 	*form = op->form;
 	if (op->size)

@@ -20,7 +20,10 @@ struct dwarf_parts {
 	struct dwarf_section s[DWARF_SECTIONS];
 };
 
-/* Longer ones are none: a builder cuts them at this, too. A text that never ends must not cost its section's length. */
+/*
+ * Longer ones are none: a builder cuts them at this, too. A text that never ends must not cost its
+ * section's length.
+ */
 #define DWARF_TEXT_MAX (64u << 10)
 
 struct dwarf_text {
