@@ -8,6 +8,8 @@
 #include "base/units.h"
 
 #define CACHE_MAX (24 * MIB)
+/* One table: real ones have some thousand abbreviations. */
+enum { ABBREVS_MAX = 1 << 18, OPS_MAX = 1 << 20 };
 
 /* Attributes of a tag that are wanted, as bits 1 << enum dwarf_attr. */
 #define UNIT_ATTRS                                                                                 \
@@ -125,10 +127,16 @@ static int read_attributes(struct dwarf_abbrevs *t, struct bytes *b, struct dwar
 			fixed += size;
 			continue;
 		}
+		if (t->ops.n == OPS_MAX)
+			return -EBADMSG;
 		op = vec_push(&t->ops);
 		if (!op)
 			return -ENOMEM;
-		*op = (struct dwarf_op){ .skip = fixed, .form = (uint16_t)form, .attr = (uint8_t)attr, .implicit = implicit };
+		*op = (struct dwarf_op){ .skip = fixed,
+					 .form = (uint16_t)form,
+					 .attr = (uint8_t)attr,
+					 .size = size == 1 || size == 2 || size == 4 || size == 8 ? (uint8_t)size : 0,
+					 .implicit = implicit };
 		fixed = 0;
 	}
 	a->tail = fixed;
@@ -181,7 +189,7 @@ static int decode(struct dwarf_abbrevs *t, struct bytes *b, struct dwarf_format 
 		struct dwarf_abbrev a = { .code = bytes_uleb(b) }, *slot;
 		uint64_t tag;
 
-		if (!a.code || b->bad)
+		if (!a.code || b->bad || t->v.n == ABBREVS_MAX)
 			break;
 		tag = bytes_uleb(b);
 		a.children = bytes_u8(b);
@@ -250,7 +258,8 @@ int dwarf_abbrevs_get(struct dwarf_abbrev_cache *c, const struct dwarf_object *o
 		*ret = c->tables.v[id];
 		return 0;
 	}
-	if (budget->spent)
+	/* A unit that refers to very many others: it is emptied only between units. */
+	if (budget->spent || c->bytes > 4 * CACHE_MAX)
 		return -E2BIG;
 	t = calloc(1, sizeof(*t));
 	if (!t)

@@ -3,6 +3,7 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 
 /* PATH_MAX and a build id. */
 #define LINK_MAX 4200
+/* All names together; a file's own is at most PATH_MAX. */
+#define NAMES_MAX (32 * MIB)
 /* Skeletons are small: those of Chromium together have 40 MB. */
 #define INFO_MAX (256 * MIB)
 
@@ -55,13 +58,16 @@ static int add_dwo(struct dwarf_wants *w, const struct dwarf_unit *u)
 {
 	struct dwarf_dwo *d;
 
-	if (!u->dwo_name.s || w->dwos.n == DWARF_DWOS_MAX)
+	if (!u->dwo_name.s || u->dwo_name.len >= PATH_MAX || u->comp_dir.len >= PATH_MAX ||
+	    w->dwos.n == DWARF_DWOS_MAX || w->strings.arena.used_bytes > NAMES_MAX)
 		return 0;
 	d = vec_push(&w->dwos);
 	if (!d)
 		return -ENOMEM;
 	d->name = strpool_str(&w->strings, strpool_add_len(&w->strings, u->dwo_name.s, u->dwo_name.len));
-	d->dir = u->comp_dir.s ? strpool_str(&w->strings, strpool_add_len(&w->strings, u->comp_dir.s, u->comp_dir.len)) : "";
+	d->dir = "";
+	if (u->comp_dir.s)
+		d->dir = strpool_str(&w->strings, strpool_add_len(&w->strings, u->comp_dir.s, u->comp_dir.len));
 	d->id = u->dwo_id;
 	w->dwp = true;
 	return strpool_error(&w->strings);

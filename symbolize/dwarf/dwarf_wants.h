@@ -31,6 +31,9 @@ struct dwarf_wants {
 
 #define DWARF_DWOS_MAX 60000 /* more are left out */
 
-/* Of files, image, debug, scratch, inflated_max and exact are looked at. 0, also when nothing is wanted; the errors of dwarf_scan(). */
+/*
+ * Of files, image, debug, scratch, inflated_max and exact are looked at. 0, also when nothing is wanted; the
+ * errors of dwarf_scan().
+ */
 int dwarf_wants_read(const struct dwarf_files *files, struct dwarf_wants *ret);
 void dwarf_wants_fini(struct dwarf_wants *w);

@@ -114,8 +114,11 @@ static int text_id(struct dwarf_scan *s, const struct dwarf_unit *u, uint16_t fo
 	int r;
 
 	*ret = 0;
-	if (!dwarf_unit_text(u, form, value, &t) ||
-	    !dwarf_budget_pay(&s->budget, t.len / 8))
+	if (!dwarf_unit_text(u, form, value, &t)) {
+		dwarf_budget_pay(&s->budget, DWARF_TEXT_MAX / 8); /* looked for its end, perhaps */
+		return 0;
+	}
+	if (!dwarf_budget_pay(&s->budget, t.len / 8))
 		return 0;
 	/* Linkers keep each text once: its place is as good as its bytes. */
 	key = (uint64_t)(uintptr_t)t.s;
@@ -223,10 +226,19 @@ static bool same(const void *ctx, uint32_t id)
 	return q->s->entities.v[id].key == q->key;
 }
 
+static void forget(struct dwarf_scan *s)
+{
+	s->entities.n = 0;
+	htable_reset(&s->entity_index);
+}
+
 static int remember(struct dwarf_scan *s, uint64_t key, uint32_t function)
 {
-	struct dwarf_entity *e = vec_push(&s->entities);
+	struct dwarf_entity *e;
 
+	if (s->entities.n == ENTITIES_MAX)
+		forget(s);
+	e = vec_push(&s->entities);
 	if (!e)
 		return -ENOMEM;
 	*e = (struct dwarf_entity){ .key = key, .function = function };
@@ -271,18 +283,6 @@ int dwarf_entity_of_die(struct dwarf_scan *s, struct dwarf_unit *u, const struct
 	return r ? r : finish(s, &c, u, ret);
 }
 
-static void forget(struct dwarf_scan *s)
-{
-	s->entities.n = 0;
-	htable_fini(&s->entity_index);
-}
-
-void dwarf_entities_trim(struct dwarf_scan *s)
-{
-	if (s->entities.n > ENTITIES_MAX)
-		forget(s);
-}
-
 void dwarf_near_forget(struct dwarf_scan *s)
 {
 	for (unsigned int i = 0; i < DWARF_NEAR_UNITS; i++) {
@@ -293,7 +293,7 @@ void dwarf_near_forget(struct dwarf_scan *s)
 
 void dwarf_entities_fini(struct dwarf_scan *s)
 {
-	forget(s);
+	htable_fini(&s->entity_index);
 	vec_fini(&s->entities);
 	dwarf_near_forget(s);
 }

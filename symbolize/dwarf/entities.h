@@ -8,15 +8,17 @@
  *
  * Each attribute is that of the first entry of the chain that has it; the specification comes before the
  * origin, as LLVM has it. References lead to entries of this unit, of another, or of the dwz file; what was
- * found is kept by the entry's offset, and let go between units when it has grown.
+ * found is kept by the entry's offset, and all of it is let go when it has grown.
  */
 #include "symbolize/dwarf/scan.h"
 
-/* For a reference from an attribute of an entry of u. *ret: the builder's function. 0, -ENOENT (leads nowhere), -ENOMEM, -E2BIG. */
+/*
+ * For a reference from an attribute of an entry of u. *ret: the builder's function. 0; -ENOENT: it leads
+ * nowhere; -ENOMEM; -E2BIG.
+ */
 int dwarf_entity_function(struct dwarf_scan *s, struct dwarf_unit *u, uint16_t form, uint64_t value, uint32_t *ret);
 /* For an entry that was read. */
 int dwarf_entity_of_die(struct dwarf_scan *s, struct dwarf_unit *u, const struct dwarf_die *d, uint32_t *ret);
 /* Closes the units that were referred to: before their abbreviations go. */
 void dwarf_near_forget(struct dwarf_scan *s);
-void dwarf_entities_trim(struct dwarf_scan *s);
 void dwarf_entities_fini(struct dwarf_scan *s);

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/dwarf/inflate.h"
 
+#include <elf.h>
 #include <errno.h>
-#include <limits.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/units.h"
+
+/* What one section may claim: Chromium's .debug_info has 3 GB. */
+#define LEN_MAX (8ull << 30)
+/* zlib's best; zstd's is 32 times that on zeros, but nothing that is DWARF comes near either. */
+#define RATIO_MAX 1032
+#ifndef ELFCOMPRESS_ZSTD
+#define ELFCOMPRESS_ZSTD 2 /* newer than glibc 2.36 */
+#endif
 
 /* zlib counts in 32 bits: what is larger goes in pieces. */
 #define PIECE (1024 * MIB)
@@ -16,7 +24,7 @@ static uInt piece(size_t left)
 	return left < PIECE ? (uInt)left : (uInt)PIECE;
 }
 
-int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
+static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
 {
 	z_stream z = { 0 };
 	const uint8_t *in_end = in + in_len, *out_end = out + len;
@@ -49,9 +57,37 @@ int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
 	return r == Z_STREAM_END && z.next_out == out_end ? 0 : -EBADMSG;
 }
 
-int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
+static int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
 {
 	size_t n = ZSTD_decompress(out, len, in, in_len);
 
 	return !ZSTD_isError(n) && n == len ? 0 : -EBADMSG;
+}
+
+int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate_header *ret)
+{
+	if (zdebug) {
+		const uint8_t *magic = bytes_take(b, 4);
+
+		ret->how = INFLATE_ZLIB;
+		ret->len = __builtin_bswap64(bytes_uint(b, 8));
+		if (!magic || memcmp(magic, "ZLIB", 4))
+			return -EBADMSG;
+	} else {
+		uint64_t type = bytes_uint(b, 4);
+
+		bytes_take(b, elf64 ? 4 : 0);
+		ret->len = bytes_uint(b, elf64 ? 8 : 4);
+		bytes_take(b, elf64 ? 8 : 4); /* alignment */
+		if (type != ELFCOMPRESS_ZLIB && type != ELFCOMPRESS_ZSTD)
+			return -EBADMSG;
+		ret->how = type == ELFCOMPRESS_ZLIB ? INFLATE_ZLIB : INFLATE_ZSTD;
+	}
+	return b->bad || ret->len > LEN_MAX || ret->len / RATIO_MAX > bytes_left(b) ? -EBADMSG : 0;
+}
+
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len)
+{
+	return how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len)
+				   : inflate_zstd(b->at, bytes_left(b), out, len);
 }

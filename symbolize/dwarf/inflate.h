@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * inflate - one compressed section into memory of the size it claims.
+ * inflate - a compressed section: what it says of itself, and its bytes into memory of that size.
  *
- * 0: exactly len bytes were written. -EBADMSG: damaged, shorter or longer. -ENOMEM.
+ *	SHF_COMPRESSED   Elf64_Chdr or Elf32_Chdr: zlib or zstd, the size; the stream
+ *	.zdebug_*        "ZLIB", the size in 8 bytes, big-endian; a zlib stream
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len);
-int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len);
+#include "symbolize/bytes.h"
+
+enum inflate_how { INFLATE_ZLIB, INFLATE_ZSTD };
+
+struct inflate_header {
+	enum inflate_how how;
+	uint64_t len; /* inflated */
+};
+
+/* b is behind the header then. 0; -EBADMSG: no such header, or a size that no honest stream has. */
+int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate_header *ret);
+
+/* 0: exactly len bytes were written. -EBADMSG: damaged, shorter or longer. -ENOMEM. */
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len);

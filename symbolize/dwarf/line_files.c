@@ -17,7 +17,7 @@ static struct dwarf_text read_text(struct bytes *b)
 }
 
 /* More than any unit names: a hostile table makes 32 bytes of one. What is beyond has no name. */
-#define TABLE_MAX (1u << 18)
+#define TABLE_MAX (1u << 16)
 
 static int add_dir(struct dwarf_line_files *lf, struct dwarf_text name)
 {
@@ -192,6 +192,7 @@ int dwarf_line_files_read(const struct dwarf_unit *u, struct dwarf_budget *budge
 	lf = calloc(1, sizeof(*lf));
 	if (!lf)
 		return -ENOMEM;
+	lf->budget = budget;
 	lf->comp_dir = of->comp_dir.s ? of->comp_dir : u->comp_dir;
 	r = read_header(&b, of, lf);
 	if (r < 0) {
@@ -265,6 +266,8 @@ int dwarf_line_files_id(struct dwarf_line_files *lf, uint64_t number, struct sym
 	f = &lf->files.v[number];
 	if (f->id == SYMCACHE_NONE) {
 		make_path(lf, f, path);
+		if (!dwarf_budget_pay(lf->budget, path->len / 8))
+			return 0;
 		r = buf_error(path);
 		if (!r)
 			r = symcache_build_string(out, (const char *)path->data, path->len, &string);

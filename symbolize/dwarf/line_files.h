@@ -29,6 +29,7 @@ struct dwarf_line_files {
 	uint8_t opcode_lengths[256];
 	struct dwarf_section program; /* what follows the header */
 	struct dwarf_text comp_dir;
+	struct dwarf_budget *budget; /* texts may overlap, and each path is a copy */
 	vec(struct dwarf_text) dirs;
 	vec(struct dwarf_line_file) files;
 };

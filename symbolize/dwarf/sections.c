@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/dwarf/sections.h"
 
+#include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,16 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/units.h"
 #include "symbolize/dwarf/inflate.h"
 #include "symbolize/elf_image.h"
-
-/* What one compressed section may claim: Chromium's .debug_info has 3 GB. */
-#define INFLATED_MAX (8ull << 30)
-/* zlib's best is 1 : 1032, zstd's about 1 : 32768 on zeros: nothing that is DWARF comes near either. */
-#define RATIO_MAX 1032
-
-enum packing { PLAIN, ZLIB, ZSTD };
 
 static const char *const names[DWARF_SECTIONS] = {
 	[DWARF_INFO] = "info",		   [DWARF_ABBREV] = "abbrev",
@@ -136,56 +129,26 @@ static int scratch_bytes(struct dwarf_store *st, uint64_t len, uint8_t **ret)
 	return r;
 }
 
-/* What precedes the stream: how it is packed, how much it holds. 0 or -EBADMSG. */
-static int packed_header(struct dwarf_section *s, bool z, bool elf64, enum packing *ret, uint64_t *ret_len)
-{
-	struct bytes b = dwarf_section_bytes(*s);
-
-	if (z) {
-		const uint8_t *magic = bytes_take(&b, 4);
-
-		*ret = ZLIB;
-		*ret_len = __builtin_bswap64(bytes_uint(&b, 8));
-		if (!magic || memcmp(magic, "ZLIB", 4))
-			return -EBADMSG;
-	} else {
-		uint64_t type = bytes_uint(&b, 4);
-
-		bytes_take(&b, elf64 ? 4 : 0);
-		*ret_len = bytes_uint(&b, elf64 ? 8 : 4);
-		bytes_take(&b, elf64 ? 8 : 4);
-		if (type != ELFCOMPRESS_ZLIB && type != 2 /* ELFCOMPRESS_ZSTD, newer than our libelf */)
-			return -EBADMSG;
-		*ret = type == ELFCOMPRESS_ZLIB ? ZLIB : ZSTD;
-	}
-	*s = (struct dwarf_section){ b.at, bytes_left(&b) };
-	if (b.bad || *ret_len > INFLATED_MAX || *ret_len / RATIO_MAX > s->len)
-		return -EBADMSG;
-	return 0;
-}
-
 static int inflate_section(struct dwarf_store *st, bool z, bool elf64, struct dwarf_section *io)
 {
 	uint32_t source = st->mappings.n - 1; /* of the packed bytes, let go when they are inflated */
-	enum packing how;
-	uint64_t len;
+	struct bytes b = dwarf_section_bytes(*io);
+	struct inflate_header h;
 	uint8_t *out = NULL;
-	int r = packed_header(io, z, elf64, &how, &len);
+	int r = inflate_header_read(&b, z, elf64, &h);
 
 	if (r < 0)
 		return r;
-	if (!len) {
+	if (!h.len) {
 		*io = (struct dwarf_section){ 0 };
 		return 0;
 	}
-	r = scratch_bytes(st, len, &out);
+	r = scratch_bytes(st, h.len, &out);
+	if (!r)
+		r = inflate_bytes(&b, h.how, out, h.len);
 	if (r < 0)
 		return r;
-	r = how == ZLIB ? inflate_zlib(io->data, io->len, out, len)
-			: inflate_zstd(io->data, io->len, out, len);
-	if (r < 0)
-		return r;
-	*io = (struct dwarf_section){ out, len };
+	*io = (struct dwarf_section){ out, h.len };
 	drop(&st->mappings.v[source]);
 	st->mappings.v[source] = (struct dwarf_mapping){ .heap = true };
 	return 0;
@@ -221,6 +184,34 @@ static int supported(const struct elf_image *img, enum dwarf_object_kind kind)
 	return 0;
 }
 
+/*
+ * GCC gives each type unit of a .dwo a .debug_info.dwo of its own, before the one with the code. Types are not
+ * wanted: a section of nothing else is passed over.
+ */
+static bool of_types(struct dwarf_section info)
+{
+	struct bytes b = dwarf_section_bytes(info);
+
+	while (bytes_left(&b)) {
+		uint64_t len = bytes_uint(&b, 4);
+		struct bytes unit;
+
+		if (len == 0xffffffff)
+			len = bytes_uint(&b, 8);
+		unit = b;
+		if (bytes_uint(&unit, 2) != 5 || bytes_u8(&unit) != DW_UT_split_type || !bytes_take(&b, len))
+			return false;
+	}
+	return info.len > 0;
+}
+
+/* What was mapped since there were n. */
+static void forget(struct dwarf_store *st, uint32_t n)
+{
+	while (st->mappings.n > n)
+		drop(&st->mappings.v[--st->mappings.n]);
+}
+
 static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_t which, uint64_t file_size,
 		    struct dwarf_object *o)
 {
@@ -235,6 +226,7 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 		return -ENODATA; /* no section headers at all */
 	while ((scn = elf_nextscn(img->elf, scn))) {
 		const char *name = gelf_getshdr(scn, &sh) ? elf_strptr(img->elf, strings, sh.sh_name) : NULL;
+		uint32_t mapped = st->mappings.n;
 		enum dwarf_section_id id;
 		bool z;
 
@@ -247,6 +239,10 @@ static int load_all(struct dwarf_store *st, const struct elf_image *img, uint32_
 		/* A damaged section is an absent one, unless nothing can be read without it. */
 		if (r < 0 && (r != -EBADMSG || id == DWARF_INFO || id == DWARF_ABBREV))
 			return r;
+		if (id == DWARF_INFO && o->kind == DWARF_SPLIT && of_types(o->s[id])) {
+			o->s[id] = (struct dwarf_section){ 0 };
+			forget(st, mapped);
+		}
 	}
 	return 0;
 }

@@ -61,7 +61,8 @@ struct dwarf_object {
 };
 
 /* Maps what `which` (bits 1 << id) asks for. 0 also when none is there; the errors of dwarf_scan(). */
-int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which, struct dwarf_object *ret);
+int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which,
+		      struct dwarf_object *ret);
 void dwarf_store_fini(struct dwarf_store *st);
 
 #define DWARF_ALL ((1u << DWARF_SECTIONS) - 1)

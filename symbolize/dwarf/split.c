@@ -4,6 +4,8 @@
 #include <dwarf.h>
 #include <errno.h>
 
+enum { ROWS_MAX = 1 << 20 }; /* units of all .dwo files */
+
 /* Columns of an index: sections by number. Version 2 and 5 number them differently. */
 static enum dwarf_section_id column_section(uint32_t version, uint64_t number)
 {
@@ -125,7 +127,7 @@ static int learn_unit(struct dwarf_split *sp, const struct dwarf_unit *u, uint32
 {
 	struct dwarf_split_row *row;
 
-	if (!u->has_dwo_id)
+	if (!u->has_dwo_id || sp->rows.n == ROWS_MAX)
 		return 0;
 	row = vec_push(&sp->rows);
 	if (!row)

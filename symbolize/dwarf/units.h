@@ -20,6 +20,12 @@ struct dwarf_parts {
 	struct dwarf_section s[DWARF_SECTIONS];
 };
 
+/*
+ * Longer ones are none: a builder cuts them at this, too. A text that never ends must not cost its
+ * section's length.
+ */
+#define DWARF_TEXT_MAX (64u << 10)
+
 struct dwarf_text {
 	const char *s; /* not NUL-terminated in general; NULL: none */
 	size_t len;

@@ -95,6 +95,8 @@ def same(options, words, stdin=False, lines=False, known={}):
     assert (ours[0], ours[2]) == (status, ""), ours
     a, b = ours[1].splitlines(), plain(theirs, lines).splitlines()
     for i, (x, y) in enumerate(zip(a, b)):
+        if lines and re.search(r"\bshop\.cc:\d{3,}$", y):
+            continue  # that file has 25 lines: it takes a namespace's file table wrong
         assert x == y or function_of(x, known) == function_of(y, known), (options, i, a[max(0, i - 4):i + 2], b[max(0, i - 4):i + 2])
     assert len(a) == len(b) and a, (options, len(a), len(b))
     return ours[1]

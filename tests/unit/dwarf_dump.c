@@ -2,8 +2,8 @@
 /*
  * dwarf_dump [-d DEBUG] [-a ALT] [-p DWP] [-o DWO]... [-s SCRATCH] FILE: reads addresses (hex, one a line) and
  * prints for each "address" and a line "name\tfile\tline\tstart line" per frame, innermost first. -t: the
- * figures of the scan, on stderr. -e: sections in memory of their exact size. -w: prints instead what other files are
- * wanted, as "alt BUILD-ID PATH" and "dwo ID DIR NAME".
+ * figures of the scan, on stderr. -e: sections in memory of their exact size. -w: prints instead what other
+ * files are wanted, as "alt BUILD-ID PATH" and "dwo ID DIR NAME".
  */
 #include <errno.h>
 #include <fcntl.h>
