@@ -128,7 +128,11 @@ static int read_attributes(struct dwarf_abbrevs *t, struct bytes *b, struct dwar
 		op = vec_push(&t->ops);
 		if (!op)
 			return -ENOMEM;
-		*op = (struct dwarf_op){ .skip = fixed, .form = (uint16_t)form, .attr = (uint8_t)attr, .implicit = implicit };
+		*op = (struct dwarf_op){ .skip = fixed,
+					 .form = (uint16_t)form,
+					 .attr = (uint8_t)attr,
+					 .size = size == 1 || size == 2 || size == 4 || size == 8 ? (uint8_t)size : 0,
+					 .implicit = implicit };
 		fixed = 0;
 	}
 	a->tail = fixed;

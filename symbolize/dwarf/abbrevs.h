@@ -51,7 +51,7 @@ struct dwarf_op {
 	uint32_t skip; /* fixed bytes before it */
 	uint16_t form;
 	uint8_t attr; /* enum dwarf_attr */
-	uint8_t reserved;
+	uint8_t size; /* of a value of 1, 2, 4 or 8 bytes; 0: dwarf_form_read() knows */
 	int64_t implicit; /* DW_FORM_implicit_const */
 };
 

@@ -34,7 +34,7 @@ struct dwarf_scan {
 	struct dwarf_object main, alt, dwp;
 	struct dwarf_object *dwos;
 	uint32_t n_dwos;
-	struct dwarf_unit_index main_index, alt_index, dwp_index;
+	struct dwarf_unit_index main_index, alt_index;
 	struct dwarf_live live;
 	struct dwarf_budget budget;
 	struct dwarf_abbrev_cache abbrevs;
@@ -51,6 +51,9 @@ struct dwarf_scan {
 	struct symcache_build *out;
 	struct dwarf_scan_stats stats;
 };
+
+/* scan_files.c: opens them. The errors of dwarf_scan(). */
+int dwarf_scan_open(struct dwarf_scan *s, const struct dwarf_files *files);
 
 /* The file of a number in the unit's line program. */
 int dwarf_scan_file(struct dwarf_scan *s, struct dwarf_unit *u, uint64_t number, uint32_t *ret);

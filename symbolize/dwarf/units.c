@@ -61,6 +61,36 @@ int dwarf_unit_header(const struct dwarf_object *o, uint64_t offset, struct dwar
 	return 0;
 }
 
+/* The sizes that the compiler turns into one load each. */
+static inline uint64_t read_fixed(struct bytes *b, uint8_t size)
+{
+	switch (size) {
+	case 1:
+		return bytes_u8(b);
+	case 2:
+		return bytes_uint(b, 2);
+	case 4:
+		return bytes_uint(b, 4);
+	default:
+		return bytes_uint(b, 8);
+	}
+}
+
+static inline uint64_t read_op(struct bytes *b, const struct dwarf_op *op, const struct dwarf_unit *u, const uint8_t *info,
+			       uint16_t *form)
+{
+	*form = op->form;
+	if (op->size)
+		return read_fixed(b, op->size);
+	if (op->form == DW_FORM_exprloc) {
+		bytes_take(b, bytes_uleb(b));
+		return 0;
+	}
+	if (op->form == DW_FORM_implicit_const)
+		return (uint64_t)op->implicit;
+	return dwarf_form_read(b, form, u->format, info);
+}
+
 bool dwarf_die_read(const struct dwarf_unit *u, struct bytes *b, struct dwarf_die *ret)
 {
 	const uint8_t *info = u->obj->s[DWARF_INFO].data;
@@ -81,12 +111,11 @@ bool dwarf_die_read(const struct dwarf_unit *u, struct bytes *b, struct dwarf_di
 	ret->abbrev = a;
 	for (uint32_t i = a->first; i < a->first + a->n; i++) {
 		const struct dwarf_op *op = &u->abbrevs->ops.v[i];
-		uint16_t form = op->form;
+		uint16_t form;
 		uint64_t v;
 
 		bytes_take(b, op->skip);
-		v = form == DW_FORM_implicit_const ? (uint64_t)op->implicit
-						   : dwarf_form_read(b, &form, u->format, info);
+		v = read_op(b, op, u, info, &form);
 		if (op->attr != ATTR_NONE) {
 			ret->has |= 1u << op->attr;
 			ret->form[op->attr] = form;
