@@ -21,6 +21,7 @@
 #include "cmd/addr2line_input.h"
 #include "cmd/command.h"
 #include "cmd/flags.h"
+#include "cmd/target_opts.h"
 #include "symbolize/elf_image.h"
 #include "symbolize/symbolizer.h"
 
@@ -29,7 +30,7 @@ enum { MAX_CHAIN = 256, MAX_WORD = 100 };
 
 /* In the order of the rows below. */
 enum { ROW_EXE, ROW_SECTION, ROW_SHOW, ROW_ADDRESSES, ROW_FUNCTIONS, ROW_INLINES, ROW_PRETTY, ROW_BASENAMES, ROW_DEMANGLE,
-       ROW_SAME, ROW_TARGET, ROW_LIMIT, ROW_NO_LIMIT };
+       ROW_KEPT, ROW_SYMBOL_CACHE, ROW_SAME, ROW_TARGET, ROW_LIMIT, ROW_NO_LIMIT };
 
 static const struct flag flags[] = {
 	[ROW_EXE] = { 'e', "exe", "FILE", "the ELF file (default a.out)", .values = "FILE" },
@@ -41,6 +42,8 @@ static const struct flag flags[] = {
 	[ROW_PRETTY] = { 'p', "pretty_print", NULL, "all of a function on one line" },
 	[ROW_BASENAMES] = { 's', "basenames", NULL, "files without their directories" },
 	[ROW_DEMANGLE] = { 'C', "demangle", NULL, "functions as people write them; =STYLE may follow, the name tells it anyway" },
+	[ROW_KEPT] = { .heading = "Not of binutils" },
+	[ROW_SYMBOL_CACHE] = TARGET_ROW_SYMBOL_CACHE,
 	[ROW_SAME] = { .heading = "Taken because binutils takes them, and without effect" },
 	[ROW_TARGET] = { 'b', "target", "NAME", "the file's format: it says it itself" },
 	[ROW_LIMIT] = { 'R', "recurse_limit", NULL, "demangling has a limit" },
@@ -64,7 +67,7 @@ const struct cli addr2line_cli = {
 };
 
 struct options {
-	const char *exe, *section;
+	const char *exe, *section, *symbol_cache;
 	bool addresses, functions, inlines, pretty, basenames, demangle;
 	char **words;
 	int n_words;
@@ -98,6 +101,9 @@ static int set(void *ctx, size_t row, const char *value)
 		break;
 	case ROW_DEMANGLE:
 		o->demangle = true;
+		break;
+	case ROW_SYMBOL_CACHE:
+		o->symbol_cache = value;
 		break;
 	}
 	return 0;
@@ -246,6 +252,7 @@ static int wait_for_lines(struct lookup *l)
 
 static int open_image(struct lookup *l)
 {
+	const struct symbolizer_opts opts = target_symbols(l->o->symbol_cache);
 	struct sym_source src = { .kind = SYM_ELF, .root_fd = -1, .path = l->o->exe };
 	int r = l->fd = src.fd = file_open_regular(AT_FDCWD, l->o->exe, 0, NULL);
 
@@ -254,7 +261,7 @@ static int open_image(struct lookup *l)
 	if (r >= 0)
 		r = build_id_of_file(l->fd, &src.id);
 	if (r >= 0)
-		r = symbolizer_new(&(struct symbolizer_opts){ .lines = true }, &l->symbols);
+		r = symbolizer_new(&opts, &l->symbols);
 	if (r >= 0)
 		r = symbolizer_load(l->symbols, &src, &l->img);
 	return r < 0 ? r : wait_for_lines(l);

@@ -166,11 +166,17 @@ void target_opts_fill(const struct target_opts *o, struct collector_opts *ret)
 		.by = o->by };
 }
 
+struct symbolizer_opts target_symbols(const char *cache)
+{
+	return (struct symbolizer_opts){ .lines = !cache || strcmp(cache, "off") != 0, .cache_dir = cache };
+}
+
 struct symbolizer_opts target_opts_symbols(const struct target_opts *o)
 {
-	bool off = o->symbol_cache && !strcmp(o->symbol_cache, "off");
+	struct symbolizer_opts s = target_symbols(o->symbol_cache);
 
-	return (struct symbolizer_opts){ .lines = !off && !o->names.no_symbols, .cache_dir = o->symbol_cache };
+	s.lines &= !o->names.no_symbols;
+	return s;
 }
 
 void target_opts_fini(struct target_opts *o)

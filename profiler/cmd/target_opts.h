@@ -72,5 +72,7 @@ int target_opts_check(const struct target_opts *o, const struct cli *c);
 int target_opts_open(struct target_opts *o, char *err, size_t err_len);
 /* Borrows o's lists; o has been opened. */
 void target_opts_fill(const struct target_opts *o, struct collector_opts *ret);
+/* What --symbol-cache says; NULL: nothing. */
+struct symbolizer_opts target_symbols(const char *cache);
 struct symbolizer_opts target_opts_symbols(const struct target_opts *o);
 void target_opts_fini(struct target_opts *o);
