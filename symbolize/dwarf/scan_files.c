@@ -130,5 +130,9 @@ int dwarf_scan_open(struct dwarf_scan *s, const struct dwarf_files *files)
 		return r;
 	grant_budget(s);
 	r = index_units(&s->main, &s->main_index);
+	/* A page per unit was touched, and the kernel maps what lies around each. */
+	if (s->main.s[DWARF_INFO].len)
+		dwarf_store_drop_pages(&s->store, s->main.s[DWARF_INFO].data,
+				       s->main.s[DWARF_INFO].data + s->main.s[DWARF_INFO].len);
 	return r ? r : index_units(&s->alt, &s->alt_index);
 }
