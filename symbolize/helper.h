@@ -7,7 +7,8 @@
  *
  * It is started from a descriptor of our own program, so that an upgrade of the file does not matter, by
  * posix_spawn(), which a process with threads may do. When it has ended, no process can write to its output any more.
- * Memory and descriptors: the caller's files are borrowed until helper_start() returns. Threads: one owner.
+ * Memory and descriptors: the caller's files are borrowed until helper_start() returns. Threads: one owner, and the
+ * thread that starts it has to outlive it: the kernel ends it with that one.
  */
 #include <stdint.h>
 

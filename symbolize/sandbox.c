@@ -2,9 +2,11 @@
 #include "symbolize/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -61,7 +63,7 @@ static int set_limits(const struct sandbox_limits *l)
 		{ RLIMIT_CPU, or_else(l->cpu_s, 120) },
 		{ RLIMIT_FSIZE, or_else(l->file_bytes, 8 * GIB) },
 		{ RLIMIT_NOFILE, or_else(l->descriptors, 16448) },
-		{ RLIMIT_DATA, or_else(l->data_bytes, 512 * MIB) },
+		{ RLIMIT_DATA, or_else(l->data_bytes, 256 * MIB) },
 		{ RLIMIT_AS, or_else(l->address_bytes, 16 * GIB) },
 	};
 	int r = 0;
@@ -72,18 +74,40 @@ static int set_limits(const struct sandbox_limits *l)
 	return r;
 }
 
+/* Asks for little of what there is: where a file is missing, or refuses, the rest holds. */
+static void ask_kernel(const char *path, const char *value)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		return;
+}
+
+static void give_way(void)
+{
+	setpriority(PRIO_PROCESS, 0, 19);
+	ask_kernel("/proc/self/autogroup", "19"); /* a session of its own is a group of its own, and not as nice */
+	ask_kernel("/proc/self/oom_score_adj", "1000"); /* rather us than the agent, whose memory limit we share */
+}
+
 /*
- * Where user ids are mapped and nobody is not among them, root stays root of that namespace: without capabilities,
+ * Root without CAP_SETUID (our service unit) and root of a namespace without nobody stay root: without capabilities,
  * and with the filter, that is no more than nobody has.
  */
+static void become_nobody(void)
+{
+	if (geteuid() || setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0)
+		return;
+	if (setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		return;
+}
+
 static int drop_identity(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	if (!geteuid() && !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0 && errno != EINVAL)
-		return -errno;
+	become_nobody();
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
@@ -92,7 +116,7 @@ int sandbox_enter(const struct sandbox_limits *limits)
 {
 	int r = set_limits(limits);
 
-	setpriority(PRIO_PROCESS, 0, 19);
+	give_way();
 	if (r >= 0)
 		r = drop_identity();
 	if (r < 0)

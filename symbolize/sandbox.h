@@ -7,7 +7,8 @@
  * no process, no code made at run time. Any other system call kills it. One way.
  *
  *	limits        memory, CPU time, size of files, descriptors; no core file
- *	nice 19       not SCHED_IDLE: on a saturated host that would never end, and the caller waits
+ *	nice 19       not SCHED_IDLE: on a saturated host that would never end, and the caller waits; and the first
+ *	              to go when memory is short
  *	identity      nobody when it was root; no capabilities, no new ones
  *	seccomp       the list in sandbox_filter.c
  *
@@ -18,7 +19,7 @@
 #include <stdint.h>
 
 struct sandbox_limits {
-	uint64_t data_bytes;    /* 0: 512 MiB */
+	uint64_t data_bytes;    /* 0: 256 MiB; libjvm, with 1.6 M ranges, takes 120 */
 	uint64_t address_bytes; /* 0: 16 GiB */
 	uint64_t file_bytes;    /* 0: 8 GiB; of a file it writes */
 	uint32_t cpu_s;         /* 0: 120 */

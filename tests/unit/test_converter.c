@@ -116,11 +116,15 @@ static void an_image_with_dwarf_is_converted(void **state)
 	symcache_free(c);
 }
 
+/* Also after an upgrade has replaced the file. */
 static void hotspan_itself_is_the_helper(void **state)
 {
 	struct world *w = *state;
-	_cleanup_(closep) int exe = open(BUILD_DIR "/hotspan", O_RDONLY | O_CLOEXEC);
+	_cleanup_(closep) int exe = -1;
 
+	tree_copy(&w->tree, "hotspan", BUILD_DIR "/hotspan");
+	exe = open(tree_path(&w->tree, "hotspan"), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(unlink(tree_path(&w->tree, "hotspan")), 0);
 	w->c = converter_free(w->c);
 	assert_int_equal(converter_new(&(struct converter_opts){ .dir = w->dir, .exe_fd = exe }, &w->c), 0);
 	tree_copy(&w->tree, "image", CHILD);

@@ -119,34 +119,83 @@ static void what_the_sandbox_forbids_is_fatal(void **state)
 			fail_msg("deed %d was not fatal", deed);
 }
 
+/* Our only child; 0 where this kernel does not say. */
+static pid_t child(void)
+{
+	char path[64], pids[64] = "";
+	_cleanup_(closep) int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || read(fd, pids, sizeof(pids) - 1) <= 0 ? 0 : atoi(pids);
+}
+
+static struct helper *started(uint8_t deed, int out)
+{
+	struct helper_opts opts = { .exe_fd = exe_fd };
+	struct convert_job job = job_of(deed, out);
+	struct helper *h;
+
+	assert_int_equal(helper_start(&opts, &job, time_boot_ns(), &h), 0);
+	return h;
+}
+
 static void a_helper_that_is_killed_has_crashed(void **state)
 {
 	_cleanup_(closep) int out = out_file();
-	struct helper_opts opts = { .exe_fd = exe_fd };
-	struct convert_job job = job_of(CHILD_SPIN, out);
+	struct helper *h = started(CHILD_SPIN, out);
+	struct pollfd p = { .fd = helper_fd(h), .events = POLLIN };
 	struct convert_stats stats;
 	enum helper_result result;
-	struct helper *h;
-	char path[64], pids[64] = "";
-	struct pollfd p;
-	int fd;
+	pid_t pid = child();
 
-	assert_int_equal(helper_start(&opts, &job, time_boot_ns(), &h), 0);
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
+	if (!pid) {
 		helper_free(h);
 		skip();
 	}
-	assert_true(read(fd, pids, sizeof(pids) - 1) > 0);
-	close(fd);
-	assert_int_equal(kill(atoi(pids), SIGKILL), 0);
-	p = (struct pollfd){ .fd = helper_fd(h), .events = POLLIN };
+	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(poll(&p, 1, 5000), 1);
 	assert_true(helper_step(h, time_boot_ns(), &result, &stats));
 	assert_int_equal(result, HELPER_CRASHED);
 	helper_free(h);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void status_has(const char *status, const char *line)
+{
+	if (!strstr(status, line))
+		fail_msg("no '%s' in %s", line, status);
+}
+
+static void it_has_given_up_everything(void **state)
+{
+	_cleanup_(closep) int out = out_file();
+	struct helper *h = started(CHILD_SPIN, out);
+	struct buf status = BUF_INIT;
+	pid_t pid = child();
+	char path[64];
+
+	if (!pid || sandbox_is_partial()) {
+		helper_free(h);
+		skip();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	for (int i = 0; i < 500 && (!status.len || !strstr((char *)status.data, "Seccomp:\t2")); i++) {
+		poll(NULL, 0, 10);
+		buf_reset(&status);
+		assert_int_equal(file_read_path(AT_FDCWD, path, 65536, &status), 0);
+		buf_putc(&status, '\0');
+	}
+	status_has((char *)status.data, "Seccomp:\t2");
+	status_has((char *)status.data, "NoNewPrivs:\t1");
+	status_has((char *)status.data, "CapPrm:\t0000000000000000");
+	status_has((char *)status.data, "CapEff:\t0000000000000000");
+	status_has((char *)status.data, "CapAmb:\t0000000000000000");
+	if (!geteuid())
+		status_has((char *)status.data, "Uid:\t65534\t65534\t65534\t65534");
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 19);
+	buf_fini(&status);
+	helper_free(h);
 }
 
 static void freeing_ends_a_running_helper(void **state)
@@ -250,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_helper_cannot_fill_the_disk),
 		cmocka_unit_test(what_the_sandbox_forbids_is_fatal),
 		cmocka_unit_test(a_helper_that_is_killed_has_crashed),
+		cmocka_unit_test(it_has_given_up_everything),
 		cmocka_unit_test(freeing_ends_a_running_helper),
 		cmocka_unit_test(its_answers_are_passed_on),
 		cmocka_unit_test(it_has_its_files_and_no_others),
