@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "symbolize/dwarf/entities.h"
 #include "symbolize/dwarf/split.h"
 
 enum { PROGRAMS_MAX = 1 << 20 };
 #define INFLATED_DEFAULT (4ull << 30)
+#define PAGES_KEPT	 (32ull << 20)
 
 int dwarf_scan_file(struct dwarf_scan *s, struct dwarf_unit *u, uint64_t number, uint32_t *ret)
 {
@@ -137,10 +139,29 @@ static void trim(struct dwarf_scan *s)
 	}
 }
 
+/* The units behind us are seldom referred to. */
+static void drop_pages(struct dwarf_scan *s, uint64_t at, uint64_t *dropped)
+{
+	static const enum dwarf_section_id beside[] = { DWARF_LINE, DWARF_RANGES, DWARF_RNGLISTS };
+	const uint8_t *info = s->main.s[DWARF_INFO].data;
+
+	if (at - *dropped < PAGES_KEPT)
+		return;
+	dwarf_store_drop_pages(&s->store, info + *dropped, info + at);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		struct dwarf_section b = s->main.s[beside[i]];
+
+		if (b.len)
+			dwarf_store_drop_pages(&s->store, b.data, b.data + b.len);
+	}
+	*dropped = at;
+}
+
 static int read_units(struct dwarf_scan *s, const struct dwarf_split *sp)
 {
 	const struct dwarf_object *o = &s->main;
 	struct dwarf_unit u;
+	uint64_t dropped = 0;
 	int r = 0;
 
 	for (uint64_t at = 0; at < o->s[DWARF_INFO].len && !r; at = u.end) {
@@ -157,6 +178,7 @@ static int read_units(struct dwarf_scan *s, const struct dwarf_split *sp)
 		else if (u.type == DW_UT_compile || u.type == DW_UT_partial || u.type == DW_UT_skeleton)
 			r = read_unit(s, sp, &u);
 		trim(s);
+		drop_pages(s, u.end, &dropped);
 	}
 	return r;
 }

@@ -30,7 +30,7 @@ struct symcache_build;
 /* Descriptors are borrowed; -1: there is none. */
 struct dwarf_files {
 	int image; /* its segments tell live code from dead; -1: the debug file's own */
-	int debug; /* -1: the DWARF is in the image */
+	int debug; /* -1, or without DWARF: it is in the image */
 	int alt;   /* the dwz file */
 	int dwp;
 	const int *dwos; /* in any order: found by their ids */

@@ -18,37 +18,71 @@
 /* Skeletons are small: those of Chromium together have 40 MB. */
 #define INFO_MAX (256 * MIB)
 
-/* .gnu_debugaltlink: a path, NUL, a build id. */
-static int parse_altlink(const char *data, size_t len, struct dwarf_wants *w)
+static int want_alt(const char *path, const uint8_t *id, size_t id_len, struct dwarf_wants *w)
 {
-	size_t path = strnlen(data, len), id = len - path - 1;
-
-	if (!path || path >= len)
+	if (!*path || w->alt)
 		return 0;
-	w->alt = strndup(data, path);
+	w->alt = strdup(path);
 	if (!w->alt)
 		return -ENOMEM;
-	if (id && id <= BUILD_ID_MAX) {
+	if (id_len && id_len <= BUILD_ID_MAX) {
 		w->alt_id.kind = BUILD_ID_GNU;
-		w->alt_id.len = (uint8_t)id;
-		memcpy(w->alt_id.bytes, data + path + 1, id);
+		w->alt_id.len = (uint8_t)id_len;
+		memcpy(w->alt_id.bytes, id, id_len);
 	}
 	return 0;
+}
+
+/* .gnu_debugaltlink: a path, NUL, a build id. */
+static int parse_altlink(struct bytes *b, struct dwarf_wants *w)
+{
+	const char *path = (const char *)b->at;
+	size_t len = strnlen(path, bytes_left(b));
+
+	if (!bytes_take(b, len + 1))
+		return 0;
+	return want_alt(path, b->at, bytes_left(b), w);
+}
+
+/* .debug_sup: the same since DWARF 5 (7.3.6): version, whether this is the other file, path, size of the id, id. */
+static int parse_sup(struct bytes *b, struct dwarf_wants *w)
+{
+	uint64_t version = bytes_uint(b, 2), is_sup = bytes_u8(b), id_len;
+	const char *path = (const char *)b->at;
+	const uint8_t *id;
+
+	bytes_take(b, strnlen(path, bytes_left(b)) + 1);
+	id_len = bytes_uleb(b);
+	id = bytes_take(b, id_len);
+	return b->bad || !id || version != 5 || is_sup ? 0 : want_alt(path, id, id_len, w);
+}
+
+static int read_link(const struct elf_image *img, const char *name, int (*parse)(struct bytes *, struct dwarf_wants *),
+		     struct dwarf_wants *w)
+{
+	uint8_t data[LINK_MAX];
+	struct bytes b;
+	GElf_Shdr sh;
+
+	if (!elf_image_section(img, name, &sh) || sh.sh_size > LINK_MAX ||
+	    elf_image_read(img, sh.sh_offset, data, sh.sh_size) < 0)
+		return 0;
+	b = (struct bytes){ data, data + sh.sh_size };
+	return parse(&b, w);
 }
 
 /* Notes: whether the file has a .debug_addr. */
 static int read_links(int fd, struct dwarf_wants *w, bool *ret_split)
 {
 	struct elf_image *img;
-	char data[LINK_MAX];
 	GElf_Shdr sh;
 	int r = elf_image_open(fd, &img);
 
 	if (r < 0)
 		return r;
-	if (elf_image_section(img, ".gnu_debugaltlink", &sh) && sh.sh_size <= LINK_MAX &&
-	    !elf_image_read(img, sh.sh_offset, data, sh.sh_size))
-		r = parse_altlink(data, sh.sh_size, w);
+	r = read_link(img, ".gnu_debugaltlink", parse_altlink, w);
+	if (!r)
+		r = read_link(img, ".debug_sup", parse_sup, w);
 	*ret_split = elf_image_section(img, ".debug_addr", &sh) || elf_image_section(img, ".zdebug_addr", &sh);
 	elf_image_free(img);
 	return r;

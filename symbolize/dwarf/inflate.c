@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -16,15 +17,21 @@
 #define ELFCOMPRESS_ZSTD 2 /* newer than glibc 2.36 */
 #endif
 
-/* zlib counts in 32 bits: what is larger goes in pieces. */
-#define PIECE (1024 * MIB)
+/* Pages of the output that are ours at a time. (zlib counts in 32 bits, so some piece there must be.) */
+#define PIECE (32 * MIB)
 
 static uInt piece(size_t left)
 {
 	return left < PIECE ? (uInt)left : (uInt)PIECE;
 }
 
-static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
+/* Written pages go to the file they are mapped from. out is the start of a mapping. */
+static void let_go(uint8_t *out, const uint8_t *end)
+{
+	madvise(out, (size_t)(end - out), MADV_DONTNEED);
+}
+
+static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len, bool file)
 {
 	z_stream z = { 0 };
 	const uint8_t *in_end = in + in_len, *out_end = out + len;
@@ -38,6 +45,8 @@ static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t l
 		z.avail_in = piece((size_t)(in_end - z.next_in));
 		z.avail_out = piece((size_t)(out_end - z.next_out));
 		r = inflate(&z, Z_NO_FLUSH);
+		if (file && !z.avail_out)
+			let_go(out, z.next_out);
 		/* gold and ld -r write several streams one after another. */
 		if (r == Z_STREAM_END && z.next_out < out_end && z.next_in < in_end)
 			r = inflateReset(&z);
@@ -86,8 +95,12 @@ int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate
 	return b->bad || ret->len > LEN_MAX || ret->len / RATIO_MAX > bytes_left(b) ? -EBADMSG : 0;
 }
 
-int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len)
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool file)
 {
-	return how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len)
-				   : inflate_zstd(b->at, bytes_left(b), out, len);
+	int r = how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len, file)
+				    : inflate_zstd(b->at, bytes_left(b), out, len);
+
+	if (!r && file)
+		let_go(out, out + len);
+	return r;
 }

@@ -22,5 +22,8 @@ struct inflate_header {
 /* b is behind the header then. 0; -EBADMSG: no such header, or a size that no honest stream has. */
 int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate_header *ret);
 
-/* 0: exactly len bytes were written. -EBADMSG: damaged, shorter or longer. -ENOMEM. */
-int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len);
+/*
+ * file: out is mapped from one, its pages need not stay with us.
+ * 0: exactly len bytes were written. -EBADMSG: damaged, shorter or longer. -ENOMEM.
+ */
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool file);

@@ -76,6 +76,9 @@ static int open_all(struct dwarf_scan *s, const struct dwarf_files *files)
 	s->dwp.id = 2;
 	s->main.alt = &s->alt;
 	r = dwarf_object_open(&s->store, debug, DWARF_LINKED, DWARF_ALL, &s->main);
+	/* A debug file may hold symbols only. */
+	if (!r && !s->main.s[DWARF_INFO].len && debug != image)
+		r = dwarf_object_open(&s->store, image, DWARF_LINKED, DWARF_ALL, &s->main);
 	if (!r && (!s->main.s[DWARF_INFO].len || !s->main.s[DWARF_ABBREV].len))
 		r = -ENODATA;
 	if (!r)
@@ -130,5 +133,9 @@ int dwarf_scan_open(struct dwarf_scan *s, const struct dwarf_files *files)
 		return r;
 	grant_budget(s);
 	r = index_units(&s->main, &s->main_index);
+	/* A page per unit was touched, and the kernel maps what lies around each. */
+	if (s->main.s[DWARF_INFO].len)
+		dwarf_store_drop_pages(&s->store, s->main.s[DWARF_INFO].data,
+				       s->main.s[DWARF_INFO].data + s->main.s[DWARF_INFO].len);
 	return r ? r : index_units(&s->alt, &s->alt_index);
 }

@@ -42,12 +42,12 @@ static enum dwarf_section_id section_of_name(const char *name, bool dwo, bool *r
 	return DWARF_SECTIONS;
 }
 
-static int keep(struct dwarf_store *st, void *at, size_t len, bool heap)
+static int keep(struct dwarf_store *st, void *at, size_t len, bool heap, bool file)
 {
 	struct dwarf_mapping *m = vec_push(&st->mappings);
 
 	if (m) {
-		*m = (struct dwarf_mapping){ .at = at, .len = len, .heap = heap };
+		*m = (struct dwarf_mapping){ .at = at, .len = len, .heap = heap, .file = file };
 		return 0;
 	}
 	if (heap)
@@ -68,7 +68,7 @@ static void drop(struct dwarf_mapping *m)
 static int heap_bytes(struct dwarf_store *st, uint64_t len, uint8_t **ret)
 {
 	uint8_t *p = malloc(len);
-	int r = p ? keep(st, p, len, true) : -ENOMEM;
+	int r = p ? keep(st, p, len, true, false) : -ENOMEM;
 
 	if (!r)
 		*ret = p;
@@ -85,7 +85,7 @@ static int map_file(struct dwarf_store *st, int fd, uint64_t offset, uint64_t le
 	at = mmap(NULL, len + skip, PROT_READ, MAP_PRIVATE, fd, (off_t)(offset - skip));
 	if (at == MAP_FAILED)
 		return -errno;
-	r = keep(st, at, len + skip, false);
+	r = keep(st, at, len + skip, false, true);
 	if (r < 0)
 		return r;
 	if (st->exact) {
@@ -123,7 +123,7 @@ static int scratch_bytes(struct dwarf_store *st, uint64_t len, uint8_t **ret)
 	}
 	if (at == MAP_FAILED)
 		return -errno;
-	r = keep(st, at, len, false);
+	r = keep(st, at, len, false, st->scratch >= 0);
 	if (!r)
 		*ret = at;
 	return r;
@@ -145,7 +145,7 @@ static int inflate_section(struct dwarf_store *st, bool z, bool elf64, struct dw
 	}
 	r = scratch_bytes(st, h.len, &out);
 	if (!r)
-		r = inflate_bytes(&b, h.how, out, h.len);
+		r = inflate_bytes(&b, h.how, out, h.len, st->mappings.v[st->mappings.n - 1].file);
 	if (r < 0)
 		return r;
 	*io = (struct dwarf_section){ out, h.len };
@@ -265,6 +265,22 @@ int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kin
 	if (!r)
 		*ret = o;
 	return r;
+}
+
+void dwarf_store_drop_pages(const struct dwarf_store *st, const uint8_t *from, const uint8_t *to)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin, end;
+
+	vec_foreach (m, &st->mappings) {
+		const uint8_t *at = m->at;
+
+		if (!m->file || from < at || to > at + m->len || from >= to)
+			continue;
+		begin = ((uintptr_t)from + page - 1) / page * page;
+		end = (uintptr_t)to / page * page;
+		if (begin < end)
+			madvise((void *)begin, end - begin, MADV_DONTNEED);
+	}
 }
 
 void dwarf_store_fini(struct dwarf_store *st)

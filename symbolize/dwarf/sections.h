@@ -18,6 +18,7 @@ struct dwarf_mapping {
 	void *at;
 	size_t len;
 	bool heap; /* malloc()ed */
+	bool file; /* pages that can be let go: they come back from the file */
 };
 
 struct dwarf_store {
@@ -63,6 +64,8 @@ struct dwarf_object {
 /* Maps what `which` (bits 1 << id) asks for. 0 also when none is there; the errors of dwarf_scan(). */
 int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which,
 		      struct dwarf_object *ret);
+/* Bytes of a section that will not be read again soon: their pages leave our memory. */
+void dwarf_store_drop_pages(const struct dwarf_store *st, const uint8_t *from, const uint8_t *to);
 void dwarf_store_fini(struct dwarf_store *st);
 
 #define DWARF_ALL ((1u << DWARF_SECTIONS) - 1)

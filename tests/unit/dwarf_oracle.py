@@ -266,25 +266,25 @@ def binutils():
     compare("binutils", path, "-d", debug, "-a", alt, oracle=named_by_both, oracle_path=debug)
 
 
-def dwz():
+def dwz(name="dwz", version=4, *options):
     """Two builds of one program with what they share moved to a third file; and one whose units share parts."""
     with tempfile.TemporaryDirectory() as t:
         d = pathlib.Path(t)
-        for name, opt in (("one", "-O2"), ("two", "-O3")):
-            (d / name).mkdir()
-            build(d / name, "gcc", opt, "-gdwarf-4")
+        for folder, opt in (("one", "-O2"), ("two", "-O3")):
+            (d / folder).mkdir()
+            build(d / folder, "gcc", opt, f"-gdwarf-{version}")
         shutil.copy(d / "one/x", d / "before")
-        run("dwz", "-m", d / "common", d / "one/x", d / "two/x")
+        run("dwz", *options, "-m", d / "common", d / "one/x", d / "two/x")
         alt = run(DUMP, "-w", d / "one/x").split()
         assert alt[0] == "alt" and len(alt[1]) == 40, alt
         # The oracle reads the program as it was before.
-        compare("dwz", d / "one/x", "-a", d / "common", oracle_path=d / "before")
+        compare(name, d / "one/x", "-a", d / "common", oracle_path=d / "before")
         shutil.copy(d / "before", d / "alone")
-        run("dwz", d / "alone")
-        compare("dwz-alone", d / "alone", oracle_path=d / "before")
+        run("dwz", *options, d / "alone")
+        compare(f"{name}-alone", d / "alone", oracle_path=d / "before")
 
 
-CASES.update(rust=rust, go=go, binutils=binutils, dwz=dwz)
+CASES.update(rust=rust, go=go, binutils=binutils, dwz=dwz, dwz5=lambda: dwz("dwz5", 5), dwz5sup=lambda: dwz("dwz5sup", 5, "-5"))
 TOOLS = {"rust": "rustc", "go": "go"}  # tests of their own, which may skip
 
 def check(names):
