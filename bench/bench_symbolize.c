@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading the kernel's, this program's and a JIT's names, and finding one in them. */
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -58,6 +59,49 @@ BENCH(elf_load, "load", 1)
 		load(s, SYM_ELF);
 		symbolizer_free(s);
 	}
+}
+
+/* First names of an image: its symbol tables, and one name. Nothing where the file is not installed. */
+static void first_names(struct bench *b, const char *pattern)
+{
+	_cleanup_(closep) int fd = -1;
+	struct symbolizer_stats stats = { 0 };
+	struct sym_frame f;
+	glob_t found;
+
+	if (!glob(pattern, GLOB_TILDE, NULL, &found)) {
+		fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC);
+		globfree(&found);
+	}
+	if (fd < 0)
+		return;
+	BENCH_LOOP(b) {
+		struct sym_source src = { .kind = SYM_ELF, .fd = fd, .root_fd = -1, .path = pattern };
+		struct symbolizer *s = make();
+		struct sym_image *img;
+
+		if (symbolizer_load(s, &src, &img) < 0)
+			abort();
+		sym_image_resolve(img, 0x800000, &f, 1);
+		symbolizer_stats(s, &stats);
+		symbolizer_free(s);
+	}
+	bench_metric(b, "symbols", (double)stats.symbols);
+}
+
+BENCH(first_names_libjvm, "image", 1)
+{
+	first_names(b, "/usr/lib/jvm/java-17-openjdk-*/lib/server/libjvm.so");
+}
+
+BENCH(first_names_cc1plus, "image", 1)
+{
+	first_names(b, "/usr/lib/gcc/x86_64-linux-gnu/*/cc1plus");
+}
+
+BENCH(first_names_node, "image", 1)
+{
+	first_names(b, "/usr/bin/node");
 }
 
 BENCH(resolve_warm, "lookup", LOOKUPS)
