@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, vforks, start, churn, reload, cfi, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, vforks, start, churn, reload, cfi, fuzz, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
+import concurrent.futures
 import datetime
 import os
 import pathlib
@@ -185,22 +186,30 @@ def cfi_oracle():
            f"by cause: {', '.join(f'{n} {c}' for c, n in causes)}" if m else f"no result: status {out.returncode}", out.returncode == 0)
 
 
-def cfi_fuzzer():
-    """The reader under ASan and UBSan; the fuzzer is in the build with sanitizers."""
+def fuzzed(target, what):
+    """A reader of foreign bytes under ASan and UBSan; the fuzzer is in the build with sanitizers."""
     asan, seconds = ROOT / "build/asan", int(600 * SCALE)
-    subprocess.run(["sh", "-c", f"cmake --preset asan && cmake --build {asan} -j {CPUS} --target fuzz_cfi"], cwd=ROOT, check=True,
+    subprocess.run(["sh", "-c", f"cmake --preset asan && cmake --build {asan} -j {CPUS} --target fuzz_{target}"], cwd=ROOT, check=True,
                    stdout=subprocess.DEVNULL)
-    out = subprocess.run([ROOT / "tests/fuzz/run", asan / "tests/fuzz/fuzz_cfi", ROOT / "tests/fuzz/corpus/cfi"],
+    out = subprocess.run([ROOT / "tests/fuzz/run", asan / f"tests/fuzz/fuzz_{target}", ROOT / f"tests/fuzz/corpus/{target}"],
                          env={**os.environ, "HOTSPAN_FUZZ_SECONDS": str(seconds)}, capture_output=True, text=True, errors="replace")
     runs = re.search(r"stat::number_of_executed_units: *(\d+)", out.stdout + out.stderr)
-    yield (f"the CFI reader fuzzed for {seconds / 60:.0f} min under ASan and UBSan", "no crash, no input that takes 20 s",
-           f"{int(runs[1]) / 1e6:.1f} million inputs, status {out.returncode}" if runs else f"no result: status {out.returncode}",
-           out.returncode == 0 and bool(runs))
+    return (f"{what} fuzzed for {seconds / 60:.0f} min under ASan and UBSan", "no crash, no input that takes 20 s",
+            f"{int(runs[1]) / 1e6:.1f} million inputs, status {out.returncode}" if runs else f"no result: status {out.returncode}",
+            out.returncode == 0 and bool(runs))
 
 
 def case_cfi():
     yield from cfi_oracle()
-    yield from cfi_fuzzer()
+    yield fuzzed("cfi", "the CFI reader")
+
+
+def case_fuzz():
+    """What symbols are read from, as many at a time as there are CPUs."""
+    what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "symcache": "symcaches", "perf_map": "perf maps",
+            "jitdump": "jitdumps", "pclntab": "Go's pclntab"}
+    with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:
+        yield from pool.map(fuzzed, what, what.values())
 
 
 POSTGRES = """set -e
@@ -253,7 +262,7 @@ def case_stacks():
 
 
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "cfi", "stacks"]
+    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "cfi", "fuzz", "stacks"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:
