@@ -186,11 +186,14 @@ def cfi_oracle():
            f"by cause: {', '.join(f'{n} {c}' for c, n in causes)}" if m else f"no result: status {out.returncode}", out.returncode == 0)
 
 
+def make_fuzzers(*targets):
+    subprocess.run(["sh", "-c", f"cmake --preset asan && cmake --build build/asan -j {CPUS} --target {' '.join('fuzz_' + t for t in targets)}"],
+                   cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
 def fuzzed(target, what):
     """A reader of foreign bytes under ASan and UBSan; the fuzzer is in the build with sanitizers."""
     asan, seconds = ROOT / "build/asan", int(600 * SCALE)
-    subprocess.run(["sh", "-c", f"cmake --preset asan && cmake --build {asan} -j {CPUS} --target fuzz_{target}"], cwd=ROOT, check=True,
-                   stdout=subprocess.DEVNULL)
     out = subprocess.run([ROOT / "tests/fuzz/run", asan / f"tests/fuzz/fuzz_{target}", ROOT / f"tests/fuzz/corpus/{target}"],
                          env={**os.environ, "HOTSPAN_FUZZ_SECONDS": str(seconds)}, capture_output=True, text=True, errors="replace")
     runs = re.search(r"stat::number_of_executed_units: *(\d+)", out.stdout + out.stderr)
@@ -201,6 +204,7 @@ def fuzzed(target, what):
 
 def case_cfi():
     yield from cfi_oracle()
+    make_fuzzers("cfi")
     yield fuzzed("cfi", "the CFI reader")
 
 
@@ -208,6 +212,7 @@ def case_fuzz():
     """What symbols are read from, as many at a time as there are CPUs."""
     what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "symcache": "symcaches", "perf_map": "perf maps",
             "jitdump": "jitdumps", "pclntab": "Go's pclntab"}
+    make_fuzzers(*what)
     with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:
         yield from pool.map(fuzzed, what, what.values())
 
