@@ -46,7 +46,8 @@ class Recording:
     def __init__(self, *args, command=None, folded=True, env=None):
         self.dir = tempfile.TemporaryDirectory(prefix="hotspan-test-")
         self.path = pathlib.Path(self.dir.name) / ("out.folded" if folded else "out.pb.gz")
-        argv = [str(HOTSPAN), "record", "--json", "-o", str(self.path), *map(str, args)]
+        cache = [] if "--symbol-cache" in args else ["--symbol-cache", str(BUILD / "symbol-cache")]
+        argv = [str(HOTSPAN), "record", "--json", "-o", str(self.path), *cache, *map(str, args)]
         if command:
             argv += ["--", *map(str, command)]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)

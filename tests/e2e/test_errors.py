@@ -205,7 +205,8 @@ def test_a_corrupt_elf_is_sampled_without_names():
         data[60:62] = b"\xff\xff"
         bad.write_bytes(data)
         bad.chmod(0o755)
-        r = record("-F", 499, command=[bad, 1])
+        # A cache of its own: by its build id it is the program that other tests sampled.
+        r = record("-F", 499, "--symbol-cache", f"{d}/cache", command=[bad, 1])
         assert r.verdict["command_status"] == 0 and r.verdict["samples"] > 300 and r.lost() == 0
         assert self_counts(r.stacks)["spin_half"] == 0
 
