@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/elf_image.h"
+#include "symbolize/fetcher.h"
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_dir.h"
 
@@ -24,12 +25,15 @@ struct waiting {
 	struct build_id id;
 	int fd, root_fd;
 	char *path;
+	int debug, alt; /* fetched; -1: not */
+	bool asked;     /* of the servers */
 };
 
 struct converter {
 	struct converter_opts opts;
 	char *debug_dir;
 	vec(struct waiting) queue;
+	vec(struct waiting) away; /* their debug files are being fetched */
 	vec(struct build_id) tried;
 	struct htable tried_index;
 	/* the one being converted */
@@ -39,12 +43,16 @@ struct converter {
 	uint64_t began_ns;
 };
 
+#define NOTHING ((struct waiting){ .fd = -1, .root_fd = -1, .debug = -1, .alt = -1 })
+
 static void waiting_fini(struct waiting *w)
 {
 	closep(&w->fd);
 	closep(&w->root_fd);
+	closep(&w->debug);
+	closep(&w->alt);
 	free(w->path);
-	*w = (struct waiting){ .fd = -1, .root_fd = -1 };
+	*w = NOTHING;
 }
 
 int converter_new(const struct converter_opts *opts, struct converter **ret)
@@ -54,7 +62,7 @@ int converter_new(const struct converter_opts *opts, struct converter **ret)
 	if (!c)
 		return -ENOMEM;
 	c->opts = *opts;
-	c->current = (struct waiting){ .fd = -1, .root_fd = -1 };
+	c->current = NOTHING;
 	c->out.fd = -1;
 	c->debug_dir = strdup(opts->debug_dir ? opts->debug_dir : "/usr/lib/debug");
 	if (!c->debug_dir) {
@@ -75,7 +83,10 @@ struct converter *converter_free(struct converter *c)
 	waiting_fini(&c->current);
 	vec_foreach(w, &c->queue)
 		waiting_fini(w);
+	vec_foreach(w, &c->away)
+		waiting_fini(w);
 	vec_fini(&c->queue);
+	vec_fini(&c->away);
 	vec_fini(&c->tried);
 	htable_fini(&c->tried_index);
 	free(c->debug_dir);
@@ -131,9 +142,10 @@ static int dup_or_none(int fd, int *ret)
 
 int converter_add(struct converter *c, const struct converter_source *src)
 {
-	struct waiting w = { .id = src->id, .fd = -1, .root_fd = -1 }, *slot;
+	struct waiting w = NOTHING, *slot;
 	int r;
 
+	w.id = src->id;
 	if (src->id.kind == BUILD_ID_NONE)
 		return -EINVAL;
 	if (c->queue.n >= (c->opts.queue_max ? c->opts.queue_max : QUEUE_MAX))
@@ -223,6 +235,8 @@ static int start(struct converter *c, uint64_t now_ns)
 
 	if (r >= 0 && img)
 		r = check_identity(&c->current);
+	if (r >= 0 && c->current.debug >= 0)
+		return start_helper(c, &(struct debug_files){ c->current.debug, c->current.alt, -1 }, now_ns);
 	if (r >= 0)
 		r = debug_files_open(img, &c->current.id, &search, &files);
 	if (r < 0)
@@ -270,18 +284,61 @@ static struct waiting take_first(struct converter *c)
 	return w;
 }
 
+/* The servers are asked for the debug file of the one at hand: the next one's turn. */
+static bool send_for(struct converter *c)
+{
+	struct waiting *slot;
+
+	if (!c->opts.fetcher || c->current.asked || c->current.id.kind != BUILD_ID_GNU)
+		return false;
+	if (vec_reserve(&c->away, 1) < 0 || fetcher_add(c->opts.fetcher, &c->current.id) < 0)
+		return false;
+	slot = vec_push(&c->away);
+	*slot = c->current;
+	slot->asked = true;
+	c->current = NOTHING;
+	return true;
+}
+
+/* What has been fetched goes to the head of the queue; with nothing, it ends as it would have without servers. */
+static void take_fetched(struct converter *c)
+{
+	struct fetched f;
+
+	while (c->opts.fetcher && fetcher_next(c->opts.fetcher, &f)) {
+		struct waiting *w = NULL;
+
+		vec_foreach(x, &c->away)
+			w = build_id_equal(&x->id, &f.id) ? x : w;
+		if (!w || !vec_push(&c->queue)) {
+			closep(&f.debug);
+			closep(&f.alt);
+			continue;
+		}
+		memmove(c->queue.v + 1, c->queue.v, (c->queue.n - 1) * sizeof(*w));
+		c->queue.v[0] = *w;
+		c->queue.v[0].debug = f.debug < 0 ? -1 : f.debug;
+		c->queue.v[0].alt = f.alt;
+		*w = c->away.v[--c->away.n];
+	}
+}
+
 /* One that a helper runs for, or is done without one: *ret. */
 static bool start_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 {
 	int r;
 
-	if (c->helper || !c->queue.n)
-		return false;
-	c->current = take_first(c);
-	c->began_ns = now_ns;
-	r = start(c, now_ns);
-	if (!r)
-		return false;
+	for (;;) {
+		if (c->helper || !c->queue.n)
+			return false;
+		c->current = take_first(c);
+		c->began_ns = now_ns;
+		r = start(c, now_ns);
+		if (!r)
+			return false;
+		if (r != -ENODATA || !send_for(c))
+			break;
+	}
 	*ret = (struct converted){ 0 };
 	finish(c, r == -ENODATA ? HELPER_NO_DEBUG_INFO : r == -EBADMSG ? HELPER_DAMAGED : HELPER_FAILED, now_ns, ret);
 	return true;
@@ -292,6 +349,7 @@ bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 	struct converted done = { 0 };
 	enum helper_result result;
 
+	take_fetched(c);
 	if (!c->helper)
 		return start_next(c, now_ns, ret);
 	if (!helper_step(c->helper, now_ns, &result, &done.stats))
@@ -303,27 +361,18 @@ bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 
 uint32_t converter_pending(const struct converter *c)
 {
-	return c->queue.n + (c->helper != NULL);
-}
-
-int converter_fd(const struct converter *c)
-{
-	return c->helper ? helper_fd(c->helper) : -1;
-}
-
-uint64_t converter_deadline_ns(const struct converter *c)
-{
-	return c->helper ? helper_deadline_ns(c->helper) : UINT64_MAX;
+	return c->queue.n + c->away.n + (c->helper != NULL);
 }
 
 void converter_wait(const struct converter *c, uint64_t now_ns, uint64_t max_ns)
 {
-	struct pollfd p = { .fd = converter_fd(c), .events = POLLIN };
-	uint64_t left = converter_deadline_ns(c);
+	struct pollfd p[] = { { .fd = c->helper ? helper_fd(c->helper) : -1, .events = POLLIN },
+			      { .fd = c->away.n ? fetcher_fd(c->opts.fetcher) : -1, .events = POLLIN } };
+	uint64_t left = c->helper ? helper_deadline_ns(c->helper) : UINT64_MAX;
 
-	if (!c->helper)
+	if (!c->helper && !c->away.n)
 		return;
 	left = left > now_ns ? left - now_ns : 0;
 	left = left < max_ns ? left : max_ns;
-	poll(&p, 1, left / 1000000 < 1u << 30 ? (int)(left / 1000000) + 1 : 1 << 30);
+	poll(p, ARRAY_SIZE(p), left / 1000000 < 1u << 30 ? (int)(left / 1000000) + 1 : 1 << 30);
 }

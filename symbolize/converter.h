@@ -4,13 +4,14 @@
  * converter - images that wait for their symcache, and the one being converted.
  *
  *	converter_add() --queue--> debug files found --helper--> symcache_dir --> converter_next(): what came of it
- *	                               `-- no DWARF anywhere: no helper is started
+ *	                               `-- no DWARF here: fetched from debuginfod servers, where that is asked for;
+ *	                                   else no helper is started
  *
  * One helper at a time. An image is tried once in a run; what failed because of itself is remembered in the directory
  * too, so that no later run tries it again before a week is over or the program is another. What failed because of us
  * (no room on the disk) is only not tried again in this run.
  * Memory: a bounded queue, each place with a descriptor of the image and one of its root. Threads: one owner, who
- * waits for converter_fd() or calls converter_wait().
+ * calls converter_wait().
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,12 +20,14 @@
 #include "symbolize/helper.h"
 
 struct converter;
+struct fetcher;
 struct symcache_dir;
 
 struct converter_opts {
 	struct symcache_dir *dir; /* borrowed */
 	const char *debug_dir;    /* NULL: "/usr/lib/debug" */
 	int exe_fd;               /* as in helper_opts; borrowed */
+	struct fetcher *fetcher;  /* borrowed; NULL: debug files are looked for on this host alone */
 	uint32_t timeout_s;       /* of one image, by the wall clock; 0: 300 */
 	uint32_t queue_max;       /* 0: 64 */
 	struct sandbox_limits limits;
@@ -54,10 +57,7 @@ int converter_add(struct converter *c, const struct converter_source *src);
 /* True: one image is done. False: nothing is, for now. Starts the next one either way. */
 bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret);
 
-/* Images queued and running. */
+/* Images queued, being fetched and running. */
 uint32_t converter_pending(const struct converter *c);
-/* Readable when converter_next() has something to do; -1: nothing runs. The deadline is UINT64_MAX then. */
-int converter_fd(const struct converter *c);
-uint64_t converter_deadline_ns(const struct converter *c);
 /* Waits until then, or for so long at most. */
 void converter_wait(const struct converter *c, uint64_t now_ns, uint64_t max_ns);

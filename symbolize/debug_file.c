@@ -196,6 +196,13 @@ static int read_alt_link(const struct elf_image *img, const char **ret_path, str
 	return 0;
 }
 
+int debug_file_alt_id(const struct elf_image *of, struct build_id *ret)
+{
+	const char *path;
+
+	return read_alt_link(of, &path, ret);
+}
+
 /* of: the file that names it. */
 static int open_alt(const struct elf_image *of, const struct found *at, const struct debug_file_search *search)
 {

@@ -37,5 +37,8 @@ int debug_files_open(const struct elf_image *img, const struct build_id *id, con
 		     struct debug_files *ret);
 void debug_files_close(struct debug_files *f);
 
+/* The build id of the dwz file that a file names. 0 or -ENOENT: it names none. */
+int debug_file_alt_id(const struct elf_image *of, struct build_id *ret);
+
 /* A unit's .dwo by the names in its skeleton, not through a link. A descriptor, or negative errno. */
 int debug_file_open_dwo(const struct debug_file_search *search, const char *comp_dir, const char *name);

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "symbolize/fetcher.h"
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_dir.h"
 
@@ -16,20 +18,41 @@ enum { QUEUE_MAX = 256 };
 
 struct lines {
 	struct symcache_dir *dir;
+	struct fetcher *fetcher;
 	struct converter *converter;
 	int exe_fd;
 	uint64_t made[HELPER_RESULTS];
 };
 
-static int open_dir(struct lines *l, const struct lines_opts *opts)
+/* DIR/../debuginfod */
+static int open_fetcher(struct lines *l, const char *dir, const struct lines_opts *opts)
 {
+	struct debuginfod_opts d = { .cache_bytes = opts->max_bytes };
 	char path[PATH_MAX];
-	int r;
 
-	if (opts->dir)
-		return symcache_dir_open(opts->dir, opts->max_bytes, &l->dir);
-	r = symcache_dir_default(geteuid(), getenv("XDG_CACHE_HOME"), getenv("HOME"), path, sizeof(path));
-	return r < 0 ? r : symcache_dir_open(path, opts->max_bytes, &l->dir);
+	if (!opts->urls)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/../debuginfod", dir) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	debuginfod_opts_env(&d, getenv);
+	d.urls = opts->urls;
+	d.dir = path;
+	return fetcher_new(&d, &l->fetcher);
+}
+
+static int open_dirs(struct lines *l, const struct lines_opts *opts)
+{
+	const char *dir = opts->dir;
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (!dir) {
+		r = symcache_dir_default(geteuid(), getenv("XDG_CACHE_HOME"), getenv("HOME"), path, sizeof(path));
+		dir = path;
+	}
+	if (r >= 0)
+		r = symcache_dir_open(dir, opts->max_bytes, &l->dir);
+	return r < 0 ? r : open_fetcher(l, dir, opts);
 }
 
 int lines_new(const struct lines_opts *opts, struct lines **ret)
@@ -41,9 +64,9 @@ int lines_new(const struct lines_opts *opts, struct lines **ret)
 		return -ENOMEM;
 	r = l->exe_fd = helper_open_self();
 	if (r >= 0)
-		r = open_dir(l, opts);
+		r = open_dirs(l, opts);
 	if (r >= 0)
-		r = converter_new(&(struct converter_opts){ .dir = l->dir, .debug_dir = opts->debug_dir, .exe_fd = l->exe_fd,
+		r = converter_new(&(struct converter_opts){ .dir = l->dir, .debug_dir = opts->debug_dir, .exe_fd = l->exe_fd, .fetcher = l->fetcher,
 							    .queue_max = QUEUE_MAX }, &l->converter);
 	if (r < 0) {
 		lines_free(l);
@@ -58,6 +81,7 @@ struct lines *lines_free(struct lines *l)
 	if (!l)
 		return NULL;
 	converter_free(l->converter);
+	fetcher_free(l->fetcher);
 	symcache_dir_free(l->dir);
 	closep(&l->exe_fd);
 	free(l);
@@ -104,4 +128,6 @@ void lines_stats(const struct lines *l, struct lines_stats *ret)
 	*ret = (struct lines_stats){ .pending = converter_pending(l->converter) };
 	for (int i = 0; i < HELPER_RESULTS; i++)
 		ret->made[i] = l->made[i];
+	if (l->fetcher)
+		fetcher_stats(l->fetcher, &ret->servers);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "symbolize/converter.h"
+#include "symbolize/debuginfod.h"
 
 struct lines;
 struct symcache;
@@ -18,14 +19,19 @@ struct lines_opts {
 	const char *dir;       /* of symcaches; NULL: the user's own (symcache_dir_default()) */
 	uint64_t max_bytes;    /* of it; 0: 1 GiB */
 	const char *debug_dir; /* NULL: "/usr/lib/debug" */
+	const char *urls;      /* of debuginfod servers, separated by spaces; NULL: none is asked for anything */
 };
 
 struct lines_stats {
 	uint32_t pending;                /* images that wait for theirs */
 	uint64_t made[HELPER_RESULTS];   /* images tried in this run, by what came of it */
+	struct debuginfod_stats servers; /* what debuginfod servers were asked for */
 };
 
-/* -EPERM: the directory is another user's; other errors of making it, or of opening our own program. */
+/*
+ * -EPERM: the directory is another user's; other errors of making it, or of opening our own program; -EINVAL,
+ * -EPROTONOSUPPORT, -E2BIG: of the URLs, as in debuginfod_new(). What is fetched is kept beside the directory.
+ */
 int lines_new(const struct lines_opts *opts, struct lines **ret);
 struct lines *lines_free(struct lines *l);
 

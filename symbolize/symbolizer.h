@@ -42,6 +42,7 @@ struct symbolizer_opts {
 	bool lines;            /* lines and inlined frames too */
 	const char *cache_dir; /* where their symcaches are kept; NULL: the user's own */
 	uint64_t cache_bytes;  /* of it; 0: 1 GiB */
+	const char *debuginfod_urls; /* servers to ask for debug files, separated by spaces; NULL: none */
 	const char *sysroot;   /* NULL: "". Prefix of /proc/kallsyms and of the debug folders, for tests */
 	const char *debug_dir; /* NULL: "/usr/lib/debug" */
 };

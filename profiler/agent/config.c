@@ -271,6 +271,20 @@ static int read_overrides(const struct config_source *src, struct config *c, cha
 	return 0;
 }
 
+static int check_servers(const struct config_source *src, const struct config *c, char *err, size_t err_len)
+{
+	static const char name[] = "DEBUGINFOD_URLS=";
+
+	for (char *const *e = src->environment; c->debuginfod && e && *e; e++)
+		if (!strncmp(*e, name, sizeof(name) - 1) && (*e)[sizeof(name) - 1])
+			return 0;
+	if (!c->debuginfod)
+		return 0;
+	snprintf(err, err_len, "%s: debuginfod: there are no servers to ask: set the variable DEBUGINFOD_URLS, or debuginfod: false",
+		 src->path ? src->path : "configuration");
+	return -EINVAL;
+}
+
 int config_load(const struct config_source *src, struct config **ret, char *err, size_t err_len)
 {
 	struct config *c = calloc(1, sizeof(*c));
@@ -283,6 +297,8 @@ int config_load(const struct config_source *src, struct config **ret, char *err,
 		r = read_environment(src->environment, c, err, err_len);
 	if (r >= 0)
 		r = read_overrides(src, c, err, err_len);
+	if (r >= 0)
+		r = check_servers(src, c, err, err_len);
 	if (r < 0) {
 		config_free(c);
 		return r;

@@ -24,6 +24,7 @@ struct config {
 	struct strmap path_map;
 	char *symbol_cache;
 	uint64_t symbol_cache_bytes;
+	bool debuginfod;
 	uint64_t max_window_bytes;
 	uint64_t max_unwind_bytes;
 	char *listen;

@@ -55,6 +55,11 @@ static void names(const struct session_stats *s, struct buf *b)
 	prom_family(b, "hotspan_debug_info_images_total", PROM_COUNTER, "Images whose debug information was looked for, by what came of it.");
 	for (int i = 0; i < HELPER_RESULTS; i++)
 		prom_value(b, "hotspan_debug_info_images_total", (double)s->lines.made[i], "result", helper_result_name(i), NULL);
+	prom_family(b, "hotspan_debuginfod_files_total", PROM_COUNTER, "Debug files asked for, by who answered; missing: no server has it.");
+	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.hits, "result", "cached", NULL);
+	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.fetched, "result", "fetched", NULL);
+	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.missing, "result", "missing", NULL);
+	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.failed, "result", "failed", NULL);
 }
 
 static void unwinding(const struct unwinder_stats *u, struct buf *b)

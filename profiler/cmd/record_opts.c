@@ -10,7 +10,7 @@
 #include "cmd/flags.h"
 
 /* In the order of the rows below. */
-enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY, ROW_NO_INLINE, ROW_PATH_MAP, ROW_NO_SYMBOLS, ROW_SYMBOL_CACHE, ROW_SYMBOL_TIMEOUT,
+enum { ROW_WHAT, ROW_ALL, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_DURATION, ROW_KERNEL, ROW_USER, ROW_BY, ROW_NO_INLINE, ROW_PATH_MAP, ROW_NO_SYMBOLS, ROW_SYMBOL_CACHE, ROW_SYMBOL_TIMEOUT, ROW_DEBUGINFOD,
        ROW_OUTPUTS, ROW_OUTPUT, ROW_FORMAT, ROW_JSON };
 
 static const struct flag flags[] = {
@@ -31,6 +31,7 @@ static const struct flag flags[] = {
 	[ROW_NO_SYMBOLS] = TARGET_ROW_NO_SYMBOLS,
 	[ROW_SYMBOL_CACHE] = TARGET_ROW_SYMBOL_CACHE,
 	[ROW_SYMBOL_TIMEOUT] = { 0, "symbol-timeout", "TIME", "how long to wait at the end for debug information that is read for\nthe first time (default 30s; 0: not at all)" },
+	[ROW_DEBUGINFOD] = TARGET_ROW_DEBUGINFOD,
 	[ROW_OUTPUTS] = { .heading = "Output" },
 	[ROW_OUTPUT] = { 'o', "output", "FILE", ".html .svg .pb.gz .pb .folded .speedscope.json; - is standard output\n"
 			"(default hotspan.html; an existing file is kept as FILE.old)", .values = "FILE" },

@@ -87,6 +87,12 @@ static int symbol_cache(struct target_opts *o, const struct cli *c, const char *
 	return 0;
 }
 
+static int use_debuginfod(struct target_opts *o, const struct cli *c, const char *value)
+{
+	o->debuginfod = true;
+	return getenv("DEBUGINFOD_URLS") ? 0 : flags_complain(c, "--debuginfod needs servers: set DEBUGINFOD_URLS, e.g. to http://127.0.0.1:8002");
+}
+
 static int add_path(struct target_opts *o, const struct cli *c, const char *value)
 {
 	const char *equals = strchr(value, '=');
@@ -104,7 +110,7 @@ static const struct {
 } setters[] = { { "pid", parse_pids }, { "comm", add_comm }, { "cgroup", add_cgroup }, { "frequency", parse_frequency },
 		{ "kernel", kernel_only }, { "user", user_only },
 		{ "no-inline", no_inline },
-		{ "no-symbols", no_symbols }, { "path-map", add_path }, { "symbol-cache", symbol_cache } };
+		{ "no-symbols", no_symbols }, { "path-map", add_path }, { "symbol-cache", symbol_cache }, { "debuginfod", use_debuginfod } };
 
 _Static_assert((int)SAMPLE_MAX_COMMS <= (int)TARGET_MAX_FILTERS && (int)SAMPLE_MAX_CGROUPS <= (int)TARGET_MAX_FILTERS,
 	       "the lists hold as many");
@@ -176,6 +182,7 @@ struct symbolizer_opts target_opts_symbols(const struct target_opts *o)
 	struct symbolizer_opts s = target_symbols(o->symbol_cache);
 
 	s.lines &= !o->names.no_symbols;
+	s.debuginfod_urls = o->debuginfod ? getenv("DEBUGINFOD_URLS") : NULL;
 	return s;
 }
 

@@ -24,6 +24,7 @@ struct target_opts {
 	bool kernel_stacks, user_stacks;
 	enum collect_by by;
 	struct name_opts names;
+	bool debuginfod;
 	const char *symbol_cache; /* NULL: the user's own; "off": no lines and no inlined frames */
 	struct strmap path_map; /* names.path_map, where one was given */
 	pid_t pids[TARGET_MAX_PIDS];
@@ -56,6 +57,9 @@ struct target_opts {
 
 #define TARGET_ROW_SYMBOL_CACHE                                                                                    \
 	{ 0, "symbol-cache", "DIR", "where lines and inlined frames of debug information are kept (default:\nbelow ~/.cache, root's in /var/cache/hotspan); off: names only", .values = "DIR" }
+
+#define TARGET_ROW_DEBUGINFOD                                                                                      \
+	{ 0, "debuginfod", NULL, "ask the servers in DEBUGINFOD_URLS for debug files that this host lacks;\nit tells them which programs run here" }
 
 enum { TARGET_MIN_HZ = 1, TARGET_MAX_HZ = 10000 };
 

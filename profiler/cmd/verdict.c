@@ -89,6 +89,12 @@ static void list_debug_info(const struct session_stats *s, struct buf *b)
 			buf_printf(b, "%s%llu images have none: %s", before, (unsigned long long)s->lines.made[i], helper_result_name(i));
 		before = "; ";
 	}
+	if (s->lines.servers.fetched)
+		buf_printf(b, "%s%llu debug files were fetched", before, (unsigned long long)s->lines.servers.fetched);
+	before = s->lines.servers.fetched ? "; " : before;
+	if (s->lines.servers.failed)
+		buf_printf(b, "%sdebuginfod servers failed %llu times", before, (unsigned long long)s->lines.servers.failed);
+	before = s->lines.servers.failed ? "; " : before;
 	if (s->lines.pending)
 		buf_printf(b, "%s%u images still wait for theirs: the next run has them sooner", before, s->lines.pending);
 }

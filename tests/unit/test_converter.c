@@ -174,7 +174,6 @@ static void the_queue_is_bounded_and_goes_on_after_a_crash(void **state)
 	assert_int_equal(next(w).result, HELPER_CRASHED);
 	assert_int_equal(next(w).result, HELPER_OK);
 	assert_int_equal(converter_pending(w->c), 0);
-	assert_int_equal(converter_fd(w->c), -1);
 }
 
 static void freeing_ends_what_runs_and_what_waits(void **state)
@@ -185,7 +184,6 @@ static void freeing_ends_what_runs_and_what_waits(void **state)
 	assert_int_equal(deed(w, CHILD_SPIN, 1), 0);
 	assert_int_equal(deed(w, CHILD_SPIN, 2), 0);
 	assert_false(converter_next(w->c, time_boot_ns(), &done));
-	assert_true(converter_fd(w->c) >= 0);
 }
 
 static void another_files_names_are_not_taken(void **state)
