@@ -127,6 +127,8 @@ void sym_elf_upgrade(struct sym_image *img)
 	if (lines_get_made(lines, &img->cache_id, &img->cache))
 		return;
 	img->wants_cache = false;
+	if (img->kind == SYM_KERNEL) /* which knows modules and BPF programs too */
+		return;
 	img->error = 0;
 	symtab_fini(&img->table);
 }

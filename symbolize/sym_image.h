@@ -40,6 +40,7 @@ struct sym_image {
 	uint64_t news;            /* lines_news() when it was last asked for */
 	struct perf_map perf;
 	struct jitdump dump;
+	uint64_t slide; /* of the kernel: how far it was put from where its file says */
 	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
 	bool met_unnamed, met_loaded;
 	uint64_t read_in, look_again, wait; /* rounds */
@@ -73,6 +74,7 @@ const struct elf_segment *sym_elf_segment(const struct sym_image *img, uint64_t 
 /* As sym_image_resolve(), by the file's address; 0: ask the table. */
 int sym_elf_resolve(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max);
 
+int sym_kernel_load(struct sym_image *img, const struct sym_source *src);
 /* Whether kallsyms may say more by now; reads it again. */
 bool sym_kernel_may_name_more(const struct sym_image *img, const struct sym_source *src);
 int sym_kernel_load_again(struct sym_image *img, const struct sym_source *src);

@@ -3,12 +3,65 @@
 
 #include <errno.h>
 
+#include "base/cleanup.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/kallsyms.h"
+#include "symbolize/lines.h"
 
 enum {
 	WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
 	STALE = 4,      /* rounds for which names of loaded code may be those of what was there before */
 };
+
+#define KERNEL_HALF 0xffff800000000000ull
+#define SLIDE_STEP  (2ull << 20) /* the kernel is put at a multiple of it */
+
+static uint64_t lowest_code(const struct elf_image *elf)
+{
+	uint64_t low = UINT64_MAX;
+
+	for (uint32_t i = 0; i < elf->n_segments; i++)
+		if ((elf->segments[i].flags & PF_X) && elf->segments[i].vaddr < low)
+			low = elf->segments[i].vaddr;
+	return low;
+}
+
+/* Its text begins with its first symbol, wherever the kernel was put this time. */
+static uint64_t lowest_symbol(const struct symtab *t)
+{
+	vec_foreach(sym, &t->v)
+		if (sym->addr >= KERNEL_HALF && !sym->module)
+			return sym->addr;
+	return 0;
+}
+
+/* Lines, where the kernel's debug file is installed (linux-image-*-dbg): the same file for every boot of it. */
+static int look_for_lines(struct sym_image *img, const struct sym_source *src)
+{
+	struct symbolizer *s = img->owner;
+	const struct debug_file_search search = { .debug_dir = s->debug_dir, .root_fd = -1 };
+	_cleanup_(closep) int fd = s->lines ? debug_file_open(NULL, &src->id, &search) : -ENOENT;
+	_cleanup_(elf_image_freep) struct elf_image *elf = NULL;
+	int r;
+
+	if (fd < 0 || (r = elf_image_open(fd, &elf)) < 0)
+		return fd == -ENOMEM ? fd : 0;
+	img->slide = lowest_symbol(&img->table) - lowest_code(elf);
+	if (img->slide % SLIDE_STEP)
+		return 0;
+	img->cache_id = src->id;
+	img->news = lines_news(s->lines);
+	r = lines_get(s->lines, &(struct converter_source){ .id = src->id, .fd = fd, .root_fd = -1 }, &img->cache);
+	img->wants_cache = r == -EAGAIN;
+	return r == -ENOMEM ? r : 0;
+}
+
+int sym_kernel_load(struct sym_image *img, const struct sym_source *src)
+{
+	int r = kallsyms_read(img->owner->kallsyms, &img->table);
+
+	return r < 0 ? r : look_for_lines(img, src);
+}
 
 /*
  * Whether kallsyms, 50 ms of reading, may say more by now. A BPF program or a trampoline that came or went is

@@ -11,7 +11,6 @@
 #include "base/units.h"
 #include "symbolize/demangle.h"
 #include "symbolize/go_lines.h"
-#include "symbolize/kallsyms.h"
 #include "symbolize/lines.h"
 #include "symbolize/symcache.h"
 
@@ -86,7 +85,7 @@ static int load(struct sym_image *img, const struct sym_source *src)
 	case SYM_ELF:
 		return sym_elf_load(img, src);
 	case SYM_KERNEL:
-		return kallsyms_read(img->owner->kallsyms, &img->table);
+		return sym_kernel_load(img, src);
 	case SYM_VDSO:
 		return sym_elf_load_vdso(img);
 	case SYM_PERF_MAP:
@@ -176,11 +175,11 @@ static int change_image(struct sym_image *img, const struct sym_source *src)
 {
 	int r = 0;
 
-	if (img->wants_cache) {
+	if (img->wants_cache)
 		sym_elf_upgrade(img);
-	} else if (img->kind == SYM_KERNEL) {
+	if (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src)) {
 		r = sym_kernel_load_again(img, src);
-	} else {
+	} else if (sym_is_jit(img->kind)) {
 		r = sym_jit_load(img, src);
 		img->error = r == -ENOMEM ? img->error : r;
 	}
@@ -297,7 +296,7 @@ int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_f
 		return -ENOENT;
 	if (sym_is_jit(img->kind))
 		return sym_jit_resolve(img, addr, ret);
-	n = sym_elf_resolve(img, addr, ret, max);
+	n = img->kind == SYM_KERNEL ? 0 : sym_elf_resolve(img, addr, ret, max);
 	if (n)
 		return n;
 	sym = symtab_find(&img->table, addr);
@@ -305,6 +304,8 @@ int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_f
 	if (!sym)
 		return -ENOENT;
 	img->met_loaded |= sym->module != 0;
+	if (img->cache && !sym->module && (n = sym_elf_resolve(img, addr - img->slide, ret, max)) > 0)
+		return n;
 	ret[0] = (struct sym_frame){ .system_name = symtab_str(&img->table, sym->name) };
 	ret[0].name = sym_pretty_name(img->owner, ret[0].system_name);
 	if (sym->module)
