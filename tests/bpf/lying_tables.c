@@ -95,7 +95,7 @@ static struct space_image lying_image(void)
 				 .n_pages = (uint32_t)next(),
 				 .rules = below(8) ? all.slab[0] + RULES : address(),
 				 .n_rules = below(8) ? 512 : (uint32_t)next(),
-				 .id = (uint32_t)below(4) };
+				 .id = below(4) ? (uint32_t)next() : (uint32_t)below(4) };
 
 	for (int k = 0; k < SPACE_SEGMENTS; k++)
 		i.segments[k] = (struct space_segment){ .offset = below(4) ? 0 : next(),
@@ -144,7 +144,7 @@ static void lie_of_process(void)
 	uint32_t key = (uint32_t)all.child;
 	struct space s = {
 		.mm = all.mm, .exec_pages = all.exec_pages, .maps = all.slab[0] + MAPS, .n_maps = 1,
-		.id = (uint32_t)below(4)
+		.id = below(4) ? (uint32_t)next() : (uint32_t)below(4)
 	};
 
 	if (!below(8))
@@ -284,7 +284,7 @@ static int judge(uint64_t seed, bool well)
 	if (all.got != c[EV_COUNT_SENT] || c[EV_DROP_MALFORMED] || all.bad)
 		printf("  %lu malformed, %lu bad, or they do not add up\n", c[EV_DROP_MALFORMED],
 		       all.bad);
-	else if (kinds < 8 || all.got < 500)
+	else if (kinds < 6 || all.got < 500)
 		printf("  too few samples, or kinds of ends, to say anything\n");
 	else if (mean > MEAN_WALK_NS)
 		printf("  walks take too long\n");

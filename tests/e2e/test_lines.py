@@ -18,7 +18,8 @@ static inline unsigned mix(unsigned x) { return x * 2654435761u ^ x >> 15; }
 __attribute__((noinline)) unsigned burn(std::vector<unsigned> &v)
 {
 	for (unsigned i = 0; i < v.size(); i++)
-		v[i] = mix(v[i] + i);
+		for (unsigned k = 0; k < 30; k++)
+			v[i] = mix(v[i] + k);
 	std::sort(v.begin(), v.end());
 	return v[v.size() / 2];
 }
