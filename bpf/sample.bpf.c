@@ -16,93 +16,9 @@
 
 #include "bpf/config.h"
 #include "bpf/kernel.h"
-#include "bpf/space.h"
-#include "bpf/walk.h"
+#include "bpf/sample_maps.h"
 
 const volatile struct sample_config config;
-
-#define PAGE_BYTES  4096u
-#define STACK_BYTES 512u
-
-struct scratch {
-	struct walk walk;
-	__u64 last_tick_ns;
-	__u32 last_idle, reserved; /* did the last tick find the CPU idle */
-	__u64 rest_sent_ns;
-	struct pt_regs regs; /* the user's; the stack of a program and what it calls is 512 bytes */
-	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
-	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
-	struct walk_cache cache;
-	__u64 stack_at; /* what of the user stack lies here */
-	__u32 stack_bytes, reserved2;
-	__u8 stack[STACK_BYTES + 16];
-};
-
-/* By CPU number, sized before load: a per-CPU array's values are bounded by 32 KiB. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} scratch SEC(".maps");
-
-struct slab {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, SLAB_BYTES);
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, SLAB_COUNT);
-	__type(key, __u32);
-	__array(values, struct slab);
-} slabs SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SAMPLE_MAX_SPACES);
-	__type(key, __u32);
-	__type(value, struct space);
-} spaces SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EV_COUNT_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 512 * 1024); /* resized before load */
-} samples SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SAMPLE_MAX_PIDS);
-	__type(key, __u32);
-	__type(value, __u8);
-} pids SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SAMPLE_MAX_COMMS);
-	__type(key, char[EV_COMM_LEN]);
-	__type(value, __u8);
-} comms SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
-	__uint(max_entries, SAMPLE_MAX_CGROUPS);
-	__type(key, __u32);
-	__type(value, __u32);
-} cgroups SEC(".maps");
 
 static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
 {

@@ -6,8 +6,8 @@
  * Samples come ten milliseconds apart, and by then the tables are cold memory: to find a mapping is a chain of
  * six misses, to find a rule one of four or five. Most stacks share most frames with one not long ago;
  * those cost a miss each here.
- * Nothing has to be taken out: an id of a process's mappings or of an image's rows is never used again,
- * and what has one does not change.
+ * Nothing in it can be wrong: an id of a process's mappings or of an image's rows is never used again, and what has
+ * one does not change. Code whose rows have gone is taken out when a place in it is asked for that is not here.
  */
 #include "bpf/space_find.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "base/units.h"
 #include "base/vec.h"
 #include "exporter/describe.h"
@@ -320,19 +321,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are the program's business, SIGPIPE nobody's. */
-static int start_thread(struct net *n)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&n->thread, NULL, run, n);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
 int net_new(const struct net_opts *opts, struct net **ret)
 {
 	struct net *n = calloc(1, sizeof(*n));
@@ -348,7 +336,8 @@ int net_new(const struct net_opts *opts, struct net **ret)
 	pthread_cond_init(&n->emptied, &attr);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	n->multi = curl_multi_init();
-	if (!n->multi || start_thread(n)) {
+	/* SIGPIPE is nobody's business. */
+	if (!n->multi || thread_start(&n->thread, run, n) < 0) {
 		net_free(n);
 		return -ENOMEM;
 	}

@@ -27,6 +27,7 @@ struct waiting {
 	char *path;
 	int debug, alt; /* fetched; -1: not */
 	bool asked;     /* of the servers */
+	bool answered;  /* by them */
 };
 
 struct converter {
@@ -300,27 +301,40 @@ static bool send_for(struct converter *c)
 	return true;
 }
 
-/* What has been fetched goes to the head of the queue; with nothing, it ends as it would have without servers. */
 static void take_fetched(struct converter *c)
 {
 	struct fetched f;
 
-	while (c->opts.fetcher && fetcher_next(c->opts.fetcher, &f)) {
-		struct waiting *w = NULL;
-
-		vec_foreach(x, &c->away)
-			w = build_id_equal(&x->id, &f.id) ? x : w;
-		if (!w || !vec_push(&c->queue)) {
-			closep(&f.debug);
-			closep(&f.alt);
-			continue;
+	while (c->opts.fetcher && fetcher_next(c->opts.fetcher, &f))
+		vec_foreach(w, &c->away) {
+			if (!build_id_equal(&w->id, &f.id))
+				continue;
+			w->answered = true;
+			w->debug = f.debug < 0 ? -1 : f.debug;
+			w->alt = f.alt;
 		}
-		memmove(c->queue.v + 1, c->queue.v, (c->queue.n - 1) * sizeof(*w));
-		c->queue.v[0] = *w;
-		c->queue.v[0].debug = f.debug < 0 ? -1 : f.debug;
-		c->queue.v[0].alt = f.alt;
-		*w = c->away.v[--c->away.n];
-	}
+}
+
+/* One whose debug file has come, or will not come: without it, it ends as it would have without servers. */
+static bool take_answered(struct converter *c)
+{
+	vec_foreach(w, &c->away)
+		if (w->answered) {
+			c->current = *w;
+			*w = c->away.v[--c->away.n];
+			return true;
+		}
+	return false;
+}
+
+static bool take_next(struct converter *c)
+{
+	if (take_answered(c))
+		return true;
+	if (!c->queue.n)
+		return false;
+	c->current = take_first(c);
+	return true;
 }
 
 /* One that a helper runs for, or is done without one: *ret. */
@@ -329,9 +343,8 @@ static bool start_next(struct converter *c, uint64_t now_ns, struct converted *r
 	int r;
 
 	for (;;) {
-		if (c->helper || !c->queue.n)
+		if (c->helper || !take_next(c))
 			return false;
-		c->current = take_first(c);
 		c->began_ns = now_ns;
 		r = start(c, now_ns);
 		if (!r)

@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "base/vec.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/elf_image.h"
@@ -57,15 +57,9 @@ static void let_go(struct fetched *one)
 
 static void hand_over(struct fetcher *f, struct fetched one)
 {
-	struct fetched *slot;
-
 	pthread_mutex_lock(&f->lock);
 	debuginfod_stats(f->client, &f->stats);
-	slot = vec_push(&f->done);
-	if (slot)
-		*slot = one;
-	else
-		let_go(&one); /* its image waits in vain: it has names */
+	*vec_push(&f->done) = one; /* fetcher_add() has made room */
 	pthread_mutex_unlock(&f->lock);
 	eventfd_write(f->event_fd, 1);
 }
@@ -96,19 +90,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start(struct fetcher *f)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&f->thread, NULL, run, f);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	f->running = r == 0;
-	return -r;
-}
-
 int fetcher_new(const struct debuginfod_opts *opts, struct fetcher **ret)
 {
 	struct fetcher *f = calloc(1, sizeof(*f));
@@ -122,7 +103,8 @@ int fetcher_new(const struct debuginfod_opts *opts, struct fetcher **ret)
 	f->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = f->event_fd < 0 ? -errno : debuginfod_new(opts, &f->client);
 	if (r >= 0)
-		r = start(f);
+		r = thread_start(&f->thread, run, f);
+	f->running = r >= 0;
 	if (r < 0) {
 		fetcher_free(f);
 		return r;
@@ -158,7 +140,7 @@ int fetcher_add(struct fetcher *f, const struct build_id *id)
 	struct build_id *slot;
 
 	pthread_mutex_lock(&f->lock);
-	/* Room for what comes of it too, so that nobody waits in vain. */
+	/* Room for what comes of it too, and of the one being fetched: nobody waits in vain. */
 	slot = vec_reserve(&f->done, f->queue.n + 2) < 0 ? NULL : vec_push(&f->queue);
 	if (slot)
 		*slot = *id;

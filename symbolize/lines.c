@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -74,6 +75,15 @@ int lines_new(const struct lines_opts *opts, struct lines **ret)
 	}
 	*ret = l;
 	return 0;
+}
+
+const char *lines_complaint(int error, char *ret, size_t len)
+{
+	if (error == -EINVAL || error == -EPROTONOSUPPORT || error == -E2BIG)
+		snprintf(ret, len, "DEBUGINFOD_URLS must hold 1 to 16 URLs of http or https servers, separated by spaces");
+	else
+		snprintf(ret, len, "the cache of symbols cannot be used: %s: name another directory", strerror(-error));
+	return ret;
 }
 
 struct lines *lines_free(struct lines *l)

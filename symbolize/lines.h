@@ -7,6 +7,7 @@
  * Memory: a directory on disk and a queue of descriptors. Threads: one owner.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "symbolize/converter.h"
@@ -33,6 +34,8 @@ struct lines_stats {
  * -EPROTONOSUPPORT, -E2BIG: of the URLs, as in debuginfod_new(). What is fetched is kept beside the directory.
  */
 int lines_new(const struct lines_opts *opts, struct lines **ret);
+/* What such an error means and what to do, in a line: written to ret, which is returned. */
+const char *lines_complaint(int error, char *ret, size_t len);
 struct lines *lines_free(struct lines *l);
 
 /* 0: the caller frees *ret. -EAGAIN: not yet: ask again when lines_news() has changed. -ENODATA: there will be none. */

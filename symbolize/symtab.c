@@ -96,7 +96,7 @@ static void sort_aliases(struct symtab *t)
 	}
 }
 
-/* By digits of the address: a browser's 150,000 symbols compared one with another would take 40 ms. */
+/* By digits of the address: with qsort() the first name in node's 78,000 symbols cost 57 ms, so 41 (bench/). */
 static void sort(struct symtab *t)
 {
 	struct symbol *to = t->v.n ? calloc(t->v.n, sizeof(*to)) : NULL, *from = t->v.v;

@@ -307,7 +307,7 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 static void tell_start(struct agent *a)
 {
 	struct session_stats s;
-	char page_at[160] = "";
+	char page_at[160] = "", text[192];
 
 	session_stats(a->session, &s);
 	if (a->web)
@@ -316,6 +316,8 @@ static void tell_start(struct agent *a)
 		 a->config->receivers.n, (double)a->config->flush_interval_ns / 1e9, page_at);
 	if (!a->config->receivers.n)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
+	if (s.lines_error)
+		log_warn("symbol_cache %s: %s; names only, no lines", a->config->symbol_cache, lines_complaint(s.lines_error, text, sizeof(text)));
 	tell_systemd("READY=1");
 }
 

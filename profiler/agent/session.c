@@ -227,7 +227,7 @@ static int take_back_last(struct session *s, uint64_t until_ns)
 		uint64_t now = time_boot_ns(), left = until_ns > now ? until_ns - now : 1;
 		int r = take_back(s, s->opts.waiting && left > WORD_NS ? WORD_NS : left);
 
-		if (r != -ETIMEDOUT || time_boot_ns() >= until_ns)
+		if (r != -ETIMEDOUT || !s->opts.waiting || time_boot_ns() >= until_ns)
 			return r;
 		if (!s->opts.waiting(s->opts.ctx))
 			worker_hurry(s->worker);

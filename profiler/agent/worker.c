@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/strmap.h"
+#include "base/thread.h"
 #include "base/units.h"
 #include "collect/window.h"
 #include "symbolize/symbolizer.h"
@@ -134,20 +134,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop thread's. */
-static int start_thread(struct worker *k)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&k->thread, NULL, run, k);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	k->running = r == 0;
-	return -r;
-}
-
 int worker_new(const struct worker_opts *opts, struct worker **ret)
 {
 	struct worker *k = calloc(1, sizeof(*k));
@@ -174,7 +160,8 @@ int worker_new(const struct worker_opts *opts, struct worker **ret)
 		r = strmap_copy(opts->names.path_map, &k->path_map);
 	k->opts.names.path_map = &k->path_map;
 	if (r >= 0)
-		r = start_thread(k);
+		r = thread_start(&k->thread, run, k);
+	k->running = r >= 0;
 	if (r < 0)
 		worker_free(k, NULL);
 	else

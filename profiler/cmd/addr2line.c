@@ -236,10 +236,11 @@ static int look_up_all(struct lookup *l)
 static int wait_for_lines(struct lookup *l)
 {
 	struct symbolizer_stats s;
+	char text[192];
 
 	symbolizer_stats(l->symbols, &s);
 	if (s.lines_error)
-		log_warn("there will be no lines: the cache of symbols cannot be used: %s", strerror(-s.lines_error));
+		log_warn("there will be no lines: %s", lines_complaint(s.lines_error, text, sizeof(text)));
 	while (symbolizer_step(l->symbols, NSEC_PER_SEC))
 		;
 	symbolizer_stats(l->symbols, &s);

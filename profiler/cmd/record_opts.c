@@ -75,9 +75,9 @@ static int set(void *ctx, size_t row, const char *value)
 			       usage("-d takes a time such as 10s or 1.5m, not '%s'", value) :
 			       0;
 	case ROW_SYMBOL_TIMEOUT:
-		return !strcmp(value, "0") ? (o->symbol_timeout_ns = 0, 0) :
-		       parse_duration(value, &o->symbol_timeout_ns) < 0 ?
-			       usage("--symbol-timeout takes a time such as 30s or 2m, not '%s'", value) : 0;
+		return parse_duration(value, &o->symbol_timeout_ns) < 0 ?
+			       usage("--symbol-timeout takes a time such as 30s or 2m, not '%s'", value) :
+			       0;
 	case ROW_BY:
 		return target_opts_parse_by(&record_cli, value, &o->target.by);
 	case ROW_OUTPUT:

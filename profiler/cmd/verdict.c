@@ -73,30 +73,33 @@ static void samples_line(const struct session_stats *s, uint32_t hz, struct buf 
 	buf_putc(b, '\n');
 }
 
+/* One of several facts, when there is something to count: the first one begins the line. */
+static void fact(struct buf *b, const char **before, uint64_t n, const char *prefix, const char *what)
+{
+	if (!n)
+		return;
+	buf_printf(b, "%s%s%llu %s", *before, prefix, (unsigned long long)n, what);
+	*before = "; ";
+}
+
 /* What came of debug information read in this run; nothing to say when none had to be. */
 static void list_debug_info(const struct session_stats *s, struct buf *b)
 {
 	const char *before = "\nlines      ";
+	char text[192];
 
-	if (s->lines_error)
-		buf_printf(b, "%snone: the cache of symbols cannot be used: %s", before, strerror(-s->lines_error));
-	for (int i = 0; i < HELPER_RESULTS && !s->lines_error; i++) {
-		if (!s->lines.made[i] || i == HELPER_NO_DEBUG_INFO)
-			continue;
-		if (i == HELPER_OK)
-			buf_printf(b, "%sdebug information of %llu images was read", before, (unsigned long long)s->lines.made[i]);
-		else
-			buf_printf(b, "%s%llu images have none: %s", before, (unsigned long long)s->lines.made[i], helper_result_name(i));
-		before = "; ";
+	if (s->lines_error) {
+		buf_printf(b, "%snone: %s", before, lines_complaint(s->lines_error, text, sizeof(text)));
+		return;
 	}
-	if (s->lines.servers.fetched)
-		buf_printf(b, "%s%llu debug files were fetched", before, (unsigned long long)s->lines.servers.fetched);
-	before = s->lines.servers.fetched ? "; " : before;
-	if (s->lines.servers.failed)
-		buf_printf(b, "%sdebuginfod servers failed %llu times", before, (unsigned long long)s->lines.servers.failed);
-	before = s->lines.servers.failed ? "; " : before;
-	if (s->lines.pending)
-		buf_printf(b, "%s%u images still wait for theirs: the next run has them sooner", before, s->lines.pending);
+	fact(b, &before, s->lines.made[HELPER_OK], "debug information of ", "images was read");
+	for (int i = HELPER_OK + 1; i < HELPER_RESULTS; i++) {
+		snprintf(text, sizeof(text), "images have none: %s", helper_result_name(i));
+		fact(b, &before, i == HELPER_NO_DEBUG_INFO ? 0 : s->lines.made[i], "", text);
+	}
+	fact(b, &before, s->lines.servers.fetched, "", "debug files were fetched");
+	fact(b, &before, s->lines.servers.failed, "", "requests to debuginfod servers failed");
+	fact(b, &before, s->lines.pending, "", "images still wait for theirs: the next run has them sooner");
 }
 
 /* Everything but the top list, one fact a line. */

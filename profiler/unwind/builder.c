@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "proc/image.h"
 #include "symbolize/elf_image.h"
 #include "unwind/elf_cfi.h"
@@ -85,7 +85,6 @@ static void *run(void *arg)
 int builder_new(struct builder **ret)
 {
 	struct builder *b = calloc(1, sizeof(*b));
-	sigset_t all, before;
 	int r;
 
 	if (!b)
@@ -99,10 +98,7 @@ int builder_new(struct builder **ret)
 	}
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->given, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the owner's */
-	r = -pthread_create(&b->thread, NULL, run, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r = thread_start(&b->thread, run, b);
 	b->running = r == 0;
 	if (r < 0) {
 		builder_free(b);

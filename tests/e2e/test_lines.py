@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines and inlined frames of what was really sampled, by record and by the agent; what happens when the debug
 information is damaged, and when there is no place to keep what was read of it."""
-import http.server
 import json
 import shutil
 
 from hs import *  # noqa: F403
+from http_pages import Server
 from pyroscope import Fake
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-lines-"))
@@ -124,34 +124,6 @@ def test_a_cache_that_cannot_be_used_costs_lines_only_and_is_named():
     assert "cannot be used: Operation not permitted" in out.stderr, out.stderr
 
 
-class Debuginfod(http.server.ThreadingHTTPServer):
-    """A server of debug files: {build id: bytes}, or what hangs on every request."""
-
-    def __init__(self, files):
-        outer = self
-        self.asked = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.asked.append(self.path)
-                if files is None:
-                    time.sleep(60)
-                    return
-                body = files.get(self.path.split("/")[2])
-                self.send_response(200 if body else 404)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *args):
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.daemon_threads = True
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
 def stripped(name):
     """(a program, its build id, its debug file's bytes), and the file is nowhere on the host."""
     app = program(name, "-Wl,--build-id=sha1")
@@ -173,22 +145,23 @@ def fetching(app, server, *args, cache):
 
 def test_debug_files_are_fetched_when_that_is_asked_for():
     app, build_id, body = stripped("fetched")
-    server = Debuginfod({build_id: body})
+    page = f"/buildid/{build_id}/debuginfo"
+    server = Server({page: body})
     v, rows, _ = fetching(app, server, cache="fetch/a")
     assert v["frames_with_lines_percent"] < 50 and not server.asked, (v, server.asked)
     v, rows, err = fetching(app, server, "--debuginfod", cache="fetch/b")
     assert v["frames_with_lines_percent"] > 80 and any(n.startswith("mix") for n in rows), (v, list(rows))
-    assert f"/buildid/{build_id}/debuginfo" in server.asked, server.asked
-    asked = server.asked.count(f"/buildid/{build_id}/debuginfo")
+    assert page in server.asked, server.asked
+    asked = server.asked.count(page)
     fetching(app, server, "--debuginfod", cache="fetch/b")
-    assert server.asked.count(f"/buildid/{build_id}/debuginfo") == asked, server.asked
+    assert server.asked.count(page) == asked, server.asked
     out = subprocess.run([HOTSPAN, "record", "--debuginfod", "-d", "1"], capture_output=True, text=True)
     assert out.returncode == 2 and "DEBUGINFOD_URLS" in out.stderr, out
 
 
 def test_a_server_that_hangs_costs_the_time_stated():
-    app, _, _ = stripped("hanging")
-    server, begin = Debuginfod(None), time.time()
+    app, build_id, _ = stripped("hanging")
+    server, begin = Server({f"/buildid/{build_id}/debuginfo": lambda handler: time.sleep(60)}), time.time()
     v, rows, _ = fetching(app, server, "--debuginfod", "--symbol-timeout", "2s", cache="hang/c")
     assert server.asked and time.time() - begin < 15, time.time() - begin
     assert v["images_lines_pending"] >= 1 and any(n.startswith("burn") for n in rows), v

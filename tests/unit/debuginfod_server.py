@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The debuginfod client beside an HTTP server that behaves, and one that does not; beside the real one where it is."""
-import http.server
-
 from hs import *  # noqa: F403
+from http_pages import Server
 
 GET = BUILD / "tests/unit/debuginfod_get"
 DAY = 86400
@@ -17,43 +16,6 @@ def elf(d, name, size=0):
     subprocess.run(["gcc", "-g", "-shared", "-fPIC", "-Wl,--build-id=sha1", src, "-o", out], check=True)
     notes = subprocess.run(["readelf", "-n", out], check=True, capture_output=True, text=True).stdout
     return re.search(r"Build ID: (\w+)", notes)[1], out.read_bytes()
-
-
-class Server:
-    """Answers paths with what `pages` holds: bytes, a status, a redirect (str), or a function of the handler."""
-
-    def __init__(self, pages):
-        outer = self
-        self.asked = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.asked.append(self.path)
-                page = pages.get(self.path, 404)
-                if callable(page):
-                    page(self)
-                elif isinstance(page, int):
-                    self.send_error(page)
-                elif isinstance(page, str):
-                    self.send_response(302)
-                    self.send_header("Location", page)
-                    self.end_headers()
-                else:
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(page)))
-                    self.end_headers()
-                    try:
-                        self.wfile.write(page)
-                    except OSError:
-                        pass
-
-            def log_message(self, *args):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
 
 def path(bid):

@@ -117,21 +117,19 @@ static void print_stats(const struct dwarf_scan_stats *s, double seconds)
 		s->budget_spent ? "spent" : "kept");
 }
 
-int main(int argc, char **argv)
-{
-	struct dwarf_files files = { .image = -1, .debug = -1, .alt = -1, .dwp = -1, .scratch = -1 };
-	static int dwos[4096];
-	struct dwarf_scan_stats stats = { 0 };
-	struct symcache_build *b;
-	struct build_id id = { .kind = BUILD_ID_GNU, .len = 4 }; /* of no matter: the file is gone with us */
-	struct symcache *c;
-	struct symtab t = { 0 };
-	struct timespec t0;
-	bool timed = false, wants = false;
-	char line[64];
-	int opt, out, r;
+struct options {
+	struct dwarf_files files;
+	bool timed, wants;
+};
 
-	files.dwos = dwos;
+/* False: the usage is wrong. */
+static bool parse(int argc, char **argv, struct options *ret)
+{
+	static int dwos[4096];
+	struct dwarf_files files = { .image = -1, .debug = -1, .alt = -1, .dwp = -1, .scratch = -1, .dwos = dwos };
+	bool timed = false, wants = false;
+	int opt;
+
 	while ((opt = getopt(argc, argv, "d:a:p:o:s:tew")) != -1) {
 		switch (opt) {
 		case 'd':
@@ -159,24 +157,42 @@ int main(int argc, char **argv)
 			wants = true;
 			break;
 		default:
-			return 2;
+			return false;
 		}
 	}
 	if (optind + 1 != argc)
-		return 2;
+		return false;
 	files.image = open_file(argv[optind]);
-	if (wants)
-		return print_wants(&files);
+	*ret = (struct options){ files, timed, wants };
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct dwarf_scan_stats stats = { 0 };
+	struct symcache_build *b;
+	struct build_id id = { .kind = BUILD_ID_GNU, .len = 4 }; /* of no matter: the file is gone with us */
+	struct symcache *c;
+	struct symtab t = { 0 };
+	struct timespec t0;
+	struct options o;
+	char line[64];
+	int out, r;
+
+	if (!parse(argc, argv, &o))
+		return 2;
+	if (o.wants)
+		return print_wants(&o.files);
 	if (symcache_build_new(&b) < 0)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &t0);
-	r = dwarf_scan(&files, b, &stats);
+	r = dwarf_scan(&o.files, b, &stats);
 	if (r < 0)
 		fprintf(stderr, "dwarf_dump: %s: %s\n", argv[optind], strerror(-r));
-	if (timed)
+	if (o.timed)
 		print_stats(&stats, seconds_since(&t0));
-	read_symbols(files.image, &t);
-	read_symbols(files.debug, &t);
+	read_symbols(o.files.image, &t);
+	read_symbols(o.files.debug, &t);
 	symtab_finish(&t, 4096);
 	out = memfd_create("symcache", MFD_CLOEXEC);
 	fchmod(out, 0600); /* one that others can write to is refused */
@@ -184,7 +200,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "dwarf_dump: no symcache\n");
 		return 1;
 	}
-	if (timed)
+	if (o.timed)
 		fprintf(stderr, "%.3f s with the file of %zu bytes\n", seconds_since(&t0), symcache_bytes(c));
 	while (fgets(line, sizeof(line), stdin))
 		resolve(c, strtoull(line, NULL, 16));

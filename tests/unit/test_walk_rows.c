@@ -2,114 +2,7 @@
 /* A step by each kind of rule: tables made by hand, in slabs as the program reads them. */
 #include "unit.h"
 
-#include "bpf/bpf_host.h"
-
-#include "bpf/walk.h"
-
-enum {
-	STACK = 0x7000,
-	CODE = 0x400000,
-	CODE_BYTES = 0x30000,
-	OTHER = 0x500000,
-	OTHER_BYTES = 0x1000
-};
-/* The slab: one process of three mappings, two images. */
-enum { MAPS = 64, IMAGE = 512, BARE = 640, PAGES = 768, RULES = 896, ROWS = 4096 };
-
-static struct {
-	union {
-		uint8_t bytes[SLAB_BYTES];
-		uint64_t aligned;
-	};
-	struct host_slabs slabs;
-	uint64_t stack[64];
-} all = { .slabs = { { all.bytes } } };
-
-static void put(uint32_t at, const void *p, size_t len)
-{
-	memcpy(all.bytes + at, p, len);
-}
-
-/* Page 0 of the code has one rule for all of it; page 1 only from its second half on; page 2 none. */
-static void make_tables(struct unwind_rule rule)
-{
-	const uint64_t starts[] = { CODE, OTHER };
-	const struct space_mapping maps[] = { { CODE + CODE_BYTES, CODE, IMAGE, 0 },
-					      { OTHER + OTHER_BYTES, OTHER, BARE, 0 } };
-	const struct space_image images[] = {
-		{ .how = SPACE_ROWS, .pages = PAGES, .n_pages = 3, .rules = RULES, .n_rules = 2 },
-		{ .how = SPACE_NO_ROWS }
-	};
-	const struct rows_page pages[] = { { 0, 0, 1 }, { ROWS, 2, 0 }, { 0, 0, 0 } };
-	const struct unwind_rule rules[] = { { 0 }, rule };
-	const uint16_t lows[] = { 0, 0x8000 };
-	const uint8_t numbers[] = { 0, 1 };
-
-	memset(all.bytes, 0, sizeof(all.bytes));
-	put(MAPS, starts, sizeof(starts));
-	put(MAPS + sizeof(starts), maps, sizeof(maps));
-	put(IMAGE, &images[0], sizeof(images[0]));
-	put(BARE, &images[1], sizeof(images[1]));
-	put(PAGES, pages, sizeof(pages));
-	put(RULES, rules, sizeof(rules));
-	put(ROWS, lows, sizeof(lows));
-	put(ROWS + sizeof(lows), numbers, sizeof(numbers));
-}
-
-/* A leaf at pc; word i of the stack is WORD + i unless a test writes it. */
-#define WORD (CODE + 0x100u)
-
-static struct walk leaf(struct unwind_rule rule, uint64_t pc)
-{
-	struct walk w = { .pc = pc,
-			  .sp = STACK,
-			  .fp = STACK + 256,
-			  .flags = WALK_REGS,
-			  .space = { .maps = MAPS, .n_maps = 2 },
-			  .slabs = &all.slabs };
-
-	make_tables(rule);
-	for (uint32_t i = 0; i < ARRAY_SIZE(all.stack); i++)
-		all.stack[i] = WORD + i;
-	for (uint32_t i = 0; i < EV_REGS; i++)
-		w.regs[i] = STACK + 8 * i;
-	host_stack(STACK, all.stack, sizeof(all.stack));
-	return w;
-}
-
-static enum walk_verdict step(struct walk *w)
-{
-	enum walk_verdict v = walk_locate(w);
-
-	return v == WALK_ON ? walk_step(w) : v;
-}
-
-static struct unwind_rule rule(uint32_t how_cfa, int32_t cfa, uint32_t how, int16_t fp)
-{
-	return (struct unwind_rule){
-		.cfa = cfa, .fp = fp, .how_cfa = (uint8_t)how_cfa, .how = (uint8_t)how
-	};
-}
-
-static int32_t deref(int16_t a, int16_t b)
-{
-	return (int32_t)((uint32_t)(uint16_t)a | (uint32_t)(uint16_t)b << 16);
-}
-
-/* The caller begins at this word of the stack: its return address is the word before. */
-static void expect_caller(struct walk *w, uint32_t words)
-{
-	assert_int_equal(step(w), WALK_ON);
-	assert_int_equal(w->sp, STACK + 8 * words);
-	assert_int_equal(w->pc, WORD + words - 1);
-	assert_int_equal(w->flags, WALK_RETURN);
-}
-
-static void expect_end(struct walk *w, uint32_t status)
-{
-	assert_int_equal(step(w), status == EV_CUT_NO_TABLES ? WALK_MISS : WALK_END);
-	assert_int_equal(w->status, status);
-}
+#include "fixture_walk.h"
 
 static void the_cfa_counts_from_each_of_its_bases(void **state)
 {
@@ -394,81 +287,6 @@ static void a_mapping_is_kept_from_frame_to_frame_and_left(void **state)
 	assert_int_equal(w.here.start, OTHER);
 }
 
-static struct walk_cache cache;
-
-/* Rows and mappings with ids: what a walk finds stays in the cache. */
-static struct walk known_leaf(uint64_t pc)
-{
-	struct walk w = leaf(rule(UNWIND_SP, 16, 0, 0), pc);
-
-	((struct space_image *)(all.bytes + IMAGE))->id = 7;
-	w.space.id = 3;
-	host_cache = &cache;
-	return w;
-}
-
-static void what_was_found_is_found_again_without_tables(void **state)
-{
-	struct walk w = known_leaf(CODE + 5);
-
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 5);
-	memset(all.bytes, 0, sizeof(all.bytes));
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 6); /* its mapping is known, its rule is not */
-	memset(all.bytes + MAPS, 0, 64);
-	expect_caller(&w, 2);
-}
-
-static void other_mappings_are_not_the_ones_found_before(void **state)
-{
-	struct walk w = known_leaf(CODE + 5);
-
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 5);
-	w.space.id = 4;
-	memset(all.bytes + MAPS, 0, 64);
-	expect_end(&w, EV_CUT_NO_TABLES);
-}
-
-static void other_rows_are_not_the_ones_found_before(void **state)
-{
-	struct walk w = known_leaf(CODE + 5);
-
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 5);
-	((struct space_image *)(all.bytes + IMAGE))->id = 8;
-	((struct unwind_rule *)(all.bytes + RULES))[1].cfa = 24;
-	w.space.id = 4;
-	expect_caller(&w, 3);
-}
-
-/* Evicted: what is cached still holds, what is not is asked of user space, and found once it is there again. */
-static void rows_that_have_gone_are_missed(void **state)
-{
-	struct space_image *image = (void *)(all.bytes + IMAGE);
-	struct walk w = known_leaf(CODE + 5);
-
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 5);
-	image->how = SPACE_UNKNOWN;
-	expect_caller(&w, 2);
-	w = known_leaf(CODE + 9);
-	image->how = SPACE_UNKNOWN;
-	assert_int_equal(walk_locate(&w), WALK_ON);
-	assert_int_equal(walk_step(&w), WALK_MISS);
-	w = known_leaf(CODE + 9);
-	image->id = 9;
-	expect_caller(&w, 2);
-}
-
-static int forget(void **state)
-{
-	memset(&cache, 0, sizeof(cache));
-	host_cache = NULL;
-	return 0;
-}
-
 /* Whatever number a table says: there is no rule behind its rules, no page behind its pages, no slab behind the slabs. */
 static void a_table_that_lies_has_no_rule(void **state)
 {
@@ -518,10 +336,6 @@ int main(void)
 		cmocka_unit_test(a_leaf_without_a_rule_or_frame_returns_behind_a_call),
 		cmocka_unit_test(what_user_space_may_know_is_a_miss),
 		cmocka_unit_test(a_mapping_is_kept_from_frame_to_frame_and_left),
-		cmocka_unit_test_setup_teardown(what_was_found_is_found_again_without_tables, forget, forget),
-		cmocka_unit_test_setup_teardown(other_mappings_are_not_the_ones_found_before, forget, forget),
-		cmocka_unit_test_setup_teardown(other_rows_are_not_the_ones_found_before, forget, forget),
-		cmocka_unit_test_setup_teardown(rows_that_have_gone_are_missed, forget, forget),
 		cmocka_unit_test(a_table_that_lies_has_no_rule),
 	};
 
