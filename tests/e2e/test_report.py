@@ -315,7 +315,7 @@ def test_bad_input_is_one_clear_line():
     refused(1, "empty.pb.gz", "empty", argv=[file("empty.pb.gz", b"")])
     refused(1, "void.gz", "empty", argv=[file("void.gz", gzip.compress(b""))])
     refused(1, "cut.gz", "truncated", argv=[file("cut.gz", recording("rec.pb.gz").read_bytes()[:200])])
-    refused(1, "cut.pb", "cut short", argv=[file("cut.pb", gzip.decompress(recording("rec.pb.gz").read_bytes())[:2000])])
+    refused(1, "cut.pb", "cut short", argv=[file("cut.pb", gzip.decompress(recording("rec.pb.gz").read_bytes())[:-1])])  # within the last field
     refused(1, "prose.txt", "line 2", "folded", "perf script", argv=[file("prose.txt", "\nIt was a dark and stormy night.\n")])
     refused(1, "half.folded", "line 3", argv=[file("half.folded", "a;b 1\na 2\na;b\n")])
     refused(1, "half.script", "line 3", argv=[file("half.script", "a 1 1.0: 7 cycles:\n\nnonsense\n")])
