@@ -31,69 +31,90 @@ static void encode_type(struct buf *b, uint32_t field, const struct profile_type
 	wire_end(b, mark);
 }
 
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
+enum {
+	LABEL_BYTES = 4 * (1 + WIRE_VARINT_MAX), /* at most, so one byte tells its length */
+	SAMPLE_BYTES = 3 * (1 + WIRE_VARINT_MAX),
+	LOCATION_BYTES = 5, /* of an id below 2^32 + 1 */
+};
+_Static_assert(LABEL_BYTES < 0x80, "a label's length takes one byte");
+
+static uint8_t *put_field(uint8_t *p, uint32_t field, uint64_t v)
 {
-	/* Nearly all ids take one or two bytes: told apart once, not bit by bit. */
-	if (v >= 0x80 && v < 0x4000) {
-		*p++ = (uint8_t)v | 0x80;
-		*p++ = (uint8_t)(v >> 7);
+	if (!v)
 		return p;
-	}
-	for (; v >= 0x80; v >>= 7)
-		*p++ = (uint8_t)v | 0x80;
-	*p++ = (uint8_t)v;
-	return p;
-}
-
-/* The hot loop: one reservation for a whole stack, ids as packed varints of at most five bytes. */
-static void encode_frames(struct buf *b, const uint32_t *locations, uint32_t n)
-{
-	size_t mark = wire_begin(b, SAMPLE_LOCATION);
-	uint8_t *p = buf_reserve(b, (size_t)n * 5);
-
-	if (!p)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		p = put_varint(p, (uint64_t)locations[i] + 1);
-	b->len = (size_t)(p - b->data);
-	wire_end(b, mark);
-}
-
-static void encode_values(struct buf *b, const int64_t *values, uint32_t n)
-{
-	size_t mark = wire_begin(b, SAMPLE_VALUE);
-
-	for (uint32_t i = 0; i < n; i++)
-		wire_varint(b, (uint64_t)values[i]);
-	wire_end(b, mark);
+	*p++ = (uint8_t)(field << 3);
+	return wire_put(p, v);
 }
 
 /* A reader drops a label that says nothing, so it is not written. */
-static void encode_label(struct buf *b, const struct profile_label *l)
+static uint8_t *put_label(uint8_t *p, const struct profile_label *l)
 {
-	size_t mark;
+	uint8_t *start = p + 2;
 
 	if (!l->str && !l->num && !l->unit)
-		return;
-	mark = wire_begin(b, SAMPLE_LABEL);
-	wire_uint(b, LABEL_KEY, l->key);
-	wire_uint(b, LABEL_STR, l->str);
-	wire_int(b, LABEL_NUM, l->str ? 0 : l->num);
-	wire_uint(b, LABEL_UNIT, l->str ? 0 : l->unit);
-	wire_end(b, mark);
+		return p;
+	p = put_field(start, LABEL_KEY, l->key);
+	p = put_field(p, LABEL_STR, l->str);
+	p = put_field(p, LABEL_NUM, l->str ? 0 : (uint64_t)l->num);
+	p = put_field(p, LABEL_UNIT, l->str ? 0 : l->unit);
+	start[-2] = SAMPLE_LABEL << 3 | WIRE_LEN;
+	start[-1] = (uint8_t)(p - start);
+	return p;
 }
 
+/* Packed: the length is known afterwards, and stands before. */
+static uint8_t *put_length(uint8_t *start, uint8_t *end)
+{
+	uint8_t len[WIRE_VARINT_MAX];
+	size_t content = (size_t)(end - start), n = (size_t)(wire_put(len, content) - len);
+
+	if (n > 1)
+		memmove(start + n - 1, start, content);
+	memcpy(start - 1, len, n);
+	return end + n - 1;
+}
+
+static uint8_t *put_frames(uint8_t *p, const uint32_t *locations, uint32_t n)
+{
+	uint8_t *start = p + 2;
+
+	if (!n)
+		return p;
+	*p = SAMPLE_LOCATION << 3 | WIRE_LEN;
+	p = start;
+	for (uint32_t i = 0; i < n; i++)
+		p = wire_put(p, (uint64_t)locations[i] + 1);
+	return put_length(start, p);
+}
+
+static uint8_t *put_values(uint8_t *p, const int64_t *values, uint32_t n)
+{
+	uint8_t *start = p + 2;
+
+	*p = SAMPLE_VALUE << 3 | WIRE_LEN;
+	p = start;
+	for (uint32_t i = 0; i < n; i++)
+		p = wire_put(p, (uint64_t)values[i]);
+	return put_length(start, p);
+}
+
+/* The hot one: what it may take is reserved once. */
 static void encode_sample(struct buf *b, const struct profile *p, uint32_t i)
 {
 	const struct profile_sample *s = &p->samples.v[i];
-	size_t mark = wire_begin(b, PROFILE_SAMPLE);
+	uint8_t *start = buf_reserve(b, SAMPLE_BYTES + (size_t)s->n_frames * LOCATION_BYTES + (size_t)p->types.n * WIRE_VARINT_MAX +
+						(size_t)s->n_labels * (2 + LABEL_BYTES));
+	uint8_t *end;
 
-	if (s->n_frames)
-		encode_frames(b, p->frames.v + s->first_frame, s->n_frames);
-	encode_values(b, p->values.v + (size_t)i * p->types.n, p->types.n);
+	if (!start)
+		return;
+	*start = PROFILE_SAMPLE << 3 | WIRE_LEN;
+	end = put_frames(start + 2, p->frames.v + s->first_frame, s->n_frames);
+	end = put_values(end, p->values.v + (size_t)i * p->types.n, p->types.n);
 	for (uint32_t k = 0; k < s->n_labels; k++)
-		encode_label(b, &p->labels.v[s->first_label + k]);
-	wire_end(b, mark);
+		end = put_label(end, &p->labels.v[s->first_label + k]);
+	end = put_length(start + 2, end);
+	b->len = (size_t)(end - b->data);
 }
 
 static void encode_mapping(struct buf *b, const struct profile_mapping *m, uint32_t id)
@@ -153,9 +174,18 @@ static void encode_function(struct buf *b, const struct profile_function *f, uin
 static size_t utf8_prefix(const char *s, size_t len)
 {
 	size_t at = 0, n;
+	uint64_t eight;
 
-	while (at < len && (n = utf8_len(s + at, len - at)))
+	do {
+		/* Most of all text is ASCII. */
+		for (; at + sizeof(eight) <= len; at += sizeof(eight)) {
+			memcpy(&eight, s + at, sizeof(eight));
+			if (eight & 0x8080808080808080)
+				break;
+		}
+		n = at < len ? utf8_len(s + at, len - at) : 0;
 		at += n;
+	} while (n);
 	return at;
 }
 

@@ -3,24 +3,12 @@
 
 #include <string.h>
 
-enum { VARINT = 0, FIXED64 = 1, LEN = 2 };
-
-static size_t varint_put(uint8_t *p, uint64_t v)
-{
-	size_t n = 0;
-
-	for (; v >= 0x80; v >>= 7)
-		p[n++] = (uint8_t)v | 0x80;
-	p[n++] = (uint8_t)v;
-	return n;
-}
-
 void wire_varint(struct buf *b, uint64_t v)
 {
-	uint8_t *p = buf_reserve(b, 10);
+	uint8_t *p = buf_reserve(b, WIRE_VARINT_MAX);
 
 	if (p)
-		b->len += varint_put(p, v);
+		b->len += (size_t)(wire_put(p, v) - p);
 }
 
 /* Fields 1 to 15 have a tag of one byte. */
@@ -36,7 +24,7 @@ void wire_uint(struct buf *b, uint32_t field, uint64_t v)
 {
 	if (!v)
 		return;
-	tag(b, field, VARINT);
+	tag(b, field, WIRE_VARINT);
 	wire_varint(b, v);
 }
 
@@ -63,7 +51,7 @@ void wire_fixed64(struct buf *b, uint32_t field, uint64_t v)
 		return;
 	for (int i = 0; i < 8; i++)
 		le[i] = (uint8_t)(v >> (8 * i));
-	tag(b, field, FIXED64);
+	tag(b, field, WIRE_FIXED64);
 	buf_append(b, le, sizeof(le));
 }
 
@@ -77,7 +65,7 @@ void wire_double(struct buf *b, uint32_t field, double v)
 
 void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len)
 {
-	tag(b, field, LEN);
+	tag(b, field, WIRE_LEN);
 	wire_varint(b, len);
 	buf_append(b, data, len);
 }
@@ -90,19 +78,19 @@ void wire_string(struct buf *b, uint32_t field, const char *s)
 
 size_t wire_begin(struct buf *b, uint32_t field)
 {
-	tag(b, field, LEN);
+	tag(b, field, WIRE_LEN);
 	buf_putc(b, 0);
 	return b->len;
 }
 
 void wire_end(struct buf *b, size_t mark)
 {
-	uint8_t len[10];
+	uint8_t len[WIRE_VARINT_MAX];
 	size_t content = b->len - mark, n;
 
 	if (b->error)
 		return;
-	n = varint_put(len, content);
+	n = (size_t)(wire_put(len, content) - len);
 	if (n > 1) {
 		if (!buf_reserve(b, n - 1))
 			return;

@@ -14,6 +14,25 @@
 
 #include "base/buf.h"
 
+enum { WIRE_VARINT, WIRE_FIXED64, WIRE_LEN };
+
+#define WIRE_VARINT_MAX 10
+
+/* The same without a buffer, for hot loops that have reserved what they may write: returns the end. Ids take one
+ * or two bytes nearly always: two are written, and counted as one when the second is none. */
+static inline uint8_t *wire_put(uint8_t *p, uint64_t v)
+{
+	if (v < 0x4000) {
+		p[0] = (uint8_t)(v | (uint64_t)(v >= 0x80) << 7);
+		p[1] = (uint8_t)(v >> 7);
+		return p + 1 + (v >= 0x80);
+	}
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)v | 0x80;
+	*p++ = (uint8_t)v;
+	return p;
+}
+
 void wire_varint(struct buf *b, uint64_t v); /* bare, without a tag */
 void wire_uint(struct buf *b, uint32_t field, uint64_t v);
 void wire_int(struct buf *b, uint32_t field, int64_t v);   /* int64/int32/enum: two's complement */
