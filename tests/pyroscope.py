@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """pyroscope - the fake Pyroscope server for tests in Python: start it, push to it, ask it, break it."""
+import gzip
 import http.client
 import json
 import pathlib
@@ -87,6 +88,11 @@ class Fake:
     def series(self, **labels):
         """The series of the state with these labels among theirs."""
         return [s for s in self.state()["series"] if labels.items() <= s["labels"].items()]
+
+    def newest(self, **labels):
+        """The last profile of the one series with these labels, inflated."""
+        [i] = [i for i, s in enumerate(self.state()["series"]) if labels.items() <= s["labels"].items()]
+        return gzip.decompress(self.profile(i))
 
 
 def certificates(folder, name="localhost"):

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/governor.h"
 #include "agent/notify.h"
 #include "agent/push.h"
 #include "agent/session.h"
@@ -36,6 +37,7 @@ struct agent {
 	struct net *net;
 	struct push *push;
 	struct session *session;
+	struct governor governor;
 	struct web *web; /* NULL: switched off */
 	int signal_fd, epoll_fd; /* epoll: signals and the page */
 	uint64_t start_utc_ns;
@@ -93,7 +95,7 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 	struct push_stats push;
 	struct telemetry t = { .session = s, .push = &push, .receivers = receivers, .reloads_ok = a->reloads_ok,
 			       .reloads_failed = a->reloads_failed, .windows_failed = atomic_load(&a->windows_failed),
-			       .start_utc_ns = a->start_utc_ns, .frequency_hz = a->config->frequency };
+			       .start_utc_ns = a->start_utc_ns, .budget = &a->governor.budget };
 
 	push_stats(a->push, &push);
 	t.n_receivers = net_stats(a->net, receivers, MAX_RECEIVERS);
@@ -111,9 +113,11 @@ static int page(void *ctx, const char *path, struct buf *out, const char **ret_t
 {
 	struct agent *a = ctx;
 	struct session_stats s;
+	char text[192];
 
 	if (!strcmp(path, "/")) {
 		buf_puts(out, index_page);
+		buf_printf(out, "\nsampling at %s\n", governor_text(&a->governor, text, sizeof(text)));
 		return 200;
 	}
 	if (!strcmp(path, "/readyz")) {
@@ -165,6 +169,11 @@ static int open_events(struct agent *a, char *err, size_t err_len)
 	return r < 0 ? r : watch(a, web_fd(a->web));
 }
 
+static struct budget_limits limits_of(const struct config *c)
+{
+	return (struct budget_limits){ .cpu_percent = c->max_cpu_percent, .memory_bytes = c->max_memory_bytes, .frequency_hz = c->frequency };
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
@@ -180,6 +189,7 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		.on_window = on_window,
 		.ctx = a,
 	};
+	struct budget_limits limits;
 	int r = open_events(a, err, err_len);
 
 	if (r >= 0)
@@ -188,7 +198,11 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
 	if (r >= 0)
 		r = push_new(a->net, &c->labels, &a->push);
-	return r < 0 ? r : session_new(&session, &a->session, err, err_len);
+	if (r >= 0)
+		r = session_new(&session, &a->session, err, err_len);
+	limits = limits_of(c);
+	governor_init(&a->governor, a->session, &limits);
+	return r;
 }
 
 int agent_new(struct config *config, const struct config_source *source, struct agent **ret, char *err, size_t err_len)
@@ -238,12 +252,13 @@ static void tell_fixed(void *ctx, const char *key)
 
 static int apply(struct agent *a, struct config *c)
 {
+	struct budget_limits limits = limits_of(c);
 	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
 
 	if (r >= 0)
 		r = push_set_labels(a->push, &c->labels);
-	if (r >= 0 && c->frequency != a->config->frequency)
-		r = session_set_frequency(a->session, c->frequency);
+	if (r >= 0)
+		r = governor_set(&a->governor, &limits);
 	session_set_flush_interval(a->session, c->flush_interval_ns);
 	log_use_json(!strcmp(c->log_format, "json"));
 	return r;
@@ -295,9 +310,13 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 {
 	struct agent *a = ctx;
 	uint64_t now = time_boot_ns();
+	int r;
 
 	if (a->web)
 		web_run(a->web); /* connections time out */
+	r = governor_tick(&a->governor);
+	if (r < 0)
+		log_error("budget: %s; going on", strerror(-r));
 	if (!a->watchdog_ns || now - a->watchdog_told_ns + NSEC_PER_SEC < a->watchdog_ns)
 		return;
 	tell_systemd("WATCHDOG=1");

@@ -27,6 +27,8 @@ struct config {
 	bool debuginfod;
 	uint64_t max_window_bytes;
 	uint64_t max_unwind_bytes;
+	double max_cpu_percent;
+	uint64_t max_memory_bytes;
 	char *listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

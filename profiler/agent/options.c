@@ -133,6 +133,20 @@ static int set_amount(const struct option *o, void *to, const char *text, char *
 			amount(o->min, o->type, low, sizeof(low)), amount(o->max, o->type, high, sizeof(high)));
 }
 
+/* "0.5" or "0.5%". */
+static int set_percent(const struct option *o, void *to, const char *text, char *err, size_t len)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	end += *end == '%';
+	if (end == text || *end || !isdigit((unsigned char)*text) || v < (double)o->min || v > (double)o->max)
+		return complain(err, len, "'%s' is not a percentage from %llu to %llu", text, (unsigned long long)o->min,
+				(unsigned long long)o->max);
+	*(double *)to = v;
+	return 0;
+}
+
 static int set_string(void *to, const char *text)
 {
 	char *copy = *text ? strdup(text) : NULL;
@@ -195,6 +209,8 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 	case OPTION_DURATION:
 	case OPTION_BYTES:
 		return set_amount(o, to, text, err, err_len);
+	case OPTION_PERCENT:
+		return set_percent(o, to, text, err, err_len);
 	case OPTION_CHOICE:
 		if (!is_choice(o->unit, text))
 			return complain(err, err_len, "'%s' is none of %s", text, o->unit);
@@ -253,6 +269,8 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 	case OPTION_DURATION:
 	case OPTION_BYTES:
 		return *(const uint64_t *)x == *(const uint64_t *)y;
+	case OPTION_PERCENT:
+		return !(*(const double *)x < *(const double *)y) && !(*(const double *)x > *(const double *)y);
 	case OPTION_MAP:
 		return strmap_equal(x, y);
 	default:
@@ -263,7 +281,7 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 static size_t value_size(const struct option *o)
 {
 	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
-					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
+					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_PERCENT] = sizeof(double), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
 					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap) };
 
 	return sizes[o->type];
@@ -320,6 +338,9 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 	case OPTION_DURATION:
 	case OPTION_BYTES:
 		buf_puts(out, amount(*(const uint64_t *)x, o->type, text, sizeof(text)));
+		break;
+	case OPTION_PERCENT:
+		buf_printf(out, "%g", *(const double *)x);
 		break;
 	case OPTION_SECRET:
 		buf_puts(out, *(char *const *)x ? "<secret>" : "\"\"");

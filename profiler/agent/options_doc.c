@@ -9,7 +9,7 @@
 static const char *type_name(const struct option *o)
 {
 	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
-					     [OPTION_BYTES] = "size", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
+					     [OPTION_BYTES] = "size", [OPTION_PERCENT] = "number", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
 					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
 
 	return names[o->type];
@@ -62,6 +62,10 @@ static void schema_type(const struct option *o, struct buf *out)
 		break;
 	case OPTION_BYTES:
 		buf_puts(out, "\"type\":[\"string\",\"integer\"],\"pattern\":\"^[0-9.]+(B|KiB|MiB|GiB)?$\"");
+		break;
+	case OPTION_PERCENT:
+		buf_printf(out, "\"type\":[\"number\",\"string\"],\"minimum\":%llu,\"maximum\":%llu,\"pattern\":\"^[0-9.]+%%?$\"",
+			   (unsigned long long)o->min, (unsigned long long)o->max);
 		break;
 	case OPTION_MAP:
 		buf_puts(out, "\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}");

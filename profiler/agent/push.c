@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/strmap.h"
+#include "base/units.h"
 #include "collect/window.h"
 #include "exporter/net.h"
 #include "exporter/parcel.h"
@@ -145,10 +146,12 @@ static int send(struct round *rd, const char *service, const struct buf *pprof)
 /* What this window lost, in the profile itself. */
 static void add_comment(struct profile *p, const struct window *w)
 {
-	char text[160];
-
-	snprintf(text, sizeof(text), "made by hotspan %s; in this interval the host lost %llu of %llu samples", HOTSPAN_VERSION,
+	char text[256];
+	int n = snprintf(text, sizeof(text), "made by hotspan %s; in this interval the host lost %llu of %llu samples", HOTSPAN_VERSION,
 		 (unsigned long long)w->lost, (unsigned long long)(w->samples + w->lost));
+	if (w->limited_by && n > 0 && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, "; %s held the rate down, to %llu Hz at times", w->limited_by,
+			 (unsigned long long)(NSEC_PER_SEC / w->longest_period_ns));
 	profile_comment(p, text);
 }
 

@@ -210,9 +210,17 @@ int session_run(struct session *s, const struct session_until *until)
 	}
 }
 
-int session_set_frequency(struct session *s, uint32_t hz)
+int session_set_frequency(struct session *s, uint32_t hz, const char *limited_by)
 {
-	return collector_set_frequency(s->collector, hz);
+	return collector_set_frequency(s->collector, hz, limited_by);
+}
+
+int session_save_memory(struct session *s)
+{
+	int r = s->opts.flush_interval_ns && worker_is_idle(s->worker) ? flush(s) : 0;
+
+	malloc_trim(0);
+	return r;
 }
 
 void session_set_flush_interval(struct session *s, uint64_t ns)

@@ -78,9 +78,12 @@ int session_start(struct session *s, char *err, size_t err_len);
 /* An enum session_end, or negative errno. May be called again: the session goes on. */
 int session_run(struct session *s, const struct session_until *until);
 
-/* Both take effect at once and lose no sample. */
-int session_set_frequency(struct session *s, uint32_t hz);
+/* Both take effect at once and lose no sample. limited_by: the option that holds the rate down, NULL: none. */
+int session_set_frequency(struct session *s, uint32_t hz, const char *limited_by);
 void session_set_flush_interval(struct session *s, uint64_t ns);
+
+/* Memory is short: the window goes to the worker now, unless that is busy, and free memory to the kernel. */
+int session_save_memory(struct session *s);
 
 #define SESSION_NO_LIMIT (UINT64_MAX / 4)
 

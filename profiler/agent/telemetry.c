@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/telemetry.h"
 
+#include "agent/budget.h"
 #include "agent/push.h"
 #include "agent/session.h"
 #include "base/buf.h"
@@ -81,7 +82,6 @@ static void unwinding(const struct unwinder_stats *u, struct buf *b)
 
 static void intervals(const struct telemetry *t, struct buf *b)
 {
-	one(b, "hotspan_frequency_hertz", PROM_GAUGE, "Samples per second and CPU.", t->frequency_hz);
 	one(b, "hotspan_windows_total", PROM_COUNTER, "Flush intervals named and encoded.", (double)t->session->windows);
 	one(b, "hotspan_windows_failed_total", PROM_COUNTER, "Flush intervals lost for want of memory.", (double)t->windows_failed);
 	one(b, "hotspan_flushes_late_total", PROM_COUNTER, "Flushes put off because naming still ran.", (double)t->session->flushes_late);
@@ -143,6 +143,16 @@ static void cost(const struct telemetry *t, struct buf *b)
 	prom_value(b, "hotspan_build_info", 1, "version", HOTSPAN_VERSION, NULL);
 }
 
+static void budget(const struct budget *l, struct buf *b)
+{
+	one(b, "hotspan_frequency_hertz", PROM_GAUGE, "Samples per second and CPU.", l->frequency_hz);
+	one(b, "hotspan_frequency_wanted_hertz", PROM_GAUGE, "The same as configured, where no budget holds it down.", l->limits.frequency_hz);
+	one(b, "hotspan_host_cpu_percent", PROM_GAUGE, "CPU of agent and BPF programs, of the whole host's, over 10 s.", l->used_percent);
+	prom_family(b, "hotspan_budget_limited_seconds_total", PROM_COUNTER, "Time that the frequency was held down, by the option that did.");
+	for (int i = BUDGET_FREE + 1; i < BUDGET_LIMITS; i++)
+		prom_value(b, "hotspan_budget_limited_seconds_total", seconds(l->limited_ns[i]), "by", budget_limit_name(i), NULL);
+}
+
 void telemetry_print(const struct telemetry *t, struct buf *out)
 {
 	samples(&t->session->collect, out);
@@ -152,4 +162,5 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	receiver_families(t, out);
 	queues(t, out);
 	cost(t, out);
+	budget(t->budget, out);
 }

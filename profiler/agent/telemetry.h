@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct budget;
 struct buf;
 struct net_receiver_stats;
 struct push_stats;
@@ -19,7 +20,7 @@ struct telemetry {
 	size_t n_receivers;
 	uint64_t reloads_ok, reloads_failed, windows_failed;
 	uint64_t start_utc_ns;
-	uint32_t frequency_hz;
+	const struct budget *budget;
 };
 
 void telemetry_print(const struct telemetry *t, struct buf *out);

@@ -26,6 +26,7 @@ enum { ROW_CONFIG, ROW_CHECK, ROW_OPTIONS, FIRST_OPTION };
 #define ARG_BOOL "true|false"
 #define ARG_DURATION "TIME"
 #define ARG_BYTES "SIZE"
+#define ARG_PERCENT "PERCENT"
 #define ARG_STRING "TEXT"
 #define ARG_CHOICE "NAME"
 #define ARG_MAP "NAME=VALUE,..."

@@ -203,7 +203,7 @@ static int change_rate(struct top *t, bool faster)
 		if (!faster && rates[i] < hz)
 			next = rates[i];
 	}
-	r = session_set_frequency(t->session, next);
+	r = session_set_frequency(t->session, next, NULL);
 	if (r >= 0)
 		t->facts.frequency_hz = next;
 	snprintf(t->notice, sizeof(t->notice), r < 0 ? "the rate cannot be %u Hz" : "now %u Hz", next);

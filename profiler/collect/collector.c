@@ -60,6 +60,7 @@ struct collector {
 	uint64_t cpus_checked_ns;
 	struct settled settled;
 	uint64_t lost_told; /* losses that earlier windows carry */
+	const char *limited_by; /* what holds the rate down: see window.h */
 	int n_cpus;         /* highest CPU number opened + 1 */
 	bool online[CPUS_MAX];
 };
@@ -139,7 +140,8 @@ static int new_window(struct collector *c, struct window **ret)
 		return r;
 	(*ret)->start_utc_ns = time_utc_ns();
 	(*ret)->start_boot_ns = time_boot_ns();
-	(*ret)->period_ns = NSEC_PER_SEC / c->opts.sampler.frequency_hz;
+	(*ret)->period_ns = (*ret)->longest_period_ns = NSEC_PER_SEC / c->opts.sampler.frequency_hz;
+	(*ret)->limited_by = c->limited_by;
 	return 0;
 }
 
@@ -431,10 +433,22 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 			    ret->unwind.kernel_bytes;
 }
 
-int collector_set_frequency(struct collector *c, uint32_t hz)
+static void note_rate(struct window *w, uint64_t period_ns, const char *limited_by)
+{
+	if (period_ns > w->longest_period_ns)
+		w->longest_period_ns = period_ns;
+	if (limited_by)
+		w->limited_by = limited_by;
+}
+
+int collector_set_frequency(struct collector *c, uint32_t hz, const char *limited_by)
 {
 	uint64_t kernel[EV_COUNT_MAX];
 
+	c->limited_by = limited_by;
+	note_rate(c->window, NSEC_PER_SEC / hz, limited_by);
+	if (hz == c->opts.sampler.frequency_hz)
+		return 0;
 	read_counters(c, kernel);
 	c->settled.before += explained(c, kernel);
 	c->settled.since_late = kernel[EV_DROP_TIMER_LATE];

@@ -68,8 +68,8 @@ int collector_poll(struct collector *c);
 /* Stops the samplers and works on everything that is left. */
 int collector_stop(struct collector *c);
 
-/* Takes effect at once; no sample is lost. 0 or negative errno. */
-int collector_set_frequency(struct collector *c, uint32_t hz);
+/* Takes effect at once; no sample is lost. limited_by: see window.h. 0 or negative errno. */
+int collector_set_frequency(struct collector *c, uint32_t hz, const char *limited_by);
 
 /* The window so far, sealed; a fresh one takes its place. NULL when out of memory (nothing is lost then).
  * Freed by the caller, on this thread. */

@@ -54,6 +54,8 @@ struct window {
 	size_t max_bytes;
 	uint64_t start_utc_ns, start_boot_ns, end_boot_ns;
 	uint64_t period_ns; /* of the timer when the window began */
+	uint64_t longest_period_ns; /* it had since */
+	const char *limited_by;     /* the option that held the rate down in it, NULL: none; static */
 	uint64_t samples;   /* sum of all rows */
 	uint64_t lost;      /* samples that should be here and are not */
 

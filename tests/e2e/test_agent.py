@@ -139,6 +139,38 @@ def test_sigterm_ends_in_time_when_naming_does_not():
         agent.wait_for("last interval is lost", "shutdown_timeout")
 
 
+def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
+    percent, seconds = 0.2, 20
+    with Fake() as fake, Agent(config(fake.url, hz=1999, more=f"max_cpu_percent: {percent}\n")) as agent:
+        before = agent.metrics()
+        busy = [spin(seconds) for _ in range(CPUS)]
+        want = burnt(busy)
+        m = agent.metrics()
+        cost = sum(m[k] - before[k] for k in ("process_cpu_seconds_total", "hotspan_bpf_seconds_total"))
+        allowed = percent / 100 * CPUS * (seconds + 30)
+        assert agent.stop() == 0
+        agent.wait_for("budget", "instead of 1999: max_cpu_percent is 0.2", "totals stay true")
+        got = cpu_ns(fake, service_name=SPIN)
+        print(f"  {m['hotspan_frequency_hertz']:.0f} Hz of 1999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
+        assert m["hotspan_frequency_hertz"] < 1000 and m["hotspan_frequency_wanted_hertz"] == 1999
+        assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 5
+        assert cost < allowed * 1.1
+        assert abs(got / want - 1) < 0.03
+        assert b"max_cpu_percent held the rate down, to " in fake.newest(service_name=SPIN)
+
+
+def test_a_memory_budget_lowers_the_rate_and_sends_early():
+    with Fake() as fake, Agent(config(fake.url, interval="10m", hz=499, more="max_memory_bytes: 16MiB\n")) as agent:
+        spin(100)
+        until(lambda: agent.metrics()["hotspan_frequency_hertz"] == 1, 30)
+        agent.wait_for("budget", "instead of 499: max_memory_bytes is 16.0 MiB, and", "MiB are used")
+        assert "1 Hz instead of 499: max_memory_bytes" in agent.get("/")[1]
+        until(lambda: fake.series(service_name=SPIN), 30)
+        agent.reload(config(fake.url, interval="10m", hz=499))
+        until(lambda: agent.metrics()["hotspan_frequency_hertz"] == 499)
+        assert "\nsampling at 499 Hz\n" in agent.get("/")[1]
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)
