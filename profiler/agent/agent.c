@@ -13,6 +13,7 @@
 
 #include "agent/governor.h"
 #include "agent/notify.h"
+#include "agent/privileges.h"
 #include "agent/push.h"
 #include "agent/session.h"
 #include "agent/telemetry.h"
@@ -45,6 +46,7 @@ struct agent {
 	uint64_t windows, windows_changed_ns; /* seen by the page: does naming move? */
 	uint64_t reloads_ok, reloads_failed;
 	atomic_uint_fast64_t windows_failed; /* the worker counts */
+	char capabilities[128]; /* that it kept */
 	bool running;
 };
 
@@ -174,6 +176,16 @@ static struct budget_limits limits_of(const struct config *c)
 	return (struct budget_limits){ .cpu_percent = c->max_cpu_percent, .memory_bytes = c->max_memory_bytes, .frequency_hz = c->frequency };
 }
 
+/* As soon as the port of the page, which may be a privileged one, is open: no thread is there yet, nothing foreign was read. */
+static int give_up_privileges(struct agent *a, char *err, size_t err_len)
+{
+	int r = privileges_drop(a->capabilities, sizeof(a->capabilities));
+
+	if (r < 0)
+		snprintf(err, err_len, "capabilities that are not needed cannot be given up: %s", strerror(-r));
+	return r;
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
@@ -192,6 +204,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	struct budget_limits limits;
 	int r = open_events(a, err, err_len);
 
+	if (r >= 0)
+		r = give_up_privileges(a, err, err_len);
 	if (r >= 0)
 		r = net_new(&(struct net_opts){ .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION }, &a->net);
 	if (r >= 0)
@@ -333,6 +347,7 @@ static void tell_start(struct agent *a)
 		snprintf(page_at, sizeof(page_at), "; metrics on http://%s/metrics", web_address(a->web));
 	log_info("sampling %u CPUs at %u Hz, sending to %u receivers every %.0f s%s", s.collect.cpus, a->config->frequency,
 		 a->config->receivers.n, (double)a->config->flush_interval_ns / 1e9, page_at);
+	log_info("capabilities kept: %s", a->capabilities);
 	if (!a->config->receivers.n)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
 	if (s.lines_error)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/privileges.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 
@@ -103,21 +104,6 @@ void finding_remedy(struct doctor_finding *f, const char *fmt, ...)
 	FORMAT_INTO(f->remedy, fmt);
 }
 
-static const char *cap_name(int cap)
-{
-	static const struct {
-		int cap;
-		const char *name;
-	} names[] = { { CAP_BPF, "BPF" }, { CAP_PERFMON, "PERFMON" }, { CAP_SYS_PTRACE, "SYS_PTRACE" },
-		      { CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH" }, { CAP_CHECKPOINT_RESTORE, "CHECKPOINT_RESTORE" },
-		      { CAP_SYSLOG, "SYSLOG" }, { CAP_SYS_RESOURCE, "SYS_RESOURCE" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].cap == cap)
-			return names[i].name;
-	return "SYS_ADMIN";
-}
-
 /* " --cap-add=BPF --cap-add=PERFMON": of the two that only help together all that lack. */
 static void list_caps(const struct doctor *d, int cap, const char *before, char *out, size_t len)
 {
@@ -127,10 +113,10 @@ static void list_caps(const struct doctor *d, int cap, const char *before, char 
 
 	*out = '\0';
 	if (!pair)
-		snprintf(out, len, "%s%s", before, cap_name(cap));
+		snprintf(out, len, "%s%s", before, capability_name(cap));
 	for (size_t i = 0; pair && i < ARRAY_SIZE(both) && at < len; i++)
 		if (!doctor_holds(d, both[i]))
-			at += (size_t)snprintf(out + at, len - at, "%s%s", before, cap_name(both[i]));
+			at += (size_t)snprintf(out + at, len - at, "%s%s", before, capability_name(both[i]));
 }
 
 void finding_remedy_cap(struct doctor_finding *f, const struct doctor *d, int cap)

@@ -171,6 +171,34 @@ def test_a_memory_budget_lowers_the_rate_and_sends_early():
         assert "\nsampling at 499 Hz\n" in agent.get("/")[1]
 
 
+KEPT = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_SYS_PTRACE": 19, "CAP_DAC_READ_SEARCH": 2, "CAP_CHECKPOINT_RESTORE": 40, "CAP_SYSLOG": 34}
+
+
+def test_capabilities_not_needed_are_given_up():
+    """And what is kept is enough: a program only another user may read, deleted while it runs, has its names."""
+    with Fake() as fake, Agent(config(fake.url, hz=999)) as agent, tempfile.TemporaryDirectory() as folder:
+        agent.wait_for("capabilities kept:", *KEPT)
+        for task in pathlib.Path(f"/proc/{agent.process.pid}/task").iterdir():
+            status = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
+            for row in ("CapPrm", "CapEff", "CapBnd"):
+                assert int(status[row], 16) == sum(1 << bit for bit in KEPT.values()), (row, status[row])
+            assert status["CapAmb"] == status["CapInh"] == "0" * 16 and status["NoNewPrivs"] == "1"
+        program = pathlib.Path(folder) / "w_spin"
+        shutil.copy(workload("spin"), program)
+        os.chmod(folder, 0o711)
+        os.chown(program, 65534, 65534)
+        program.chmod(0o500)
+        theirs = f"theirs-{os.getpid()}"
+        children.append(subprocess.Popen([program, "3"], user=65534, group=65534, extra_groups=[], stdout=subprocess.DEVNULL,
+                                         env={"OTEL_SERVICE_NAME": theirs}))
+        time.sleep(0.3)
+        program.unlink()
+        children[-1].wait()
+        assert agent.stop() == 0
+        [series] = fake.series(service_name=theirs)
+        assert {"spin_half", "main"} <= set(names(series)), names(series)
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)
