@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import agent
+import encode
 import symbols
 import walk
 
@@ -155,7 +156,7 @@ def table(rows, baseline):
 
 def main():
     rows = []
-    for source in (micro, bpf_stats, lambda: walk.rows(BUILD), lambda: symbols.rows(BUILD / "hotspan"), end_to_end, lambda: agent.rows(BUILD / "hotspan")):
+    for source in (micro, bpf_stats, lambda: walk.rows(BUILD), lambda: encode.rows(BUILD), lambda: symbols.rows(BUILD / "hotspan"), end_to_end, lambda: agent.rows(BUILD / "hotspan")):
         for row in source():
             print(json.dumps(row), flush=True)
             rows.append(row)
