@@ -150,6 +150,27 @@ def hundred(hotspan):
             "wait_ms_per_table": 1000 * m["hotspan_unwind_wait_seconds_total"] / max(m["hotspan_unwind_tables"], 1)}
 
 
+def crowd(hotspan):
+    """10,000 processes in 2,000 cgroups, all of them sampled within two minutes."""
+    mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
+    if not mount:
+        return None
+    folder = pathlib.Path(mount) / "hotspan-crowd"
+    folder.mkdir(exist_ok=True)
+    load = subprocess.Popen([hotspan.parent / "bench/bench_crowd", "10000", "2000", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        load.stdout.readline()
+        agent = Running(hotspan)
+        time.sleep(120)
+        m = metrics(agent.address)
+        agent.stop()
+    finally:
+        load.communicate("")
+        folder.rmdir()
+    return {"bench": "agent_crowd", "agent": "hotspan", "hz": HZ, "load": f"{m['hotspan_processes']:.0f} processes in 2,000 containers' cgroups", **memory(m),
+            "samples": m["hotspan_samples_total"], "cpu_s_per_1000": 1000 * m["process_cpu_seconds_total"] / m["hotspan_samples_total"]}
+
+
 def perf_beside():
     with tempfile.NamedTemporaryFile() as out:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -167,6 +188,7 @@ def perf_beside():
 def rows(hotspan):
     yield quiet(hotspan)
     yield hundred(hotspan)
+    yield from filter(None, [crowd(hotspan)])
     load = Mixed()
     try:
         time.sleep(3)
