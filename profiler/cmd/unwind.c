@@ -156,6 +156,8 @@ static void print_stats(const struct rows *t, uint64_t ns, struct buf *out)
 
 	buf_printf(out, "code       %" PRIu64 " bytes in %u pages\n", t->end - t->base, t->n_pages);
 	buf_printf(out, "functions  %" PRIu64 "\n", t->stats.fdes);
+	if (t->stats.code_rows)
+		buf_printf(out, "assembly   %" PRIu64 " rows of functions without CFI, from their instructions\n", t->stats.code_rows);
 	if (t->stats.go_functions)
 		buf_printf(out, "Go         %" PRIu64 " functions of the pclntab\n", t->stats.go_functions);
 	buf_printf(out, "rows       %" PRIu64 "\n", t->stats.rows);

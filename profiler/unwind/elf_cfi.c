@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "symbolize/go_pclntab.h"
+#include "unwind/code.h"
 
 /* Where a section's end is unknown we read up to its segment's, within a bound. */
 #define CHUNK_MAX (64ull << 20)
@@ -199,14 +200,14 @@ void elf_cfi_fini(struct elf_cfi *c)
 }
 
 /* .debug_frame would say again what a pclntab says, of the same functions. */
-static int find_beside(const struct elf_image *img, unsigned int which, struct go_pclntab *go, struct elf_cfi *c)
+static int find_beside(const struct elf_image *img, unsigned int which, struct go_pclntab *go, const struct code *code, struct elf_cfi *c)
 {
 	int r = elf_cfi_find(img, go ? which & ~(unsigned int)ELF_CFI_DEBUG_FRAME : which, c);
 
-	if (r != -ENODATA || !go)
+	if (r != -ENODATA || (!go && !code))
 		return r;
-	*c = (struct elf_cfi){ .n = 0 };
-	return go_pclntab_range(go, &c->start, &c->end);
+	*c = (struct elf_cfi){ .arch = ARCH_X86_64 };
+	return go ? go_pclntab_range(go, &c->start, &c->end) : find_code(img, c);
 }
 
 /* go_rows.h knows x86-64's frames only. */
@@ -221,17 +222,20 @@ int elf_cfi_rows(const struct elf_image *img, unsigned int which, struct rows **
 {
 	_cleanup_(go_pclntab_freep) struct go_pclntab *go = NULL;
 	int go_lost = which & ELF_CFI_PCLNTAB ? open_pclntab(img, &go) : 0, r;
+	_cleanup_(code_freep) struct code *code = NULL;
 	struct marks marks;
 	struct elf_cfi c;
 
 	if (go_lost == -ENOMEM)
 		return go_lost;
-	r = find_beside(img, which, go, &c);
+	r = which & ELF_CFI_CODE && !go ? code_open(img, &code) : 0;
+	if (r >= 0)
+		r = find_beside(img, which, go, code, &c);
 	if (r < 0)
 		return r;
 	r = marks_find(img, &c, &marks);
 	if (r >= 0)
-		r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .go = go,
+		r = rows_build(&(struct rows_source){ .sections = c.sections, .n_sections = c.n, .go = go, .code = code,
 						      .marks = marks.v, .n_marks = marks.n,
 						      .start = c.start, .end = c.end },
 			       ret);

@@ -20,7 +20,8 @@ enum {
 	ELF_CFI_DEBUG_FRAME = 2,
 	ELF_CFI_MINIDEBUG = 4,
 	ELF_CFI_PCLNTAB = 8,
-	ELF_CFI_ALL = 15
+	ELF_CFI_CODE = 16, /* what the instructions of functions without CFI say */
+	ELF_CFI_ALL = 31
 };
 
 struct elf_cfi {
@@ -34,7 +35,7 @@ struct elf_cfi {
 
 /*
  * 0: to be let go by elf_cfi_fini(). -ENOTSUP: another machine's; -ENODATA: no code, or no CFI of the
- * kinds asked for; -ENOMEM.
+ * kinds asked for (of which ELF_CFI_CODE is none); -ENOMEM.
  */
 int elf_cfi_find(const struct elf_image *img, unsigned int which, struct elf_cfi *ret);
 void elf_cfi_fini(struct elf_cfi *c);

@@ -8,7 +8,7 @@
  * Equal neighbours are one row. Where two FDEs of a section cover a pc, the one that starts last has it,
  * as the runtimes' binary search finds it; .debug_frame fills in what .eh_frame leaves. A gap of up to
  * 15 bytes between FDEs is padding and belongs to the code before it; a wider one is INVALID:
- * hand-written code without CFI. Marks go over all of that.
+ * code without CFI, which has what its own instructions say (code.h). Marks go over all of that.
  * Memory: a table owns all it points to. While building: 16 bytes per FDE, then 4 per row, beside the sections
  * and 4 MiB of a pclntab.
  * Threads: none shares anything; a finished table is constant.
@@ -23,7 +23,7 @@
 #include "unwind/rules.h"
 
 struct rows_stats {
-	uint64_t fdes, go_functions, rows, escapes;
+	uint64_t fdes, go_functions, code_rows, rows, escapes;
 	uint64_t why[UNWIND_WHY_MAX];
 };
 
@@ -38,6 +38,7 @@ struct rows {
 	struct rows_stats stats;
 };
 
+struct code;
 struct go_pclntab;
 
 struct rows_source {
@@ -45,12 +46,13 @@ struct rows_source {
 	uint32_t n_sections;
 	uint64_t start, end; /* of the code; at most 4 GiB */
 	struct go_pclntab *go; /* NULL: not a Go binary */
+	struct code *code;     /* functions without CFI; NULL: not wanted */
 	const struct mark *marks; /* as marks_find() gives them */
 	uint32_t n_marks;
 };
 
 /*
- * 0; -ENODATA: no FDE and no mark covers any of the code; -E2BIG: more code, FDEs or rows than a table may have;
+ * 0; -ENODATA: no FDE, no mark and no symbol covers any of the code; -E2BIG: more code, FDEs or rows than a table may have;
  * -ENOMEM. Damage costs the rows it hits, counted in stats.
  */
 int rows_build(const struct rows_source *src, struct rows **ret);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "unwind/cfi_run.h"
+#include "unwind/code.h"
 #include "unwind/fdes.h"
 #include "unwind/go_rows.h"
 #include "unwind/rows.h"
@@ -169,6 +170,30 @@ static uint64_t next_start(struct builder *b, uint32_t i)
 	return *at < b->fdes.n ? b->draft.base + v[*at].start : b->src->end;
 }
 
+/* Code that no FDE covers. */
+static int fill_gap(struct builder *b, uint64_t start, uint64_t end)
+{
+	struct code_row row;
+	uint64_t at = start;
+	int r = put(b, start, 0);
+
+	if (!b->src->code || end - start < CODE_GAP_MIN || r < 0)
+		return r;
+	r = code_begin(b->src->code, start, end);
+	while (r >= 0 && (r = code_next(b->src->code, &row)) > 0) {
+		b->stats.why[UNWIND_WHY_CODE] += row.lost;
+		b->stats.code_rows += !row.lost;
+		if (row.end <= at)
+			continue;
+		if (row.start > at)
+			r = put(b, at, 0);
+		if (r >= 0)
+			r = put_rule(b, later(row.start, at), row.rule);
+		at = row.end;
+	}
+	return r < 0 || at >= end ? r : put(b, at, 0);
+}
+
 /* Up to a function's start: a gap may belong to the code before it. */
 static int begin_function(struct builder *b, uint64_t start)
 {
@@ -177,7 +202,7 @@ static int begin_function(struct builder *b, uint64_t start)
 	if (start <= at)
 		return 0;
 	b->cursor = start;
-	return start - at > PADDING_MAX ? put(b, at, 0) : 0;
+	return start - at > PADDING_MAX ? fill_gap(b, at, start) : 0;
 }
 
 static int add_go(struct builder *b, uint32_t i)
@@ -262,18 +287,21 @@ static int build(struct builder *b, struct rows **ret)
 	const struct rows_source *src = b->src;
 	uint64_t base = src->start & ~(uint64_t)0xffff;
 	int r = fdes_collect(src, base, &b->cies, &b->stats, &b->fdes);
+	bool known = b->fdes.n || src->n_marks;
 
 	if (r >= 0)
-		r = b->fdes.n || src->n_marks ? draft_init(&b->draft, base, src->end) : -ENODATA;
+		r = known || src->code ? draft_init(&b->draft, base, src->end) : -ENODATA;
 	if (r >= 0)
 		settle_marks(b);
 	for (uint32_t i = 0; i < b->fdes.n && r >= 0; i++)
 		r = fde_section(&b->fdes.v[i]) == FDES_GO ? add_go(b, i) : add_fde(b, i);
 	fdes_fini(&b->fdes);
 	if (r >= 0 && b->cursor < src->end)
-		r = put(b, b->cursor, 0);
+		r = fill_gap(b, b->cursor, src->end);
 	if (r >= 0)
 		r = put_marks(b, src->end);
+	if (r >= 0)
+		r = known || b->stats.code_rows ? 0 : -ENODATA;
 	if (r >= 0)
 		r = draft_pack(&b->draft, &b->rules, &b->stats, ret);
 	return r;
@@ -297,7 +325,7 @@ int rows_build(const struct rows_source *src, struct rows **ret)
 	if (r >= 0)
 		r = build(b, ret);
 	if (r >= 0)
-		(*ret)->arch = src->sections[0].arch;
+		(*ret)->arch = src->n_sections ? src->sections[0].arch : ARCH_X86_64; /* no other has Go's rows or code's */
 	draft_fini(&b->draft);
 	rules_fini(&b->rules);
 	free(b);

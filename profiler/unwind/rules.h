@@ -31,6 +31,7 @@
 	WHY(BAD_SECTION, "bad_section", "the section is damaged: what follows is lost")                    \
 	WHY(BAD_PAGE, "bad_page", "a page with a row for every byte")                                      \
 	WHY(MINIDEBUG, "minidebug", "the MiniDebugInfo is damaged, or larger than we inflate") \
+	WHY(CODE, "code", "a function without CFI whose instructions we cannot follow")                     \
 	WHY(BAD_PCLNTAB, "bad_pclntab", "a Go pclntab is damaged, or no moduledata says where its code starts")
 
 enum unwind_why {

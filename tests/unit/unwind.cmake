@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+unit_test(code_rows SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_code_rows.c USES unwind)
 unit_test(cfi SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_cfi.c USES unwind)
 unit_test(rows SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_rows.c USES unwind)
 unit_test(arm64 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_arm64.c USES unwind)
@@ -36,3 +37,12 @@ foreach(o O0 O2)
 	add_test(NAME unit_steps_cxx_${o} COMMAND step_oracle ${CMAKE_BINARY_DIR}/workloads/w_steps_cxx_${o} exceptions)
 	set_tests_properties(unit_steps_${o} unit_steps_cxx_${o} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
+
+# Rows from instructions against those from CFI, of functions that have both; instructions' lengths against objdump's.
+add_executable(code_oracle ${CMAKE_CURRENT_LIST_DIR}/code_oracle.c)
+target_link_libraries(code_oracle PRIVATE unwind)
+add_test(NAME unit_code_oracle_rows COMMAND code_oracle rows /lib/x86_64-linux-gnu/libc.so.6 /usr/lib/x86_64-linux-gnu/libstdc++.so.6
+	/usr/lib/x86_64-linux-gnu/libcrypto.so.3 /usr/lib/x86_64-linux-gnu/libsqlite3.so.0 /usr/bin/python3 /usr/bin/node ${CMAKE_BINARY_DIR}/hotspan)
+add_test(NAME unit_code_oracle_lengths COMMAND code_oracle lengths /lib/x86_64-linux-gnu/libc.so.6 /usr/lib/x86_64-linux-gnu/libcrypto.so.3
+	/usr/lib/x86_64-linux-gnu/libgnutls.so.30)
+set_tests_properties(unit_code_oracle_rows unit_code_oracle_lengths PROPERTIES LABELS unit TIMEOUT 120)
