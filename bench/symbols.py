@@ -91,6 +91,22 @@ JAVA = """class Spin { public static void main(String[] a) { Object[] keep = new
 for (int i = 0; i < keep.length; i += 3) keep[i] = new Object[] { keep[(i + round) % keep.length], Integer.valueOf(i) }; } }"""
 
 
+def perf():
+    """perf names only what it sampled: as many addresses of the same library, with their lines."""
+    if not shutil.which("perf") or not shutil.which("java") or not debug_file(LIBRARIES[0]):
+        return
+    with tempfile.TemporaryDirectory() as d:
+        (pathlib.Path(d) / "Spin.java").write_text(JAVA)
+        subprocess.run(["perf", "record", "-B", "-N", "-q", "-F", "999", "-e", "cpu-clock", "-o", f"{d}/perf.data", "--", "timeout", "12",
+                        "java", "-XX:+UseParallelGC", "-Xmx1g", f"{d}/Spin.java"], capture_output=True)
+        data = ["perf", "script", "-i", f"{d}/perf.data", "--dsos", "libjvm.so"]
+        ips = subprocess.run([*data, "-F", "ip"], capture_output=True, text=True).stdout.split()
+        seconds, rss, _, ended = timed([*data, "-F", "ip,sym,srcline"], "")
+        row = {"bench": "symbols", "tool": "perf script, srcline", "file": "libjvm.so, what perf sampled", "seconds": round(seconds, 3), "rss_bytes": rss,
+               "lines": 0, "addresses": len(set(ips))}
+        yield row if ended else {**row, "given_up": True}
+
+
 def profile(hotspan, cache):
     """20,000 samples of libjvm's own threads, named with lines and inlined calls."""
     if not shutil.which("java") or not debug_file(LIBRARIES[0]):
@@ -110,6 +126,7 @@ def rows(hotspan):
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as second:
         if library:
             yield from side_by_side(hotspan, library, debug_file(library), cache)
+        yield from perf()
         yield from profile(hotspan, second)
 
 
@@ -119,6 +136,7 @@ def table(rows):
         if not r["bench"].startswith("symbols"):
             continue
         more = (f"{r['samples']} samples, {r['named_percent']:.1f} % of frames named, {r['lines_percent']:.1f} % with their line" if "samples" in r else
+                f"{r['addresses']} addresses" + (", given up" if "given_up" in r else "") if "addresses" in r else
                 "given up" if "given_up" in r else f"{r['lines']} lines of output")
         helper = f"{r['helper_anon_bytes'] / 2**20:.0f}" if r.get("helper_anon_bytes") else "-"
         out.append(f"| {r['tool']} | {r['file']} | {'> ' if 'given_up' in r else ''}{r['seconds']:.2f} | {r['rss_bytes'] / 2**20:.0f} | {helper} | {more} |")

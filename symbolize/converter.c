@@ -18,7 +18,7 @@
 
 enum {
 	QUEUE_MAX = 64,
-	TRIED_MAX = 16384, /* then all are forgotten; those that failed are in the directory */
+	TRIED_MAX = 16384,
 };
 
 struct waiting {
@@ -37,6 +37,7 @@ struct converter {
 	vec(struct waiting) away; /* their debug files are being fetched */
 	vec(struct build_id) tried;
 	struct htable tried_index;
+	uint64_t forgotten_ns; /* when all that was tried last was */
 	/* the one being converted */
 	struct helper *helper; /* NULL: none */
 	struct waiting current;
@@ -112,6 +113,21 @@ static uint64_t id_hash(const struct build_id *id)
 	return hash_bytes(id->bytes, id->len, id->kind);
 }
 
+/*
+ * A debug package may have come since, a server be there again, room on the disk. Those that failed because of
+ * themselves are in the directory.
+ */
+static void forget_now_and_then(struct converter *c, uint64_t now_ns)
+{
+	if (!c->tried.n)
+		c->forgotten_ns = now_ns;
+	if (c->tried.n < TRIED_MAX && (now_ns - c->forgotten_ns < CONVERTER_AGAIN_NS || converter_pending(c)))
+		return;
+	c->tried.n = 0;
+	c->forgotten_ns = now_ns;
+	htable_reset(&c->tried_index);
+}
+
 /* 0, -EALREADY, -ENOMEM. */
 static int try_once(struct converter *c, const struct build_id *id)
 {
@@ -121,10 +137,6 @@ static int try_once(struct converter *c, const struct build_id *id)
 
 	if (htable_find(&c->tried_index, id_hash(id), same_id, &q) != HTABLE_NONE)
 		return -EALREADY;
-	if (c->tried.n >= TRIED_MAX) {
-		c->tried.n = 0;
-		htable_reset(&c->tried_index);
-	}
 	slot = vec_push(&c->tried);
 	if (!slot)
 		return -ENOMEM;
@@ -141,11 +153,12 @@ static int dup_or_none(int fd, int *ret)
 	return fd >= 0 && *ret < 0 ? -errno : 0;
 }
 
-int converter_add(struct converter *c, const struct converter_source *src)
+int converter_add(struct converter *c, const struct converter_source *src, uint64_t now_ns)
 {
 	struct waiting w = NOTHING, *slot;
 	int r;
 
+	forget_now_and_then(c, now_ns);
 	w.id = src->id;
 	if (src->id.kind == BUILD_ID_NONE)
 		return -EINVAL;

@@ -7,9 +7,9 @@
  *	                               `-- no DWARF here: fetched from debuginfod servers, where that is asked for;
  *	                                   else no helper is started
  *
- * One helper at a time. An image is tried once in a run; what failed because of itself is remembered in the directory
- * too, so that no later run tries it again before a week is over or the program is another. What failed because of us
- * (no room on the disk) is only not tried again in this run.
+ * One helper at a time. An image is tried once an hour; what failed because of itself is remembered in the directory
+ * too, and not tried again before a week is over or the program is another. So what failed because of us (no room on
+ * the disk), had no debug information or a server that did not answer has another chance.
  * Memory: a bounded queue, each place with a descriptor of the image and one of its root. Threads: one owner, who
  * calls converter_wait().
  */
@@ -18,6 +18,8 @@
 
 #include "symbolize/build_id.h"
 #include "symbolize/helper.h"
+
+#define CONVERTER_AGAIN_NS (3600 * 1000000000ull)
 
 struct converter;
 struct fetcher;
@@ -51,8 +53,8 @@ int converter_new(const struct converter_opts *opts, struct converter **ret);
 /* Ends a running helper. */
 struct converter *converter_free(struct converter *c);
 
-/* 0: queued. -EALREADY: it was added before, in this run. -EBUSY: the queue is full, add it later. -ENOMEM, -EMFILE ... */
-int converter_add(struct converter *c, const struct converter_source *src);
+/* 0: queued. -EALREADY: it was added before, within the hour. -EBUSY: the queue is full, add it later. -ENOMEM, -EMFILE ... */
+int converter_add(struct converter *c, const struct converter_source *src, uint64_t now_ns);
 
 /* True: one image is done. False: nothing is, for now. Starts the next one either way. */
 bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret);

@@ -109,7 +109,7 @@ int lines_get(struct lines *l, const struct converter_source *src, struct symcac
 
 	if (r != -ENOENT)
 		return r;
-	r = converter_add(l->converter, src);
+	r = converter_add(l->converter, src, time_boot_ns());
 	if (r == -EALREADY)
 		return converter_pending(l->converter) ? -EAGAIN : -ENODATA;
 	return !r || r == -EBUSY ? -EAGAIN : r == -ENOMEM ? r : -ENODATA;

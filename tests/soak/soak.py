@@ -210,7 +210,7 @@ def case_cfi():
 
 def case_fuzz():
     """What symbols are read from, as many at a time as there are CPUs."""
-    what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "symcache": "symcaches", "perf_map": "perf maps",
+    what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "code": "x86 code", "symcache": "symcaches", "perf_map": "perf maps",
             "jitdump": "jitdumps", "pclntab": "Go's pclntab"}
     make_fuzzers(*what)
     with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:

@@ -226,7 +226,7 @@ static int keep_symcaches(void *ctx)
 	if (!r)
 		r = build_id_of_file(exe, &src.id);
 	if (!r)
-		r = converter_add(c, &src);
+		r = converter_add(c, &src, 0);
 	while (!r && !converter_next(c, 0, &done))
 		converter_wait(c, 0, 1000000000);
 	if (!r && done.result == HELPER_FAILED) /* who ran out of memory cannot start a helper */

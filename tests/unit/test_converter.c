@@ -74,7 +74,7 @@ static struct converted convert(struct world *w, const char *name, struct build_
 	struct converter_source src = { .fd = fd, .root_fd = -1, .path = tree_path(&w->tree, name) };
 
 	assert_int_equal(build_id_of_file(fd, &src.id), 0);
-	assert_int_equal(converter_add(w->c, &src), 0);
+	assert_int_equal(converter_add(w->c, &src, 0), 0);
 	if (ret_id)
 		*ret_id = src.id;
 	return next(w);
@@ -97,7 +97,7 @@ static int deed(struct world *w, uint8_t what, uint8_t number)
 	struct converter_source src = { .id = CHILD_ID(what, number),
 					.fd = fd, .root_fd = -1, .path = CHILD };
 
-	return converter_add(w->c, &src);
+	return converter_add(w->c, &src, 0);
 }
 
 static void an_image_with_dwarf_is_converted(void **state)
@@ -151,6 +151,23 @@ static void an_image_is_tried_once(void **state)
 	assert_string_equal(why, "no debug info");
 }
 
+static void what_had_no_debug_information_has_another_chance_after_an_hour(void **state)
+{
+	struct world *w = *state;
+	_cleanup_(closep) int fd = -1;
+	struct converter_source src = { .root_fd = -1 };
+	struct build_id id;
+
+	assert_int_equal(run("strip -o %s %s", tree_path(&w->tree, "image"), CHILD), 0);
+	assert_int_equal(convert(w, "image", &id).result, HELPER_NO_DEBUG_INFO);
+	src.fd = fd = open(tree_path(&w->tree, "image"), O_RDONLY | O_CLOEXEC);
+	src.id = id;
+	assert_int_equal(converter_add(w->c, &src, CONVERTER_AGAIN_NS - 1), -EALREADY);
+	assert_int_equal(converter_add(w->c, &src, CONVERTER_AGAIN_NS), 0);
+	assert_int_equal(converter_add(w->c, &src, 3 * CONVERTER_AGAIN_NS), -EALREADY); /* it still waits */
+	assert_int_equal(next(w).result, HELPER_NO_DEBUG_INFO);
+}
+
 static void a_helper_that_lies_is_found_out(void **state)
 {
 	struct world *w = *state;
@@ -192,10 +209,10 @@ static void another_files_names_are_not_taken(void **state)
 	_cleanup_(closep) int fd = open(CHILD, O_RDONLY | O_CLOEXEC);
 	struct converter_source src = { .id = { .kind = BUILD_ID_GNU, .len = 20, .bytes = { 9 } }, .fd = fd, .root_fd = -1 };
 
-	assert_int_equal(converter_add(w->c, &src), 0);
+	assert_int_equal(converter_add(w->c, &src, 0), 0);
 	assert_int_equal(next(w).result, HELPER_FAILED);
 	src.id.kind = BUILD_ID_NONE;
-	assert_int_equal(converter_add(w->c, &src), -EINVAL);
+	assert_int_equal(converter_add(w->c, &src, 0), -EINVAL);
 }
 
 static void without_dwarf_no_helper_is_started(void **state)
@@ -237,7 +254,7 @@ static void a_file_that_is_gone_is_named_by_its_debug_file(void **state)
 	build_id_hex(&src.id, hex);
 	snprintf(name, sizeof(name), "debug/.build-id/%.2s/%s.debug", hex, hex + 2);
 	assert_int_equal(run("objcopy --only-keep-debug %s %s", CHILD, tree_path(&w->tree, name)), 0);
-	assert_int_equal(converter_add(w->c, &src), 0);
+	assert_int_equal(converter_add(w->c, &src, 0), 0);
 	done = next(w);
 	assert_int_equal(done.result, HELPER_OK);
 	assert_true(done.stats.rows > 100);
@@ -257,7 +274,7 @@ static void a_dwo_is_found_by_its_names(void **state)
 	src.root_fd = root;
 	src.fd = open(tree_path(&w->tree, "root/bin/image"), O_RDONLY | O_CLOEXEC);
 	assert_int_equal(build_id_of_file(src.fd, &src.id), 0);
-	assert_int_equal(converter_add(w->c, &src), 0);
+	assert_int_equal(converter_add(w->c, &src, 0), 0);
 	close(src.fd);
 	done = next(w);
 	assert_int_equal(done.result, HELPER_OK);
@@ -387,6 +404,7 @@ int main(void)
 		converter_test(an_image_with_dwarf_is_converted),
 		converter_test(hotspan_itself_is_the_helper),
 		converter_test(an_image_is_tried_once),
+		converter_test(what_had_no_debug_information_has_another_chance_after_an_hour),
 		converter_test(a_helper_that_lies_is_found_out),
 		converter_test(the_queue_is_bounded_and_goes_on_after_a_crash),
 		converter_test(freeing_ends_what_runs_and_what_waits),
