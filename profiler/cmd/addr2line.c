@@ -30,7 +30,7 @@ enum { MAX_CHAIN = 256, MAX_WORD = 100 };
 
 /* In the order of the rows below. */
 enum { ROW_EXE, ROW_SECTION, ROW_SHOW, ROW_ADDRESSES, ROW_FUNCTIONS, ROW_INLINES, ROW_PRETTY, ROW_BASENAMES, ROW_DEMANGLE,
-       ROW_KEPT, ROW_SYMBOL_CACHE, ROW_SAME, ROW_TARGET, ROW_LIMIT, ROW_NO_LIMIT };
+       ROW_KEPT, ROW_SYMBOL_CACHE, ROW_DEBUGINFOD, ROW_SAME, ROW_TARGET, ROW_LIMIT, ROW_NO_LIMIT };
 
 static const struct flag flags[] = {
 	[ROW_EXE] = { 'e', "exe", "FILE", "the ELF file (default a.out)", .values = "FILE" },
@@ -44,6 +44,7 @@ static const struct flag flags[] = {
 	[ROW_DEMANGLE] = { 'C', "demangle", NULL, "functions as people write them; =STYLE may follow, the name tells it anyway" },
 	[ROW_KEPT] = { .heading = "Not of binutils" },
 	[ROW_SYMBOL_CACHE] = TARGET_ROW_SYMBOL_CACHE,
+	[ROW_DEBUGINFOD] = TARGET_ROW_DEBUGINFOD,
 	[ROW_SAME] = { .heading = "Taken because binutils takes them, and without effect" },
 	[ROW_TARGET] = { 'b', "target", "NAME", "the file's format: it says it itself" },
 	[ROW_LIMIT] = { 'R', "recurse_limit", NULL, "demangling has a limit" },
@@ -67,7 +68,7 @@ const struct cli addr2line_cli = {
 };
 
 struct options {
-	const char *exe, *section, *symbol_cache;
+	const char *exe, *section, *symbol_cache, *debuginfod_urls;
 	bool addresses, functions, inlines, pretty, basenames, demangle;
 	char **words;
 	int n_words;
@@ -105,6 +106,9 @@ static int set(void *ctx, size_t row, const char *value)
 	case ROW_SYMBOL_CACHE:
 		o->symbol_cache = value;
 		break;
+	case ROW_DEBUGINFOD:
+		o->debuginfod_urls = target_debuginfod_urls(&addr2line_cli);
+		return o->debuginfod_urls ? 0 : -EINVAL;
 	}
 	return 0;
 }
@@ -253,10 +257,11 @@ static int wait_for_lines(struct lookup *l)
 
 static int open_image(struct lookup *l)
 {
-	const struct symbolizer_opts opts = target_symbols(l->o->symbol_cache);
+	struct symbolizer_opts opts = target_symbols(l->o->symbol_cache);
 	struct sym_source src = { .kind = SYM_ELF, .root_fd = -1, .path = l->o->exe };
 	int r = l->fd = src.fd = file_open_regular(AT_FDCWD, l->o->exe, 0, NULL);
 
+	opts.debuginfod_urls = l->o->debuginfod_urls;
 	if (r >= 0)
 		r = addr2line_input_open(l->fd, l->o->section, &l->input);
 	if (r >= 0)

@@ -87,10 +87,19 @@ static int symbol_cache(struct target_opts *o, const struct cli *c, const char *
 	return 0;
 }
 
+const char *target_debuginfod_urls(const struct cli *c)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+
+	if (!urls)
+		flags_complain(c, "--debuginfod needs servers: set DEBUGINFOD_URLS, e.g. to http://127.0.0.1:8002");
+	return urls;
+}
+
 static int use_debuginfod(struct target_opts *o, const struct cli *c, const char *value)
 {
-	o->debuginfod = true;
-	return getenv("DEBUGINFOD_URLS") ? 0 : flags_complain(c, "--debuginfod needs servers: set DEBUGINFOD_URLS, e.g. to http://127.0.0.1:8002");
+	o->debuginfod_urls = target_debuginfod_urls(c);
+	return o->debuginfod_urls ? 0 : -EINVAL;
 }
 
 static int add_path(struct target_opts *o, const struct cli *c, const char *value)
@@ -182,7 +191,7 @@ struct symbolizer_opts target_opts_symbols(const struct target_opts *o)
 	struct symbolizer_opts s = target_symbols(o->symbol_cache);
 
 	s.lines &= !o->names.no_symbols;
-	s.debuginfod_urls = o->debuginfod ? getenv("DEBUGINFOD_URLS") : NULL;
+	s.debuginfod_urls = o->debuginfod_urls;
 	return s;
 }
 

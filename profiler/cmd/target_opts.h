@@ -24,7 +24,7 @@ struct target_opts {
 	bool kernel_stacks, user_stacks;
 	enum collect_by by;
 	struct name_opts names;
-	bool debuginfod;
+	const char *debuginfod_urls; /* NULL: not asked for */
 	const char *symbol_cache; /* NULL: the user's own; "off": no lines and no inlined frames */
 	struct strmap path_map; /* names.path_map, where one was given */
 	pid_t pids[TARGET_MAX_PIDS];
@@ -78,5 +78,7 @@ int target_opts_open(struct target_opts *o, char *err, size_t err_len);
 void target_opts_fill(const struct target_opts *o, struct collector_opts *ret);
 /* What --symbol-cache says; NULL: nothing. */
 struct symbolizer_opts target_symbols(const char *cache);
+/* DEBUGINFOD_URLS, for --debuginfod; NULL after a message on stderr: there are none. */
+const char *target_debuginfod_urls(const struct cli *c);
 struct symbolizer_opts target_opts_symbols(const struct target_opts *o);
 void target_opts_fini(struct target_opts *o);

@@ -159,6 +159,17 @@ def test_debug_files_are_fetched_when_that_is_asked_for():
     assert out.returncode == 2 and "DEBUGINFOD_URLS" in out.stderr, out
 
 
+def test_addr2line_names_a_stripped_program_by_a_server():
+    app, build_id, body = stripped("looked-up")
+    server = Server({f"/buildid/{build_id}/debuginfo": body})
+    main = re.search(r"^(\w+) T main$", subprocess.run(["nm", app], capture_output=True, text=True).stdout, re.M)[1]
+    argv = [HOTSPAN, "addr2line", "--symbol-cache", f"{tmp}/lookup/c", "-fe", app, main]
+    look = lambda *more: subprocess.run([*argv, *more], capture_output=True, text=True, env=dict(os.environ, DEBUGINFOD_URLS=server.url)).stdout.split("\n")
+    assert look()[0] == "main" and look()[1].startswith("??:") and not server.asked, look()
+    name, line, _ = look("--debuginfod")
+    assert name == "main" and re.search(r"\.cc?:\d+$|\.cpp:\d+$", line), (name, line)
+
+
 def test_a_server_that_hangs_costs_the_time_stated():
     app, build_id, _ = stripped("hanging")
     server, begin = Server({f"/buildid/{build_id}/debuginfo": lambda handler: time.sleep(60)}), time.time()
