@@ -25,7 +25,7 @@ struct lines {
 	uint64_t made[HELPER_RESULTS];
 };
 
-/* DIR/../debuginfod */
+/* DIR/debuginfod */
 static int open_fetcher(struct lines *l, const char *dir, const struct lines_opts *opts)
 {
 	struct debuginfod_opts d = { .cache_bytes = opts->max_bytes };
@@ -33,7 +33,7 @@ static int open_fetcher(struct lines *l, const char *dir, const struct lines_opt
 
 	if (!opts->urls)
 		return 0;
-	if (snprintf(path, sizeof(path), "%s/../debuginfod", dir) >= PATH_MAX)
+	if (snprintf(path, sizeof(path), "%s/debuginfod", dir) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	debuginfod_opts_env(&d, getenv);
 	d.urls = opts->urls;

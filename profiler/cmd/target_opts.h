@@ -56,7 +56,7 @@ struct target_opts {
 				 "themselves; kernel and generated code have names all the same" }
 
 #define TARGET_ROW_SYMBOL_CACHE                                                                                    \
-	{ 0, "symbol-cache", "DIR", "where lines and inlined frames of debug information are kept (default:\nbelow ~/.cache, root's in /var/cache/hotspan); off: names only", .values = "DIR" }
+	{ 0, "symbol-cache", "DIR", "where lines and inlined frames of debug information are kept (default:\nbelow ~/.cache, root's in /var/cache/hotspan), and fetched debug files;\noff: names only", .values = "DIR" }
 
 #define TARGET_ROW_DEBUGINFOD                                                                                      \
 	{ 0, "debuginfod", NULL, "ask the servers in DEBUGINFOD_URLS for debug files that this host lacks;\nit tells them which programs run here" }
