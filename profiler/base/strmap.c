@@ -49,6 +49,19 @@ int strmap_set(struct strmap *m, const char *key, const char *value)
 	return 0;
 }
 
+void strmap_unset(struct strmap *m, const char *key)
+{
+	vec_foreach(e, &m->v)
+		if (!strcmp(e->key, key)) {
+			uint32_t at = (uint32_t)(e - m->v.v);
+
+			free(e->key);
+			free(e->value);
+			memmove(e, e + 1, (--m->v.n - at) * sizeof(*e));
+			return;
+		}
+}
+
 int strmap_copy(const struct strmap *from, struct strmap *to)
 {
 	vec_foreach(e, &from->v)

@@ -20,6 +20,7 @@ struct strmap {
 
 /* Sets or replaces. 0 or -ENOMEM. */
 int strmap_set(struct strmap *m, const char *key, const char *value);
+void strmap_unset(struct strmap *m, const char *key);
 /* NULL when there is none. */
 const char *strmap_get(const struct strmap *m, const char *key);
 int strmap_copy(const struct strmap *from, struct strmap *to);
