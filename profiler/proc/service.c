@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/service.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "base/strpool.h"
 #include "base/units.h"
+#include "proc/placement.h"
 #include "proc/process.h"
 
 enum { MAX_SERVICES = 4096, MAX_NAME = 256, CONTAINER_ID = 64, SHORT_ID = 12 };
@@ -49,50 +49,21 @@ struct services *services_free(struct services *t)
 	return NULL;
 }
 
-/* "docker-<64 hex>.scope", "cri-containerd-<64 hex>.scope", or the bare id: what comes last. */
-static bool is_container(const char *part, size_t len, char *out, size_t out_len)
-{
-	static const char scope[] = ".scope";
-	const char *id;
-
-	if (len > sizeof(scope) - 1 && !memcmp(part + len - (sizeof(scope) - 1), scope, sizeof(scope) - 1))
-		len -= sizeof(scope) - 1;
-	if (len < CONTAINER_ID)
-		return false;
-	id = part + len - CONTAINER_ID;
-	for (int i = 0; i < CONTAINER_ID; i++)
-		if (!isxdigit((unsigned char)id[i]))
-			return false;
-	snprintf(out, out_len, "%.*s", SHORT_ID, id);
-	return true;
-}
-
-/* "nginx.service" -> "nginx". A user's manager holds everything that user runs: it is no service. */
-static bool is_unit(const char *part, size_t len, char *out, size_t out_len)
-{
-	static const char suffix[] = ".service";
-
-	if (len <= sizeof(suffix) - 1 || memcmp(part + len - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) ||
-	    !strncmp(part, "user@", 5))
-		return false;
-	snprintf(out, out_len, "%.*s", (int)(len - (sizeof(suffix) - 1)), part);
-	return true;
-}
-
 int service_of_cgroup(const char *path, char *out, size_t len)
 {
-	const char *end = path + strlen(path);
+	static const char suffix[] = ".service";
+	struct placement p;
 
-	while (end > path) {
-		const char *part = end;
-
-		while (part > path && part[-1] != '/')
-			part--;
-		if (is_unit(part, (size_t)(end - part), out, len) || is_container(part, (size_t)(end - part), out, len))
-			return 0;
-		end = part > path ? part - 1 : path;
-	}
-	return -ENOENT;
+	placement_of(path, &p);
+	if (p.unit[0] && (p.unit_inside || !p.container[0]))
+		snprintf(out, len, "%.*s", (int)(strlen(p.unit) - (sizeof(suffix) - 1)), p.unit);
+	else if (strlen(p.container) == CONTAINER_ID)
+		snprintf(out, len, "%.*s", SHORT_ID, p.container);
+	else if (p.container[0])
+		snprintf(out, len, "%s", p.container);
+	else
+		return -ENOENT;
+	return 0;
 }
 
 static bool from_environment(uint32_t pid, char *out, size_t len)
