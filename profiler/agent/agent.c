@@ -186,12 +186,22 @@ static int give_up_privileges(struct agent *a, char *err, size_t err_len)
 	return r;
 }
 
+static int set_rules(struct agent *a, const struct config *c)
+{
+	struct relabel *rules;
+	int r = config_rules(c, &rules);
+
+	if (r >= 0)
+		session_set_rules(a->session, rules);
+	return r;
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
 	struct session_opts session = {
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
-			       .by = COLLECT_BY_SERVICE, .max_window_bytes = c->max_window_bytes,
+			       .by = COLLECT_BY_TARGET, .max_window_bytes = c->max_window_bytes,
 			       .max_unwind_bytes = c->max_unwind_bytes },
 		.names = { .name_unnamed = true, .no_symbols = !c->symbolize, .path_map = &c->path_map },
 		.symbols = { .lines = c->symbolize && strcmp(c->symbol_cache, "off") != 0, .cache_dir = c->symbol_cache,
@@ -216,7 +226,7 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
 	governor_init(&a->governor, a->session, &limits);
-	return r;
+	return r < 0 ? r : set_rules(a, c);
 }
 
 int agent_new(struct config *config, const struct config_source *source, struct agent **ret, char *err, size_t err_len)
@@ -273,6 +283,8 @@ static int apply(struct agent *a, struct config *c)
 		r = push_set_labels(a->push, &c->labels);
 	if (r >= 0)
 		r = governor_set(&a->governor, &limits);
+	if (r >= 0)
+		r = set_rules(a, c);
 	session_set_flush_interval(a->session, c->flush_interval_ns);
 	log_use_json(!strcmp(c->log_format, "json"));
 	return r;

@@ -10,6 +10,7 @@
 #include "agent/options.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "proc/relabel.h"
 
 enum { MAX_KEY = 128 };
 
@@ -71,6 +72,19 @@ static int read_map_value(struct reader *rd, const struct option *o, void *base,
 	return 0;
 }
 
+static int read_list_value(struct reader *rd, const struct option *o, void *base, const yaml_node_t *value, const char *where)
+{
+	char err[256];
+	int r = 0;
+
+	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top && r >= 0; i++) {
+		yaml_node_t *n = node(rd, *i);
+
+		r = scalar(n) ? option_add(o, base, scalar(n), err, sizeof(err)) : fail(rd, n, where, "its entries must be plain text");
+	}
+	return r;
+}
+
 static int read_value(struct reader *rd, const struct option *o, void *base, const yaml_node_t *value, const char *where)
 {
 	char err[256];
@@ -80,6 +94,8 @@ static int read_value(struct reader *rd, const struct option *o, void *base, con
 		return fail(rd, value, where, "it has no value: give one, or leave the line out");
 	if (o->type == OPTION_MAP)
 		return read_map_value(rd, o, base, value, where);
+	if (o->type == OPTION_LIST && value->type == YAML_SEQUENCE_NODE)
+		return read_list_value(rd, o, base, value, where);
 	if (!scalar(value))
 		return fail(rd, value, where, "it takes one value, not a %s", value->type == YAML_MAPPING_NODE ? "mapping" : "list");
 	r = option_set(o, base, scalar(value), err, sizeof(err));
@@ -98,11 +114,11 @@ static bool is_group(const struct option_table *t, const char *key)
 
 static int unknown_key(struct reader *rd, const struct option_table *t, const yaml_node_t *at, const char *where, const char *key)
 {
-	static const struct option receivers = { .key = "receivers" };
+	static const struct option lists[] = { { .key = "receivers" }, { .key = "relabel_configs" } };
 	const char *near = option_nearest(t, key);
 
 	if (!near && t == &config_options)
-		near = option_nearest(&(struct option_table){ &receivers, 1, 0 }, key);
+		near = option_nearest(&(struct option_table){ lists, ARRAY_SIZE(lists), 0 }, key);
 	if (near)
 		return fail(rd, at, where, "there is no key '%s': did you mean '%s'?", key, near);
 	return fail(rd, at, where, "there is no key '%s': `hotspan config --reference` lists all", key);
@@ -177,8 +193,6 @@ static int read_receivers(struct reader *rd, void *base, const char *key, const 
 	struct config *c = base;
 	char where[64];
 
-	if (strcmp(key, "receivers"))
-		return -ENOENT;
 	if (value->type != YAML_SEQUENCE_NODE)
 		return fail(rd, value, key, "it must be a list: begin each with `- name:`");
 	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top; i++) {
@@ -198,11 +212,91 @@ static int read_receivers(struct reader *rd, void *base, const char *key, const 
 	return 0;
 }
 
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+/* Every string is given, and the regex where it is not the default: an action that takes none would refuse it. */
+static struct relabel_rule rule_of(const struct relabel_opts *o)
+{
+	return (struct relabel_rule){
+		.action = (enum relabel_action)relabel_action_find(o->action),
+		.source_labels = (const char *const *)o->source_labels.v,
+		.n_source_labels = o->source_labels.n,
+		.separator = or_empty(o->separator),
+		.regex = strcmp(or_empty(o->regex), "(.*)") ? or_empty(o->regex) : NULL,
+		.modulus = o->modulus,
+		.target_label = or_empty(o->target_label),
+		.replacement = or_empty(o->replacement),
+	};
+}
+
+static int check_rule(struct reader *rd, const struct relabel_opts *o, const yaml_node_t *at, const char *where)
+{
+	struct relabel_rule rule = rule_of(o);
+	struct relabel *r;
+	char err[512];
+	size_t bad;
+	int e = relabel_new(&rule, 1, &r, &bad, err, sizeof(err));
+
+	if (e == -EINVAL)
+		return fail(rd, at, where, "%s", err);
+	if (e >= 0)
+		relabel_free(r);
+	return e;
+}
+
+static int read_rules(struct reader *rd, void *base, const char *key, const yaml_node_t *value)
+{
+	struct config *c = base;
+	char where[64];
+
+	if (value->type != YAML_SEQUENCE_NODE)
+		return fail(rd, value, key, "it must be a list: begin each with `- source_labels:` or another key");
+	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top; i++) {
+		yaml_node_t *n = node(rd, *i);
+		struct relabel_opts *o = vec_push(&c->relabel_configs);
+		int r;
+
+		snprintf(where, sizeof(where), "relabel_configs[%u]", c->relabel_configs.n - 1);
+		r = o ? options_init(&relabel_options, o) : -ENOMEM;
+		if (r >= 0)
+			r = read_mapping(rd, &relabel_options, o, n, "", where, NULL);
+		if (r >= 0)
+			r = check_rule(rd, o, n, where);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_lists(struct reader *rd, void *base, const char *key, const yaml_node_t *value)
+{
+	if (!strcmp(key, "receivers"))
+		return read_receivers(rd, base, key, value);
+	return strcmp(key, "relabel_configs") ? -ENOENT : read_rules(rd, base, key, value);
+}
+
+int config_rules(const struct config *c, struct relabel **ret)
+{
+	_cleanup_(freep) struct relabel_rule *rules = calloc(c->relabel_configs.n + 1u, sizeof(*rules));
+	char err[512];
+	size_t bad;
+
+	*ret = NULL;
+	if (!rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->relabel_configs.n; i++)
+		rules[i] = rule_of(&c->relabel_configs.v[i]);
+	return c->relabel_configs.n ? relabel_new(rules, c->relabel_configs.n, ret, &bad, err, sizeof(err)) : 0;
+}
+
 static int read_document(struct reader *rd, struct config *c)
 {
 	yaml_node_t *root = yaml_document_get_root_node(&rd->doc);
 
-	return !root || is_null(root) ? 0 : read_mapping(rd, &config_options, c, root, "", "", read_receivers);
+	return !root || is_null(root) ? 0 : read_mapping(rd, &config_options, c, root, "", "", read_lists);
 }
 
 static int read_file(const char *path, struct config *c, char *err, size_t err_len)
@@ -315,6 +409,9 @@ struct config *config_free(struct config *c)
 	vec_foreach(o, &c->receivers)
 		options_fini(&receiver_options, o);
 	vec_fini(&c->receivers);
+	vec_foreach(o, &c->relabel_configs)
+		options_fini(&relabel_options, o);
+	vec_fini(&c->relabel_configs);
 	free(c);
 	return NULL;
 }
@@ -327,7 +424,8 @@ static void print_rows(const struct option_table *t, const void *base, const cha
 		const struct option *o = &t->v[i];
 		const char *dot = strchr(o->key, '.');
 
-		if (!option_is_set(o, base))
+		/* "" in place of a default is something to say. */
+		if (!option_is_set(o, base) && !*o->def)
 			continue;
 		if (dot && strncmp(o->key, group, (size_t)(dot - o->key) + 1)) {
 			group = o->key;
@@ -347,6 +445,9 @@ void config_print(const struct config *c, struct buf *out)
 	buf_puts(out, c->receivers.n ? "receivers:\n" : "receivers: []\n");
 	vec_foreach(o, &c->receivers)
 		print_rows(&receiver_options, o, "  - ", "    ", out);
+	buf_puts(out, c->relabel_configs.n ? "relabel_configs:\n" : "relabel_configs: []\n");
+	vec_foreach(o, &c->relabel_configs)
+		print_rows(&relabel_options, o, "  - ", "    ", out);
 }
 
 void config_keep_fixed(struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx)

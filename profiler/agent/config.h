@@ -15,6 +15,20 @@
 
 struct buf;
 
+struct strlist {
+	char **v;
+	uint32_t n, cap;
+};
+
+/* One of relabel_configs; strings that are empty are NULL. */
+struct relabel_opts {
+	struct strlist source_labels;
+	char *separator, *target_label, *regex, *replacement, *action;
+	uint32_t modulus;
+};
+
+struct relabel;
+
 struct config {
 	uint32_t frequency;
 	uint64_t flush_interval_ns;
@@ -33,6 +47,7 @@ struct config {
 	uint64_t shutdown_timeout_ns;
 	char *log_format;
 	vec(struct receiver_opts) receivers;
+	vec(struct relabel_opts) relabel_configs;
 };
 
 /* A flag given on the command line: key as in options.def. */
@@ -50,6 +65,9 @@ struct config_source {
 /* 0, -EINVAL (the configuration is wrong), or another negative errno; err says which line. */
 int config_load(const struct config_source *src, struct config **ret, char *err, size_t err_len);
 struct config *config_free(struct config *c);
+
+/* The rules of relabel_configs, which are right; *ret is NULL where there are none. 0 or -ENOMEM. */
+int config_rules(const struct config *c, struct relabel **ret);
 
 /* The YAML that would make this configuration, defaults included, secrets masked. */
 void config_print(const struct config *c, struct buf *out);

@@ -32,8 +32,15 @@ static const struct option receiver_rows[] = {
 #undef RECEIVER
 };
 
+static const struct option relabel_rows[] = {
+#define RELABEL(...) ROW(relabel_opts, __VA_ARGS__)
+#include "agent/options.def"
+#undef RELABEL
+};
+
 const struct option_table config_options = { config_rows, ARRAY_SIZE(config_rows), sizeof(struct config) };
 const struct option_table receiver_options = { receiver_rows, ARRAY_SIZE(receiver_rows), sizeof(struct receiver_opts) };
+const struct option_table relabel_options = { relabel_rows, ARRAY_SIZE(relabel_rows), sizeof(struct relabel_opts) };
 
 const struct option *option_find(const struct option_table *t, const char *key)
 {
@@ -196,6 +203,50 @@ static int set_map(const struct option *o, void *base, const char *text, char *e
 	return r;
 }
 
+static void list_fini(struct strlist *l)
+{
+	vec_foreach(s, l)
+		free(*s);
+	vec_fini(l);
+}
+
+int option_add(const struct option *o, void *base, const char *text, char *err, size_t err_len)
+{
+	struct strlist *l = field(o, base);
+	char **slot;
+
+	if (o->type != OPTION_LIST)
+		return complain(err, err_len, "it takes one value, not a list");
+	slot = vec_push(l);
+	if (slot && (*slot = strdup(text)))
+		return 0;
+	l->n -= slot != NULL;
+	return -ENOMEM;
+}
+
+/* "a,b": as variables and flags have it. */
+static int set_list(const struct option *o, void *base, const char *text, char *err, size_t len)
+{
+	_cleanup_(freep) char *copy = strdup(text);
+	char *rest = copy, *one;
+	int r = copy ? 0 : -ENOMEM;
+
+	list_fini(field(o, base));
+	while (r >= 0 && (one = strsep(&rest, ",")))
+		r = *one ? option_add(o, base, one, err, len) : 0;
+	return r;
+}
+
+static bool lists_equal(const struct strlist *a, const struct strlist *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]))
+			return false;
+	return true;
+}
+
 int option_set(const struct option *o, void *base, const char *text, char *err, size_t err_len)
 {
 	void *to = field(o, base);
@@ -220,6 +271,8 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 		return set_string(to, text);
 	case OPTION_MAP:
 		return set_map(o, base, text, err, err_len);
+	case OPTION_LIST:
+		return set_list(o, base, text, err, err_len);
 	}
 	return -EINVAL;
 }
@@ -273,6 +326,8 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 		return !(*(const double *)x < *(const double *)y) && !(*(const double *)x > *(const double *)y);
 	case OPTION_MAP:
 		return strmap_equal(x, y);
+	case OPTION_LIST:
+		return lists_equal(x, y);
 	default:
 		return strings_equal(*(char *const *)x, *(char *const *)y);
 	}
@@ -282,7 +337,7 @@ static size_t value_size(const struct option *o)
 {
 	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
 					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_PERCENT] = sizeof(double), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
-					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap) };
+					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap), [OPTION_LIST] = sizeof(struct strlist) };
 
 	return sizes[o->type];
 }
@@ -302,6 +357,8 @@ bool option_is_set(const struct option *o, const void *base)
 
 	if (o->type == OPTION_MAP)
 		return ((const struct strmap *)x)->v.n > 0;
+	if (o->type == OPTION_LIST)
+		return ((const struct strlist *)x)->n > 0;
 	if (o->type == OPTION_STRING || o->type == OPTION_SECRET || o->type == OPTION_CHOICE)
 		return *(char *const *)x != NULL;
 	return true;
@@ -321,6 +378,16 @@ static void print_map(const struct strmap *m, struct buf *out)
 		comma = ", ";
 	}
 	buf_putc(out, '}');
+}
+
+static void print_list(const struct strlist *l, struct buf *out)
+{
+	buf_putc(out, '[');
+	for (uint32_t i = 0; i < l->n; i++) {
+		buf_puts(out, i ? ", " : "");
+		buf_json_string(out, l->v[i], strlen(l->v[i]));
+	}
+	buf_putc(out, ']');
 }
 
 void option_print(const struct option *o, const void *base, struct buf *out)
@@ -348,6 +415,9 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 	case OPTION_MAP:
 		print_map(x, out);
 		break;
+	case OPTION_LIST:
+		print_list(x, out);
+		break;
 	default:
 		buf_json_string(out, *(char *const *)x ? *(char *const *)x : "", *(char *const *)x ? strlen(*(char *const *)x) : 0);
 	}
@@ -371,6 +441,8 @@ void options_fini(const struct option_table *t, void *base)
 
 		if (t->v[i].type == OPTION_MAP)
 			strmap_fini(x);
+		else if (t->v[i].type == OPTION_LIST)
+			list_fini(x);
 		else if (t->v[i].type == OPTION_STRING || t->v[i].type == OPTION_SECRET || t->v[i].type == OPTION_CHOICE)
 			free(*(char **)x);
 	}

@@ -10,7 +10,7 @@
 
 struct buf;
 
-enum option_type { OPTION_U32, OPTION_BOOL, OPTION_DURATION, OPTION_BYTES, OPTION_PERCENT, OPTION_STRING, OPTION_SECRET, OPTION_CHOICE, OPTION_MAP };
+enum option_type { OPTION_U32, OPTION_BOOL, OPTION_DURATION, OPTION_BYTES, OPTION_PERCENT, OPTION_STRING, OPTION_SECRET, OPTION_CHOICE, OPTION_MAP, OPTION_LIST };
 enum option_live { OPTION_RESTART, OPTION_LIVE };
 
 struct option {
@@ -32,6 +32,7 @@ struct option_table {
 
 extern const struct option_table config_options;   /* struct config */
 extern const struct option_table receiver_options; /* struct receiver_opts */
+extern const struct option_table relabel_options;  /* struct relabel_opts */
 
 /* NULL when there is none. */
 const struct option *option_find(const struct option_table *t, const char *key);
@@ -40,6 +41,8 @@ const char *option_nearest(const struct option_table *t, const char *key);
 
 /* base: the struct. On failure err says what the value may be. 0, -EINVAL or -ENOMEM. */
 int option_set(const struct option *o, void *base, const char *text, char *err, size_t err_len);
+/* A LIST: one more entry, behind those there are. 0, -EINVAL or -ENOMEM. */
+int option_add(const struct option *o, void *base, const char *text, char *err, size_t err_len);
 /* One entry of a MAP. */
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len);
 bool option_equal(const struct option *o, const void *a, const void *b);

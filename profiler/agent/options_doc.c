@@ -10,7 +10,7 @@ static const char *type_name(const struct option *o)
 {
 	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
 					     [OPTION_BYTES] = "size", [OPTION_PERCENT] = "number", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
-					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping" };
+					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping", [OPTION_LIST] = "list" };
 
 	return names[o->type];
 }
@@ -46,6 +46,12 @@ void options_reference(struct buf *out)
 	reference_table(&config_options, true, out);
 	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
 	reference_table(&receiver_options, false, out);
+	buf_puts(out, "\n## relabel_configs\n\nA list of Prometheus' relabelling rules, applied in their order to the labels of each process; what is left of them is its\n"
+		      "series. Before them it has `service_name`, and for the rules `__process_pid__`, `__meta_process_exe`,\n"
+		      "`__meta_process_comm`, `__meta_process_commandline`, `__meta_process_uid`, `__meta_process_username`, `__meta_cgroup_path`,\n"
+		      "`__container_id__`, `__meta_container_runtime`, `__meta_kubernetes_pod_uid` and `__meta_systemd_unit`. Labels that\n"
+		      "begin with `__` go at the end; a process that is dropped is in no profile.\n\n");
+	reference_table(&relabel_options, false, out);
 }
 
 static void schema_type(const struct option *o, struct buf *out)
@@ -69,6 +75,9 @@ static void schema_type(const struct option *o, struct buf *out)
 		break;
 	case OPTION_MAP:
 		buf_puts(out, "\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}");
+		break;
+	case OPTION_LIST:
+		buf_puts(out, "\"type\":\"array\",\"items\":{\"type\":\"string\"}");
 		break;
 	case OPTION_CHOICE:
 		buf_puts(out, "\"enum\":[\"");
@@ -120,5 +129,7 @@ void options_schema(struct buf *out)
 	buf_puts(out, ",\"receivers\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
 		      "\"required\":[\"name\",\"url\"],\"properties\":{");
 	schema_rows(&receiver_options, out);
+	buf_puts(out, "}}},\"relabel_configs\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	schema_rows(&relabel_options, out);
 	buf_puts(out, "}}}}}\n");
 }

@@ -215,6 +215,11 @@ int session_set_frequency(struct session *s, uint32_t hz, const char *limited_by
 	return collector_set_frequency(s->collector, hz, limited_by);
 }
 
+void session_set_rules(struct session *s, struct relabel *rules)
+{
+	collector_set_rules(s->collector, rules);
+}
+
 int session_save_memory(struct session *s)
 {
 	int r = s->opts.flush_interval_ns && worker_is_idle(s->worker) ? flush(s) : 0;

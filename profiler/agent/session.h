@@ -18,6 +18,7 @@
 #include "collect/collector.h"
 #include "symbolize/symbolizer.h"
 
+struct relabel;
 struct session;
 struct window;
 
@@ -81,6 +82,9 @@ int session_run(struct session *s, const struct session_until *until);
 /* Both take effect at once and lose no sample. limited_by: the option that holds the rate down, NULL: none. */
 int session_set_frequency(struct session *s, uint32_t hz, const char *limited_by);
 void session_set_flush_interval(struct session *s, uint64_t ns);
+
+/* Of an agent: which processes are wanted, and their labels (proc/target.h). Takes the rules over; NULL: none. */
+void session_set_rules(struct session *s, struct relabel *rules);
 
 /* Memory is short: the window goes to the worker now, unless that is busy, and free memory to the kernel. */
 int session_save_memory(struct session *s);

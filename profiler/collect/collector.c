@@ -18,8 +18,8 @@
 #include "proc/cgroup.h"
 #include "proc/process.h"
 #include "proc/scan.h"
-#include "proc/service.h"
 #include "proc/sideband.h"
+#include "proc/target.h"
 #include "unwind/unwinder.h"
 
 /* Samples of an exiting process come for a while after its exit event. */
@@ -46,7 +46,7 @@ struct collector {
 	struct images *images;
 	struct processes *processes;
 	struct cgroups *cgroups;
-	struct services *services;
+	struct targets *targets;
 	struct sideband *sideband;
 	struct sampler *sampler;
 	struct unwinder *unwinder;
@@ -77,7 +77,7 @@ struct collector *collector_free(struct collector *c)
 	processes_free(c->processes);
 	images_free(c->images);
 	cgroups_free(c->cgroups);
-	services_free(c->services);
+	targets_free(c->targets);
 	closep(&c->epoll_fd);
 	free(c);
 	return NULL;
@@ -153,7 +153,7 @@ static int make_parts(struct collector *c)
 	if (c->epoll_fd < 0)
 		return -errno;
 	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
-	    (r = cgroups_new(&c->cgroups)) < 0 || (r = services_new(&c->services)) < 0 ||
+	    (r = cgroups_new(&c->cgroups)) < 0 || (r = targets_new(&c->targets)) < 0 ||
 	    (r = sideband_new(&c->sideband)) < 0)
 		return r;
 	return 0;
@@ -240,22 +240,21 @@ int collector_fd(const struct collector *c)
 	return c->epoll_fd;
 }
 
-static void label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
+/* False: the rules leave its target out. */
+static bool label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
 {
 	struct process *p = c->resolved.process;
-	const char *cgroup;
+	const char *cgroup, *text;
 
 	*ret = (struct window_labels){ 0 };
 	if (c->opts.by == COLLECT_BY_NONE)
-		return;
+		return true;
 	cgroups_note(c->cgroups, ev->cgroup_id);
 	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
-	if (c->opts.by == COLLECT_BY_SERVICE) {
-		ret->service = strpool_add(&c->window->strings,
-					   ev->flags & EV_SAMPLE_KTHREAD
-						   ? SERVICE_KERNEL
-						   : services_name(c->services, p, cgroup));
-		return;
+	if (c->opts.by == COLLECT_BY_TARGET) {
+		text = targets_find(c->targets, p, cgroup, ev->flags & EV_SAMPLE_KTHREAD);
+		ret->target = *text ? strpool_add(&c->window->strings, text) : 0;
+		return *text;
 	}
 	ret->cut = reason_cut_is_complete(c->resolved.cut) ? 0 : c->resolved.cut;
 	ret->pid = ev->tgid;
@@ -266,6 +265,7 @@ static void label(struct collector *c, const struct ev_sample *ev, struct window
 	} else {
 		memcpy(ret->comm, p && p->comm[0] ? p->comm : ev->comm, sizeof(ret->comm));
 	}
+	return true;
 }
 
 static int add_sample(struct collector *c, const struct ev_sample *ev)
@@ -275,7 +275,10 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 
 	if (r < 0)
 		return r;
-	label(c, ev, &labels);
+	if (!label(c, ev, &labels)) {
+		c->stats.left_out += ev->weight;
+		return 0;
+	}
 	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight,
 		       ev->period_ns);
 	if (r == -ENOSPC) {
@@ -409,6 +412,11 @@ static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 {
 	memset(ret, 0, EV_COUNT_MAX * sizeof(*ret));
 	sampler_counters(c->sampler, ret);
+}
+
+void collector_set_rules(struct collector *c, struct relabel *rules)
+{
+	targets_set_rules(c->targets, rules);
 }
 
 void collector_stats(struct collector *c, struct collector_stats *ret)

@@ -23,12 +23,13 @@
 #include "unwind/unwinder.h"
 
 struct collector;
+struct relabel;
 
 enum collect_by {
 	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
 	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
 	COLLECT_BY_NONE,    /* no labels: one row per stack */
-	COLLECT_BY_SERVICE, /* label service (proc/service.h) and nothing else */
+	COLLECT_BY_TARGET,  /* the labels of its target (proc/target.h) and nothing else */
 };
 
 struct collector_opts {
@@ -41,6 +42,7 @@ struct collector_opts {
 struct collector_stats {
 	uint64_t samples;                /* in windows */
 	uint64_t cpu_ns;                 /* CPU time they stand for */
+	uint64_t left_out;               /* of targets that the rules do not want: in no window, and not lost */
 	uint64_t lost;                   /* samples: sum of the drops */
 	uint64_t counters[EV_COUNT_MAX]; /* of the BPF program, and drops of user space */
 	uint64_t cuts[EV_CUT_MAX];       /* how the user stacks of samples ended */
@@ -67,6 +69,9 @@ int collector_fd(const struct collector *c);
 int collector_poll(struct collector *c);
 /* Stops the samplers and works on everything that is left. */
 int collector_stop(struct collector *c);
+
+/* Which targets are wanted, and their labels (proc/target.h), from the next sample on. Takes the rules over. */
+void collector_set_rules(struct collector *c, struct relabel *rules);
 
 /* Takes effect at once; no sample is lost. limited_by: see window.h. 0 or negative errno. */
 int collector_set_frequency(struct collector *c, uint32_t hz, const char *limited_by);

@@ -34,7 +34,8 @@ struct window_stack {
 
 struct window_labels {
 	uint32_t pid, tid;        /* 0 when not asked for */
-	uint32_t cgroup, service; /* in strings; 0: none */
+	uint32_t cgroup;          /* in strings; 0: none */
+	uint32_t target;          /* its labels (proc/target.h), in strings; 0: none */
 	uint32_t cut;             /* enum ev_cut: why the stack ends early; 0: it is whole */
 	char comm[16];
 };

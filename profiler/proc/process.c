@@ -191,7 +191,7 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 		image_ref(t->images, p->jit_image);
 	memcpy(p->comm, from->comm, sizeof(p->comm));
 	memcpy(p->exe, from->exe, sizeof(p->exe));
-	p->service = from->service;
+	p->target = from->target;
 	return 0;
 }
 
@@ -223,7 +223,7 @@ int process_exec(struct processes *t, uint32_t pid, const char *comm, uint64_t t
 		return 0;
 	drop_mappings(t, p);
 	p->key = t->next_key++;
-	p->service = 0;
+	p->target = 0;
 	p->exe[0] = '\0';
 	p->needs_scan = false; /* all it maps from here on will be announced */
 	set_comm(p, comm);

@@ -28,7 +28,7 @@ struct process {
 	uint64_t scanned_ns;  /* events up to here are already in maps: ignore them; 0: never read from /proc */
 	uint64_t exited_ns;   /* 0: alive */
 	struct maps *maps;
-	uint32_t service;     /* services_name()'s, 0: not asked yet */
+	uint32_t target;      /* targets_find()'s, 0: not asked yet */
 	char comm[16];
 	char exe[32];         /* base name of what it runs, cut; "": unknown */
 	bool needs_scan;      /* its parent was unknown: maps are not to be trusted before a scan */

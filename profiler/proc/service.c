@@ -5,49 +5,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/strpool.h"
 #include "base/units.h"
 #include "proc/placement.h"
 #include "proc/process.h"
 
-enum { MAX_SERVICES = 4096, MAX_NAME = 256, CONTAINER_ID = 64, SHORT_ID = 12 };
-
-/*
- * A process keeps the id of its service with the generation it is of: container ids come and go, so
- * a full table is emptied and every process asked anew.
- */
-struct services {
-	struct strpool names;
-	uint32_t generation; /* in the upper half of process.service */
-};
-
-#define GENERATION_SHIFT 16
-
-int services_new(struct services **ret)
-{
-	struct services *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return -ENOMEM;
-	*ret = t;
-	return 0;
-}
-
-struct services *services_free(struct services *t)
-{
-	if (!t)
-		return NULL;
-	strpool_fini(&t->names);
-	free(t);
-	return NULL;
-}
+enum { CONTAINER_ID = 64, SHORT_ID = 12 };
 
 int service_of_cgroup(const char *path, char *out, size_t len)
 {
@@ -95,7 +63,7 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static bool from_executable(const struct process *p, char *out, size_t len)
+bool process_executable(const struct process *p, char *out, size_t len)
 {
 	static const char deleted[] = " (deleted)";
 	char path[64], target[PATH_MAX];
@@ -107,24 +75,32 @@ static bool from_executable(const struct process *p, char *out, size_t len)
 		target[n] = '\0';
 		if ((size_t)n > sizeof(deleted) && !strcmp(target + n - (sizeof(deleted) - 1), deleted))
 			target[n - (ssize_t)(sizeof(deleted) - 1)] = '\0';
-		snprintf(out, len, "%.*s", MAX_NAME - 1, base_name(target));
+		snprintf(out, len, "%s", target);
 		return true;
 	}
 	/* Gone already: what was mapped first since its exec is what it ran. */
-	if (p->exe[0])
-		snprintf(out, len, "%s", p->exe);
+	snprintf(out, len, "%s", p->exe);
 	return p->exe[0];
 }
 
-/* Label values must be UTF-8; what is not becomes '?'. */
-static void make_printable(char *s)
+static bool from_executable(const struct process *p, char *out, size_t len)
+{
+	char path[PATH_MAX];
+
+	if (!process_executable(p, path, sizeof(path)))
+		return false;
+	snprintf(out, len, "%s", base_name(path));
+	return true;
+}
+
+void service_make_printable(char *s)
 {
 	for (; *s; s++)
 		if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f)
 			*s = '?';
 }
 
-static void decide(const struct process *p, const char *cgroup, char *out, size_t len)
+void service_name(const struct process *p, const char *cgroup, char *out, size_t len)
 {
 	if (!p) {
 		snprintf(out, len, "unknown");
@@ -132,28 +108,5 @@ static void decide(const struct process *p, const char *cgroup, char *out, size_
 		   !from_executable(p, out, len)) {
 		snprintf(out, len, "%s", p->comm[0] ? p->comm : "unknown");
 	}
-	make_printable(out);
-}
-
-static uint32_t intern(struct services *t, const char *name)
-{
-	if (t->names.entries.n > MAX_SERVICES) {
-		strpool_reset(&t->names);
-		t->generation = (t->generation + 1) & 0xffff;
-	}
-	return strpool_add(&t->names, name) | t->generation << GENERATION_SHIFT;
-}
-
-const char *services_name(struct services *t, struct process *p, const char *cgroup)
-{
-	uint32_t id = p ? p->service : 0, mask = (1u << GENERATION_SHIFT) - 1;
-	char name[MAX_NAME];
-
-	if (!(id & mask) || id >> GENERATION_SHIFT != t->generation) {
-		decide(p, cgroup, name, sizeof(name));
-		id = intern(t, name);
-		if (p)
-			p->service = id;
-	}
-	return id & mask ? strpool_str(&t->names, id & mask) : "unknown";
+	service_make_printable(out);
 }

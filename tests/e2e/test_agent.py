@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The agent against the fake Pyroscope server: what arrives, how it lives, how it fails."""
+import contextlib
 import http.server
 import socket
 
@@ -197,6 +198,61 @@ def test_capabilities_not_needed_are_given_up():
         assert agent.stop() == 0
         [series] = fake.series(service_name=theirs)
         assert {"spin_half", "main"} <= set(names(series)), names(series)
+
+
+RULES = """relabel_configs:
+  - {action: drop, source_labels: [__meta_process_comm], regex: w_sle.*}
+  - {source_labels: [__container_id__], regex: '(.{6}).*', target_label: container}
+  - {source_labels: [__meta_kubernetes_pod_uid], target_label: pod_uid}
+  - {source_labels: [__meta_container_runtime, __meta_process_username], separator: '/', regex: '(.+/.+)', target_label: ran_by}
+  - {source_labels: [__meta_process_exe], regex: '.*/(.*)', target_label: program}
+  - {action: keep, source_labels: [service_name], regex: '%s.*'}
+"""
+
+
+@contextlib.contextmanager
+def cgroup(path):
+    """A cgroup of that name, which is all it takes to look like a container's."""
+    mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
+    if not mount:
+        raise Skip("no cgroup2 file system is mounted")
+    folder = pathlib.Path(mount) / path
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        for f in [folder, *folder.parents]:
+            if f == pathlib.Path(mount):
+                break
+            f.rmdir()
+
+
+def test_relabelling_makes_the_series_and_leaves_processes_out():
+    ident = "4a2f0d7bb1b64a6c9e4b7d3c5a1e8f90b2c4d6e8f0a1b3c5d7e9f1a2b3c4d5e6"
+    pod = "0f3a7c1e_5b2d_4e6f_8a9b_1c2d3e4f5a6b"
+    name = f"relabelled-{os.getpid()}"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more=RULES % name)) as agent, \
+            cgroup(f"kubepods.slice/kubepods-pod{pod}.slice/cri-containerd-{ident}.scope") as folder:
+        join = lambda: (folder / "cgroup.procs").write_text("0")
+        env = dict(os.environ, OTEL_SERVICE_NAME=name)
+        inside = subprocess.Popen([workload("spin"), "2"], env=env, preexec_fn=join, stdout=subprocess.PIPE, text=True)
+        outside = spin(2, name + "-out")
+        want = burnt([inside]), burnt([outside])
+        spin(1, "unwanted")
+        until(lambda: agent.metrics()["hotspan_samples_left_out_total"] > 500)
+        agent.reload(config(fake.url, hz=999, more=(RULES % "unwanted").replace("target_label: program", "target_label: prog")))
+        agent.wait_for("reloaded")
+        burnt([spin(1, "unwanted")])
+        assert agent.stop() == 0
+        [a] = fake.series(service_name=name)
+        assert a["labels"] == {"__name__": "process_cpu", "instance": HOST, "service_name": name, "container": ident[:6], "pod_uid": pod.replace("_", "-"),
+                               "ran_by": "containerd/root", "program": "w_spin"}, a["labels"]
+        assert abs(a["totals"]["cpu:nanoseconds"] / want[0] - 1) < 0.05
+        [b] = fake.series(service_name=name + "-out")
+        assert "container" not in b["labels"] and b["labels"]["program"] == "w_spin", b["labels"]
+        [c] = fake.series(service_name="unwanted")
+        assert c["labels"]["prog"] == "w_spin", c["labels"]
+        assert {s["labels"]["service_name"] for s in fake.state()["series"]} == {name, name + "-out", "unwanted"}
 
 
 def test_reload():

@@ -59,6 +59,14 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ "max_window_bytes: 1KiB\n", ":1: max_window_bytes: '1KiB' is not a size from 1MiB to 4GiB" },
 		{ "user_stacks: maybe\n", ":1: user_stacks: 'maybe' is neither true nor false" },
 		{ "log_format: xml\n", ":1: log_format: 'xml' is none of text|json" },
+		{ "max_cpu_percent: lots\n", ":1: max_cpu_percent: 'lots' is not a percentage from 0 to 100" },
+		{ "max_cpu_percent: 101%\n", ":1: max_cpu_percent: '101%' is not a percentage from 0 to 100" },
+		{ "relabel_configs: {action: drop}\n", ":1: relabel_configs: it must be a list: begin each with `- source_labels:` or another key" },
+		{ "relabel_config: []\n", ":1: there is no key 'relabel_config': did you mean 'relabel_configs'?" },
+		{ "relabel_configs:\n  - action: burn\n", ":2: relabel_configs[0].action: 'burn' is none of replace|keep|drop|keepequal|dropequal|hashmod|labelmap|labeldrop|labelkeep|lowercase|uppercase" },
+		{ "relabel_configs:\n  - action: drop\n  - {action: keep, regex: 'a('}\n", ":3: relabel_configs[1]: regex 'a(': missing closing parenthesis, at character 3" },
+		{ "relabel_configs:\n  - {source_labels: [a, {b: c}], target_label: d}\n", ":2: relabel_configs[0].source_labels: its entries must be plain text" },
+		{ "relabel_configs:\n  - {action: labeldrop, regex: a, target_label: d}\n", ":2: relabel_configs[0]: action labeldrop takes regex, and nothing else" },
 		{ "labels: prod\n", ":1: labels: it must be a mapping: write {name: value}" },
 		{ "labels: {a-b: c}\n", ":1: labels: label 'a-b': a name is made of letters, digits and _, and does not begin with a digit" },
 		{ "labels: {__name__: c}\n", ":1: labels: label '__name__': names that begin with __ are the server's own" },
@@ -182,7 +190,8 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 	struct config *c;
 	char err[768];
 
-	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\n" RECEIVER
+	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\nmax_cpu_percent: 0.25%\n"
+				   "relabel_configs:\n  - {source_labels: [a, b], separator: '', regex: '(.)\\d', target_label: c, replacement: ''}\n" RECEIVER
 				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {X-A: b}\n",
 				   NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &once);

@@ -60,9 +60,12 @@ static struct window *window(void)
 /* n stacks of this depth, no two alike: frames in no image, which get names all the same. */
 static void add(struct window *w, const char *service, uint32_t n, uint32_t depth)
 {
-	struct window_labels labels = { .service = strpool_add(&w->strings, service) };
+	char target[64];
+	struct window_labels labels = { 0 };
 	struct window_frame frames[600] = { 0 };
 
+	snprintf(target, sizeof(target), "service_name=%s\n", service);
+	labels.target = strpool_add(&w->strings, target);
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < depth; k++)
 			frames[k] = (struct window_frame){ .image = IMAGE_ID_NONE, .offset = k ? 0x1000 + k + (uint64_t)i % 7 * 1000 : 0x100000 + i };
