@@ -170,25 +170,6 @@ static void encode_function(struct buf *b, const struct profile_function *f, uin
 	wire_end(b, mark);
 }
 
-/* How many bytes from the beginning are UTF-8. */
-static size_t utf8_prefix(const char *s, size_t len)
-{
-	size_t at = 0, n;
-	uint64_t eight;
-
-	do {
-		/* Most of all text is ASCII. */
-		for (; at + sizeof(eight) <= len; at += sizeof(eight)) {
-			memcpy(&eight, s + at, sizeof(eight));
-			if (eight & 0x8080808080808080)
-				break;
-		}
-		n = at < len ? utf8_len(s + at, len - at) : 0;
-		at += n;
-	} while (n);
-	return at;
-}
-
 /*
  * Strings of protobuf are UTF-8; symbols, paths and thread names are any bytes. One that is not would cost
  * the whole profile: Pyroscope refuses it. So what is no UTF-8 becomes U+FFFD.
@@ -202,14 +183,7 @@ static void encode_string(struct buf *b, const char *s, size_t len)
 		return;
 	}
 	mark = wire_begin(b, PROFILE_STRING);
-	while (good < len) {
-		buf_append(b, s, good);
-		buf_puts(b, "\xef\xbf\xbd");
-		s += good + 1;
-		len -= good + 1;
-		good = utf8_prefix(s, len);
-	}
-	buf_append(b, s, len);
+	buf_append_utf8(b, s, len);
 	wire_end(b, mark);
 }
 

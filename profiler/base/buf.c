@@ -84,6 +84,35 @@ size_t utf8_len(const void *text, size_t left)
 	return n;
 }
 
+size_t utf8_prefix(const char *s, size_t len)
+{
+	size_t at = 0, n;
+	uint64_t eight;
+
+	do {
+		/* Most of all text is ASCII. */
+		for (; at + sizeof(eight) <= len; at += sizeof(eight)) {
+			memcpy(&eight, s + at, sizeof(eight));
+			if (eight & 0x8080808080808080)
+				break;
+		}
+		n = at < len ? utf8_len(s + at, len - at) : 0;
+		at += n;
+	} while (n);
+	return at;
+}
+
+void buf_append_utf8(struct buf *b, const char *s, size_t len)
+{
+	for (size_t good; (good = utf8_prefix(s, len)) < len;) {
+		buf_append(b, s, good);
+		buf_puts(b, "\xef\xbf\xbd");
+		s += good + 1;
+		len -= good + 1;
+	}
+	buf_append(b, s, len);
+}
+
 void buf_json_string(struct buf *b, const char *s, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)(len ? s : ""), *end = p + len;

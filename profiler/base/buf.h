@@ -29,6 +29,11 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
  * too, so that the text can stand inside an HTML <script>. s may be NULL when len is 0. */
 void buf_json_string(struct buf *b, const char *s, size_t len);
 
+/* How many bytes of it are UTF-8, from the beginning. */
+size_t utf8_prefix(const char *s, size_t len);
+/* s, in which bytes that are no UTF-8 become U+FFFD. */
+void buf_append_utf8(struct buf *b, const char *s, size_t len);
+
 static inline uint8_t *buf_reserve(struct buf *b, size_t len)
 {
 	return b->data && !b->error && b->cap - b->len >= len ? b->data + b->len : buf_grow(b, len);
