@@ -53,6 +53,14 @@ void delivery_describe(const struct delivery *d, const struct retry_result *resu
 	const char *said = d->error[0] ? d->error : curl_easy_strerror(result->curl_code), *message;
 	char text[300];
 
+	if (result->grpc && result->grpc_status >= 0) {
+		snprintf(out, len, "gRPC %s%s%s", grpc_status_name(result->grpc_status), *d->said.message ? ": " : "", d->said.message);
+		return;
+	}
+	if (result->http_status && *d->said.message) {
+		snprintf(out, len, "HTTP %ld: %s", result->http_status, d->said.message);
+		return;
+	}
 	if (result->http_status) {
 		message = connect_message(d->answer);
 		quote(message ? message : d->answer, message, text, sizeof(text));

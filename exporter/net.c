@@ -149,11 +149,26 @@ static bool counts_as_try(enum retry_cause cause)
 	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED || cause == RETRY_SILENCE;
 }
 
+/* It took the request, but not all that is in it. */
+static void note_rejected(struct net *n, struct receiver *rc, const struct delivery *d, int64_t rejected)
+{
+	uint64_t now = time_boot_ns();
+
+	rc->stats.rejected += (uint64_t)rejected;
+	if (rc->told_rejected_ns && now - rc->told_rejected_ns <= TELL_AGAIN_NS)
+		return;
+	rc->told_rejected_ns = now;
+	tell(n, NET_DROPPED, rc, "receiver %s: it took a request without %lld of its profiles%s%s", rc->opts.name, (long long)rejected,
+	     *d->said.message ? ": " : "", d->said.message);
+}
+
 static void settle(struct net *n, struct delivery *d, const struct retry_result *result, uint64_t retry_after_ns)
 {
 	struct receiver *rc = d->receiver;
 	struct retry_verdict v = retry_judge(result);
 	char detail[400];
+
+	int64_t rejected = d->said.rejected;
 
 	delivery_describe(d, result, detail, sizeof(detail));
 	delivery_end_request(d);
@@ -168,6 +183,8 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	if (v.answer == PARCEL_OK) {
 		rc->stats.delivered++;
 		rc->stats.delivered_bytes += d->parcel->bytes.len;
+		if (rejected > 0)
+			note_rejected(n, rc, d, rejected);
 		went_well(n, rc);
 		delivery_free(d);
 	} else if (v.answer == PARCEL_UNANSWERED) {
@@ -190,6 +207,13 @@ static bool sent_whole(const struct delivery *d)
 	return d->parcel->bytes.len && ((uint64_t)now >= d->parcel->bytes.len || d->sent >= d->parcel->bytes.len);
 }
 
+static uint64_t later(uint64_t a_ns, uint64_t b_ns)
+{
+	uint64_t most = MAX_RETRY_AFTER_S * NSEC_PER_SEC, v = a_ns > b_ns ? a_ns : b_ns;
+
+	return v < most ? v : most;
+}
+
 static void collect_finished(struct net *n)
 {
 	int left;
@@ -206,12 +230,17 @@ static void collect_finished(struct net *n)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &result.http_status);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RETRY_AFTER, &after);
 		result.sent_whole = sent_whole(d);
+		result.otlp = d->parcel->format & PARCEL_FORMAT_OTLP;
+		result.grpc = d->parcel->format & PARCEL_FORMAT_GRPC;
+		result.grpc_status = d->grpc_status;
+		delivery_read_answer(d, result.http_status);
+		result.retry_said = d->said.retry_ns;
 		/* TLS 1.3: what the server thinks of our certificate comes after we began to talk. */
 		if (strstr(d->error, " alert "))
 			result.curl_code = CURLE_SSL_CONNECT_ERROR;
 		curl_multi_remove_handle(n->multi, msg->easy_handle);
 		after = after < 0 ? 0 : after > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : after;
-		settle(n, d, &result, (uint64_t)after * NSEC_PER_SEC);
+		settle(n, d, &result, later((uint64_t)after * NSEC_PER_SEC, d->said.retry_ns));
 	}
 }
 
@@ -426,6 +455,18 @@ int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_
 	return r;
 }
 
+uint32_t net_formats(struct net *n)
+{
+	uint32_t set = 0;
+
+	pthread_mutex_lock(&n->lock);
+	vec_foreach(rc, &n->receivers)
+		if (!(*rc)->gone)
+			set |= 1u << (*rc)->format;
+	pthread_mutex_unlock(&n->lock);
+	return set;
+}
+
 int net_send(struct net *n, struct parcel *p)
 {
 	int r = 0;
@@ -434,10 +475,11 @@ int net_send(struct net *n, struct parcel *p)
 	vec_foreach(it, &n->receivers)
 	{
 		struct receiver *rc = *it;
-		struct delivery *d = rc->gone ? NULL : calloc(1, sizeof(*d)), *oldest;
+		bool wanted = !rc->gone && rc->format == p->format;
+		struct delivery *d = wanted ? calloc(1, sizeof(*d)) : NULL, *oldest;
 
 		if (!d) {
-			r = rc->gone ? r : -ENOMEM;
+			r = wanted ? -ENOMEM : r;
 			continue;
 		}
 		d->receiver = rc;

@@ -46,6 +46,7 @@ struct net_receiver_stats {
 	uint64_t failed_tries[RETRY_CAUSES];
 	uint64_t dropped[NET_DROPS];
 	uint64_t queued, queued_bytes; /* now, those in flight included */
+	uint64_t rejected;             /* profiles that an OTLP receiver took without: its partial success */
 };
 
 int net_new(const struct net_opts *opts, struct net **ret);
@@ -55,7 +56,10 @@ struct net *net_free(struct net *n);
 /* Sets the list of receivers: one whose name stays keeps its queue and counters. 0 or -ENOMEM. */
 int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts);
 
-/* Queues the parcel with every receiver; the caller keeps its reference. 0 or -ENOMEM. */
+/* The formats (otlp_format.h) that receivers take, a bit each. */
+uint32_t net_formats(struct net *n);
+
+/* Queues the parcel with every receiver that takes its format; the caller keeps its reference. 0 or -ENOMEM. */
 int net_send(struct net *n, struct parcel *p);
 
 /* Waits until every queue is empty, at most so long. 0, or -ETIMEDOUT. While it waits back-off is cut short. */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-struct parcel *parcel_new(struct buf *bytes, const char *content_type)
+struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 {
 	struct parcel *p = calloc(1, sizeof(*p));
 
@@ -11,7 +11,7 @@ struct parcel *parcel_new(struct buf *bytes, const char *content_type)
 		return NULL;
 	p->bytes = *bytes;
 	*bytes = BUF_INIT;
-	p->content_type = content_type;
+	p->format = format;
 	atomic_init(&p->refs, 1);
 	return p;
 }

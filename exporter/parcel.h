@@ -14,8 +14,7 @@
 
 struct parcel {
 	struct buf bytes;
-	const char *content_type; /* static string, e.g. "text/html" */
-	const char *path;         /* static string, appended to the receiver's URL; NULL for files */
+	uint8_t format;           /* otlp_format.h; nothing for files */
 	uint64_t time_ns;         /* UTC start of what it holds: servers refuse the old */
 	char what[64];            /* for messages: the service */
 	atomic_uint refs;
@@ -23,7 +22,7 @@ struct parcel {
 
 enum parcel_answer { PARCEL_OK, PARCEL_RETRY, PARCEL_DROP, PARCEL_UNANSWERED };
 
-/* Takes bytes over (the caller's buf is empty then), one reference. NULL when out of memory. */
-struct parcel *parcel_new(struct buf *bytes, const char *content_type);
+/* Takes bytes over (the caller's buf is empty then), one reference. format: otlp_format.h. NULL when out of memory. */
+struct parcel *parcel_new(struct buf *bytes, uint8_t format);
 struct parcel *parcel_ref(struct parcel *p);
 struct parcel *parcel_unref(struct parcel *p);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -83,6 +84,7 @@ int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receive
 		return r;
 	}
 	rc->random = seed | 1;
+	rc->format = parcel_format_of(opts);
 	snprintf(rc->stats.name, sizeof(rc->stats.name), "%s", opts->name);
 	*ret = rc;
 	return 0;
@@ -114,6 +116,7 @@ int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
 		return r;
 	receiver_opts_fini(&rc->opts);
 	rc->opts = copy;
+	rc->format = parcel_format_of(opts);
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
 	rc->hold_ns = 0; /* perhaps this is what sets it right */
@@ -213,6 +216,47 @@ static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
 	return n;
 }
 
+/* The value of a header of this name, NULL of another one. */
+static const char *header_value(const char *line, size_t len, const char *name, size_t *ret_len)
+{
+	size_t n = strlen(name), end = len;
+
+	if (len <= n || strncasecmp(line, name, n) || line[n] != ':')
+		return NULL;
+	for (n++; n < len && line[n] == ' ';)
+		n++;
+	while (end > n && (line[end - 1] == '\r' || line[end - 1] == '\n'))
+		end--;
+	*ret_len = end - n;
+	return line + n;
+}
+
+/* gRPC's status comes behind the body, or before it where there is none; libcurl hands over both as headers. */
+static size_t keep_grpc_status(char *data, size_t size, size_t n, void *ctx)
+{
+	struct delivery *d = ctx;
+	const char *value;
+	size_t len;
+
+	if ((value = header_value(data, n, "grpc-status", &len)) && len && len < 8)
+		d->grpc_status = atoi(value); /* ends at the line's */
+	else if ((value = header_value(data, n, "grpc-message", &len)))
+		grpc_read_message(value, len, &d->said);
+	else if ((value = header_value(data, n, "grpc-status-details-bin", &len)))
+		grpc_read_details(value, len, &d->said);
+	return n;
+}
+
+void delivery_read_answer(struct delivery *d, long status)
+{
+	if (!(d->parcel->format & PARCEL_FORMAT_OTLP))
+		return;
+	if (!(d->parcel->format & PARCEL_FORMAT_GRPC))
+		otlp_read_answer(d->answer, d->answer_len, status >= 200 && status < 300, &d->said);
+	else if (d->grpc_status == 0)
+		grpc_read_answer(d->answer, d->answer_len, &d->said);
+}
+
 static int add_line(struct delivery *d, const char *line)
 {
 	struct curl_slist *more = curl_slist_append(d->headers, line);
@@ -233,12 +277,41 @@ static int add_header(struct delivery *d, const char *name, const char *value)
 	return buf_error(&b) ? -ENOMEM : add_line(d, (char *)b.data);
 }
 
+/* gRPC's: a deadline of its own, and how the message is compressed. */
+static int add_grpc_headers(struct receiver *rc, struct delivery *d)
+{
+	uint8_t f = d->parcel->format;
+	char timeout[32];
+	int r = add_header(d, "TE", "trailers");
+
+	snprintf(timeout, sizeof(timeout), "%llum", (unsigned long long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
+	if (r >= 0)
+		r = add_header(d, "grpc-timeout", timeout);
+	if (r >= 0 && f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
+		r = add_header(d, "grpc-encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
+	return r < 0 ? r : add_header(d, "grpc-accept-encoding", "identity");
+}
+
+static int add_format_headers(struct receiver *rc, struct delivery *d)
+{
+	uint8_t f = d->parcel->format;
+	int r = add_header(d, "Content-Type", parcel_format_type(f));
+
+	if (r < 0)
+		return r;
+	if (!(f & PARCEL_FORMAT_OTLP))
+		return add_header(d, "Connect-Protocol-Version", "1");
+	if (f & PARCEL_FORMAT_GRPC)
+		return add_grpc_headers(rc, d);
+	if (f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
+		return add_header(d, "Content-Encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
+	return 0;
+}
+
 static int add_headers(struct receiver *rc, struct delivery *d)
 {
-	int r = add_header(d, "Content-Type", d->parcel->content_type);
+	int r = add_format_headers(rc, d);
 
-	if (r >= 0)
-		r = add_header(d, "Connect-Protocol-Version", "1");
 	if (r >= 0)
 		r = add_line(d, "Expect:"); /* no "100-continue": it costs a round trip, or a second */
 	if (r >= 0 && rc->opts.tenant)
@@ -305,7 +378,7 @@ static int set_url(struct receiver *rc, struct delivery *d)
 
 	while (n && rc->opts.url[n - 1] == '/')
 		n--;
-	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, d->parcel->path);
+	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, parcel_format_path(d->parcel->format));
 	if (rc->opts.server_name && set_server_name(rc, d, url, sizeof(url)) < 0)
 		return -ENOMEM;
 	return curl_easy_setopt(d->easy, CURLOPT_URL, url) ? -ENOMEM : 0;
@@ -327,6 +400,24 @@ static void set_tls(const struct receiver_opts *o, CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy_url);
 }
 
+/* Where it is not gRPC, not HTTP/2: there one connection that dies leaves all requests on it unanswered. */
+static void set_http_version(struct receiver *rc, struct delivery *d)
+{
+	bool tls = !strncmp(rc->opts.url, "https:", 6);
+	long version = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+
+	if (!(d->parcel->format & PARCEL_FORMAT_GRPC)) {
+		curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+		return;
+	}
+	curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, version);
+	/* libcurl 7.88 forgets on a connection without TLS that it speaks HTTP/2, once it is used again. */
+	curl_easy_setopt(d->easy, CURLOPT_FRESH_CONNECT, tls ? 0L : 1L);
+	curl_easy_setopt(d->easy, CURLOPT_FORBID_REUSE, tls ? 0L : 1L);
+	curl_easy_setopt(d->easy, CURLOPT_HEADERFUNCTION, keep_grpc_status);
+	curl_easy_setopt(d->easy, CURLOPT_HEADERDATA, d);
+}
+
 int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len)
 {
 	int r;
@@ -338,6 +429,8 @@ int receiver_request(struct receiver *rc, struct delivery *d, const char *user_a
 	d->starts = 0;
 	d->sent = 0;
 	d->answer[0] = d->error[0] = '\0';
+	d->grpc_status = GRPC_NONE;
+	d->said = (struct otlp_answer){ 0 };
 	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
 	curl_easy_setopt(d->easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)d->parcel->bytes.len);
@@ -354,8 +447,7 @@ int receiver_request(struct receiver *rc, struct delivery *d, const char *user_a
 	curl_easy_setopt(d->easy, CURLOPT_NOSIGNAL, 1L);
 	/* Ending a request must not wait for a resolver that hangs: net.c does it under its lock. */
 	curl_easy_setopt(d->easy, CURLOPT_QUICK_EXIT, 1L);
-	/* Not HTTP/2: there one connection that dies leaves all requests on it unanswered. */
-	curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	set_http_version(rc, d);
 	curl_easy_setopt(d->easy, CURLOPT_USERAGENT, user_agent);
 	curl_easy_setopt(d->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	set_tls(&rc->opts, d->easy);

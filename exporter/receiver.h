@@ -8,6 +8,9 @@
 #include <stdbool.h>
 
 #include "exporter/net.h"
+#include "exporter/otlp_format.h"
+
+#define GRPC_NONE (-1)
 
 /* One parcel on its way to one receiver. */
 struct delivery {
@@ -21,6 +24,8 @@ struct delivery {
 	uint64_t next_ns;           /* CLOCK_BOOTTIME: not before */
 	char answer[256];           /* the beginning of the body: what an error says */
 	size_t answer_len;
+	int grpc_status;            /* from headers or trailers; GRPC_NONE */
+	struct otlp_answer said;    /* of an OTLP receiver */
 	char error[CURL_ERROR_SIZE];
 	struct delivery *prev, *next; /* in the receiver's queue, oldest first */
 };
@@ -36,10 +41,12 @@ struct receiver {
 	struct receiver_opts opts; /* our copy */
 	struct net_receiver_stats stats;
 	struct delivery *head, *tail;
+	uint8_t format;            /* the one it takes */
 	uint32_t in_flight;
 	bool in_trouble;
 	uint32_t failures;         /* in a row */
 	uint64_t hold_ns;          /* CLOCK_BOOTTIME: nothing is tried before */
+	uint64_t told_rejected_ns;
 	uint64_t told_ns[NET_DROPS]; /* when a drop for this reason was last told */
 	uint64_t random;           /* state of the jitter */
 	struct secret password, token;
@@ -61,6 +68,8 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 
 /* Makes the request of a delivery. 0, -ENOMEM, or -EACCES with err: a secret's file cannot be read. */
 int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len);
+/* What it ended with, read out of the answer: d->said. status: HTTP's. */
+void delivery_read_answer(struct delivery *d, long status);
 /* Ends it, whatever became of it. */
 void delivery_end_request(struct delivery *d);
 struct delivery *delivery_free(struct delivery *d);

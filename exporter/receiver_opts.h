@@ -13,7 +13,8 @@
 
 struct receiver_opts {
 	char *name; /* for logs and metrics; unique */
-	char *type; /* "pyroscope" */
+	char *type; /* "pyroscope", "otlp" */
+	char *protocol, *compression, *proto; /* of otlp: see otlp_format.h */
 	char *url;  /* base: scheme, host, port, perhaps a path prefix */
 	char *tenant; /* X-Scope-OrgID */
 	struct strmap headers;
@@ -29,7 +30,7 @@ struct receiver_opts {
 
 /* The fields that are strings. */
 #define RECEIVER_STRINGS(X)                                                                        \
-	X(name) X(type) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
+	X(name) X(type) X(protocol) X(compression) X(proto) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
 	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url)
 
 void receiver_opts_fini(struct receiver_opts *o);

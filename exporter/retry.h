@@ -12,7 +12,11 @@
  *	sent whole, then the connection ends without an answer    another try: the server died, or a
  *	                            proxy gave up; at worst it counts twice
  *
- * Source: Connect protocol, error codes over HTTP; Pyroscope's behaviour as observed.
+ *	OTLP: 408 409 500 are hopeless too, silence is worth another try: its receivers are to take what comes twice; gRPC
+ *	by its status, and by HTTP's where none came
+ *
+ * Source: Connect protocol, error codes over HTTP; Pyroscope's behaviour as observed; OTLP's specification, which codes
+ * are retryable; gRPC over HTTP/2. A refused token is tried again with OTLP too: tokens are replaced, profiles are not.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +41,9 @@ struct retry_result {
 	int curl_code;    /* CURLcode; 0: an answer came */
 	long http_status; /* 0: none */
 	bool sent_whole;
+	bool otlp;       /* its servers say with fewer codes what is worth another try */
+	int grpc_status; /* negative: none came, or it is not gRPC */
+	bool grpc, retry_said; /* gRPC's; the server says when to try again */
 };
 
 struct retry_verdict {

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/cleanup.h"
+#include "base/gzip.h"
 #include "base/wire.h"
 #include "pprof/profile.h"
 
@@ -231,38 +231,10 @@ int pprof_encode(const struct profile *p, struct buf *out)
 	return buf_error(out);
 }
 
-static void deflate_endp(z_stream *z)
-{
-	deflateEnd(z);
-}
-
-int pprof_compress(const struct buf *raw, int level, struct buf *out)
-{
-	_cleanup_(deflate_endp) z_stream z = { 0 };
-	size_t bound;
-
-	/* 15 + 16: zlib's largest window, in a gzip wrapper. */
-	if (deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return -ENOMEM;
-	bound = deflateBound(&z, raw->len);
-	if (raw->len > UINT32_MAX || bound > UINT32_MAX)
-		return -EFBIG;
-	z.next_out = buf_reserve(out, bound);
-	if (!z.next_out)
-		return buf_error(out);
-	z.avail_out = (uInt)bound;
-	z.next_in = raw->data;
-	z.avail_in = (uInt)raw->len;
-	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
-		return -EIO;
-	out->len += bound - z.avail_out;
-	return 0;
-}
-
 int pprof_encode_gzip(const struct profile *p, int level, struct buf *out)
 {
 	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
 	int r = pprof_encode(p, &raw);
 
-	return r < 0 ? r : pprof_compress(&raw, level, out);
+	return r < 0 ? r : gzip_compress(raw.data, raw.len, level, out);
 }

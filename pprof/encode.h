@@ -12,7 +12,5 @@ struct profile;
 
 /* 0 or -ENOMEM. */
 int pprof_encode(const struct profile *p, struct buf *out);
-/* Any bytes as one gzip member, level 1 to 9. 0, -ENOMEM, -EFBIG above 4 GiB. */
-int pprof_compress(const struct buf *raw, int level, struct buf *out);
-/* Both at once. */
+/* The same as one gzip member, level 1 to 9; -EFBIG above 4 GiB. */
 int pprof_encode_gzip(const struct profile *p, int level, struct buf *out);

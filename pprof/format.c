@@ -20,16 +20,16 @@ static int pprof_gzip(const struct profile *p, struct buf *out)
 }
 
 static const struct format formats[] = {
-	{ "html", ".html\0.htm\0", "text/html", html_encode,
+	{ "html", ".html\0.htm\0", html_encode,
 	  "open it in a browser: it needs no network; press ? there for the keys" },
-	{ "svg", ".svg\0", "image/svg+xml", svg_encode, "open it in a browser or an image viewer" },
-	{ "pprof", ".pb.gz\0.pprof\0", "application/vnd.google.protobuf+gzip", pprof_gzip,
+	{ "svg", ".svg\0", svg_encode, "open it in a browser or an image viewer" },
+	{ "pprof", ".pb.gz\0.pprof\0", pprof_gzip,
 	  "look at it with: go tool pprof -http=: FILE" },
-	{ "pprof-raw", ".pb\0", "application/vnd.google.protobuf", pprof_encode,
+	{ "pprof-raw", ".pb\0", pprof_encode,
 	  "look at it with: go tool pprof -http=: FILE" },
-	{ "folded", ".folded\0.collapsed\0.txt\0", "text/plain", folded_encode,
+	{ "folded", ".folded\0.collapsed\0.txt\0", folded_encode,
 	  "one line a stack: for flamegraph.pl, speedscope, grep" },
-	{ "speedscope", ".speedscope.json\0.json\0", "application/json", speedscope_encode,
+	{ "speedscope", ".speedscope.json\0.json\0", speedscope_encode,
 	  "open it with speedscope" },
 };
 

@@ -12,7 +12,6 @@ struct profile;
 struct format {
 	const char *name;
 	const char *extensions; /* with the dot, each ended by a NUL, the list by another */
-	const char *content_type;
 	int (*encode)(const struct profile *p, struct buf *out); /* 0 or negative errno */
 	const char *how_to_open; /* one line, for people */
 };

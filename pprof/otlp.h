@@ -27,8 +27,6 @@ enum otlp_layout {
 	OTLP_1_9,  /* proto 1.9: collectors 0.140 to 0.147, Pyroscope 1.18 and 1.19 */
 };
 
-#define OTLP_PROFILES_PATH "/v1development/profiles"
-#define OTLP_PROFILES_METHOD "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
 /* What a collector's gRPC server takes unless told otherwise is 4 MiB. */
 #define OTLP_MAX_BYTES (3u << 20)
 

@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "agent/name.h"
+#include "agent/push_otlp.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/gzip.h"
 #include "base/strmap.h"
 #include "base/units.h"
 #include "collect/window.h"
 #include "exporter/net.h"
+#include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "exporter/pyroscope.h"
 #include "pprof/encode.h"
@@ -38,6 +41,8 @@ struct round {
 	struct push *push;
 	struct namer *namer;
 	const struct window *window;
+	bool pyroscope;         /* somebody wants its push */
+	struct push_otlp *otlp; /* NULL: nobody wants that */
 	struct strmap labels; /* of the series at hand */
 	struct push_stats stats;
 };
@@ -124,7 +129,7 @@ static int send(struct round *rd, const char *service, const struct buf *pprof)
 	_cleanup_(buf_fini) struct buf gz = BUF_INIT, request = BUF_INIT;
 	struct parcel *parcel;
 	char id[37];
-	int r = pprof_compress(pprof, GZIP_LEVEL, &gz);
+	int r = gzip_compress(pprof->data, pprof->len, GZIP_LEVEL, &gz);
 
 	make_id(id);
 	if (r >= 0)
@@ -133,10 +138,9 @@ static int send(struct round *rd, const char *service, const struct buf *pprof)
 		return r;
 	rd->stats.profiles++;
 	rd->stats.bytes += request.len;
-	parcel = parcel_new(&request, PYROSCOPE_CONTENT_TYPE);
+	parcel = parcel_new(&request, PARCEL_FORMAT_PYROSCOPE);
 	if (!parcel)
 		return -ENOMEM;
-	parcel->path = PYROSCOPE_PUSH_PATH;
 	parcel->time_ns = rd->window->start_utc_ns;
 	snprintf(parcel->what, sizeof(parcel->what), "%s", service);
 	r = net_send(rd->push->net, parcel);
@@ -156,31 +160,39 @@ static void add_comment(struct profile *p, const struct window *w)
 	profile_comment(p, text);
 }
 
-static int encode(struct round *rd, const char *service, const uint32_t *rows, uint32_t n, struct buf *out)
+/* Whether servers take it, or it has to be cut in two. */
+static int send_pyroscope(struct round *rd, const char *service, const struct profile *p, bool *ret_too_large)
+{
+	_cleanup_(buf_fini) struct buf pprof = BUF_INIT;
+	int r = pprof_encode(p, &pprof);
+
+	*ret_too_large = pprof.len > PYROSCOPE_MAX_PROFILE_BYTES;
+	return r < 0 || *ret_too_large ? r : send(rd, service, &pprof);
+}
+
+static int send_profile(struct round *rd, const char *service, const uint32_t *rows, uint32_t n, bool *ret_too_large)
 {
 	_cleanup_(profile_freep) struct profile *p = NULL;
 	int r = namer_profile(rd->namer, service, rows, n, &p);
 
+	*ret_too_large = false;
 	if (r < 0)
 		return r;
 	add_comment(p, rd->window);
-	return pprof_encode(p, out);
+	if (rd->pyroscope)
+		r = send_pyroscope(rd, service, p, ret_too_large);
+	if (r >= 0 && rd->otlp && !*ret_too_large)
+		r = push_otlp_add(rd->otlp, &rd->labels, p);
+	return r;
 }
 
 static int send_rows(struct round *rd, const char *service, const uint32_t *rows, uint32_t n)
 {
-	bool small = n <= PYROSCOPE_MAX_SAMPLES;
-	int r = 0;
+	bool too_large = n > PYROSCOPE_MAX_SAMPLES;
+	int r = too_large ? 0 : send_profile(rd, service, rows, n, &too_large);
 
-	if (small) {
-		_cleanup_(buf_fini) struct buf pprof = BUF_INIT;
-
-		r = encode(rd, service, rows, n, &pprof);
-		if (r < 0)
-			return r;
-		if (pprof.len <= PYROSCOPE_MAX_PROFILE_BYTES)
-			return send(rd, service, &pprof);
-	}
+	if (r < 0 || !too_large)
+		return r;
 	if (n == 1) {
 		rd->stats.too_large += rd->window->rows.v[rows[0]].samples;
 		return 0;
@@ -258,11 +270,28 @@ static void end(struct round *rd)
 	strmap_fini(&rd->labels);
 }
 
+static int finish_otlp(struct round *rd)
+{
+	struct push_otlp_stats stats = { 0 };
+	int r = rd->otlp ? push_otlp_finish(rd->otlp, &stats) : 0;
+
+	rd->stats.profiles += stats.requests;
+	rd->stats.bytes += stats.bytes;
+	return r;
+}
+
 int push_window(struct push *p, struct namer *n, const struct window *w)
 {
-	struct round rd = { .push = p, .namer = n, .window = w };
-	int r = send_all(&rd);
+	_cleanup_(push_otlp_freep) struct push_otlp *otlp = NULL;
+	uint32_t formats = net_formats(p->net);
+	struct round rd = { .push = p, .namer = n, .window = w, .pyroscope = formats >> PARCEL_FORMAT_PYROSCOPE & 1 };
+	int r = push_otlp_new(p->net, formats, w->start_utc_ns, &otlp);
 
+	rd.otlp = otlp;
+	if (r >= 0)
+		r = send_all(&rd);
+	if (r >= 0)
+		r = finish_otlp(&rd);
 	end(&rd);
 	return r;
 }

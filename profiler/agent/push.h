@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * push - a named window becomes parcels: one pprof file per service, each a Pyroscope series.
+ * push - a named window becomes parcels: one profile per target; for Pyroscope each is a pprof file and a series, for
+ * OTLP many of them are a request (push_otlp.h).
  *
  * A profile that servers would refuse for its size is cut in two by rows, as often as it takes. Every
  * frame gets a name, since Pyroscope leaves out locations without one.
@@ -16,7 +17,7 @@ struct strmap;
 struct window;
 
 struct push_stats {
-	uint64_t profiles;        /* handed to the receivers */
+	uint64_t profiles;        /* handed to the receivers; of OTLP, requests */
 	uint64_t bytes;           /* of their requests, before the copies for each receiver */
 	uint64_t splits;          /* cuts in two */
 	uint64_t too_large;       /* samples in profiles of one stack that no server takes: dropped */

@@ -109,6 +109,10 @@ static void receiver_families(const struct telemetry *t, struct buf *b)
 		for (int d = 0; d < NET_DROPS; d++)
 			prom_value(b, name, (double)r->dropped[d], "receiver", r->name, "result", net_drop_name(d), NULL);
 	}
+	name = "hotspan_receiver_rejected_profiles_total";
+	prom_family(b, name, PROM_COUNTER, "Profiles that OTLP receivers left out of requests they took.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, name, (double)t->receivers[i].rejected, "receiver", t->receivers[i].name, NULL);
 	name = "hotspan_receiver_failed_tries_total";
 	prom_family(b, name, PROM_COUNTER, "Tries that did not deliver, by cause; most are repeated.");
 	for (size_t i = 0; i < t->n_receivers; i++)

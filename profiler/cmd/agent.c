@@ -42,7 +42,7 @@ static const struct flag flags[] = {
 
 const struct cli agent_cli = {
 	.name = "agent",
-	.summary = "profile the host for ever and push to Pyroscope",
+	.summary = "profile the host for ever and push to Pyroscope or a collector",
 	.usage = "[-c FILE] [options]",
 	.about = "Samples the whole host and sends a profile of each service to every receiver, each flush interval.\n"
 		 "The receivers are in the configuration file; hotspan config --reference describes it.",

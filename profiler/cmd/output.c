@@ -58,7 +58,7 @@ int output_write(const struct output *o, const struct profile *p, uint64_t *ret_
 		return r;
 	}
 	set_owner(&sink);
-	parcel = (struct parcel){ .bytes = bytes, .content_type = f->content_type }; /* borrows: no parcel_unref() */
+	parcel = (struct parcel){ .bytes = bytes }; /* borrows: no parcel_unref() */
 	*ret_bytes = bytes.len;
 	return file_sink_send(&sink, &parcel, err, err_len) == PARCEL_OK ? 0 : -EIO;
 }

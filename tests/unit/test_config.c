@@ -89,7 +89,7 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		  ":2: receivers[0]: both bearer_token and bearer_token_file are set: keep one" },
 		{ RECEIVER "    bearer_token: t\n    basic_auth: {username: u}\n",
 		  ":2: receivers[0]: both basic_auth and a bearer token are set: keep one" },
-		{ RECEIVER "    type: loki\n", ":4: receivers[0].type: 'loki' is none of pyroscope" },
+		{ RECEIVER "    type: loki\n", ":4: receivers[0].type: 'loki' is none of pyroscope|otlp" },
 		{ RECEIVER "    headers: {'a b': c}\n", ":4: receivers[0].headers: 'a b' is no name of an HTTP header" },
 		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
 		{ "a: [\n", ":2: it is no valid YAML: did not find expected node content" },

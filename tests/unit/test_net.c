@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "base/wire.h"
 #include "exporter/net.h"
+#include "exporter/otlp_format.h"
 #include "exporter/pyroscope.h"
 #include "unit/fixture_fake.h"
 
@@ -111,9 +112,8 @@ static struct parcel *parcel(const char *service, size_t padding)
 	assert_int_equal(pyroscope_push_encode(&labels, pprof.data, pprof.len, "id", &body), 0);
 	if (padding)
 		wire_bytes(&body, 100, zeros, padding);
-	p = parcel_new(&body, PYROSCOPE_CONTENT_TYPE);
+	p = parcel_new(&body, PARCEL_FORMAT_PYROSCOPE);
 	assert_non_null(p);
-	p->path = PYROSCOPE_PUSH_PATH;
 	p->time_ns = time_utc_ns();
 	snprintf(p->what, sizeof(p->what), "%s", service);
 	return p;

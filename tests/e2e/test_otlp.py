@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The agent against OpenTelemetry's own messages behind grpcio's server, and over HTTP: what arrives, and how it fails."""
+import contextlib
+import socket
+
+import peers
+from hs import *  # noqa: F403
+from pyroscope import Fake, certificates
+
+CPUS, HOST = os.cpu_count(), socket.gethostname()
+DECODE = pathlib.Path(peers.__file__).parent / "otlp_decode.py"
+
+
+class Peer:
+    def __init__(self, layout="otlp", tls=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="hotspan-otlp-")
+        self.python = peers.environment(layout)
+        argv = [peers.environment("otlp"), pathlib.Path(peers.__file__).parent / "otlp_server.py", self.folder.name]
+        self.process = subprocess.Popen([*map(str, argv), *map(str, tls or [])], stdout=subprocess.PIPE, text=True)
+        self.grpc_port, self.http_port = self.process.stdout.readline().split()
+        self.grpc, self.http = f"http://127.0.0.1:{self.grpc_port}", f"http://127.0.0.1:{self.http_port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def answer(self, *lines):
+        (pathlib.Path(self.folder.name) / "answers").write_text("\n".join(lines))
+
+    def how(self):
+        return [p.read_text() for p in sorted(pathlib.Path(self.folder.name).glob("*.how"))]
+
+    def resources(self):
+        found = []
+        for p in sorted(pathlib.Path(self.folder.name).glob("*.pb")):
+            d = json.loads(subprocess.run([self.python, DECODE], input=p.read_bytes(), capture_output=True, check=True).stdout)
+            assert not d["complaints"], d["complaints"][:3]
+            found += d["resources"]
+        return found
+
+    def cpu_ns(self, service):
+        return sum(v * p["period"] for r in self.resources() if r["resource"]["service.name"] == service for p in r["profiles"]
+                   for s in p["samples"] for v in s["values"])
+
+
+def receiver(name, url, **keys):
+    return f"  - name: {name}\n    type: otlp\n    url: {url}\n" + "".join(f"    {k}: {v}\n" for k, v in keys.items())
+
+
+def config(*receivers, hz=499, interval="1s", more=""):
+    return f"frequency: {hz}\nflush_interval: {interval}\nshutdown_timeout: 5s\n{more}receivers:\n" + "".join(receivers)
+
+
+def burn(seconds, service):
+    """CPU ns by its own clock."""
+    p = subprocess.run([workload("spin"), str(seconds)], capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
+    return sum(answers(p.stdout).values())
+
+
+def until(what, seconds=15):
+    end = time.time() + seconds
+    while not what():
+        assert time.time() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def test_every_way_carries_the_cpu_burnt():
+    name = f"carried-{os.getpid()}"
+    with contextlib.ExitStack() as stack:
+        ways = {(protocol, compression): stack.enter_context(Peer()) for protocol in ("grpc", "http/protobuf") for compression in ("gzip", "zstd", "none")
+                if (protocol, compression) != ("grpc", "zstd")}  # grpcio has no zstd
+        fake = stack.enter_context(Fake())
+        receivers = [receiver(f"{p[:4]}-{c}", peer.grpc if p == "grpc" else peer.http, protocol=p, compression=c) for (p, c), peer in ways.items()]
+        agent = stack.enter_context(Agent(config(*receivers, f"  - name: pyroscope\n    url: {fake.url}\n", more="labels: {env: prod}\n")))
+        want = burn(4, name)
+        assert agent.stop() == 0
+        for way, peer in ways.items():
+            got = peer.cpu_ns(name)
+            print(f"  {way}: {100 * got / want:.2f} % of the CPU burnt; {len(peer.how())} requests, {peer.how()[0]}")
+            assert abs(got / want - 1) < 0.02, way
+            assert all(h.startswith(way[0][:4]) and "hotspan/" in h for h in peer.how())
+        pushed = sum(s["totals"]["cpu:nanoseconds"] for s in fake.series(service_name=name))
+        assert abs(pushed / got - 1) < 0.001, "both kinds carry the same"
+        [r] = [r for r in peer.resources() if r["resource"]["service.name"] == name][:1]
+        assert r["resource"] == {"service.name": name, "host.name": HOST, "env": "prod"} and r["scope"][0] == "hotspan", r["resource"]
+        stacks = [s["stack"] for s in r["profiles"][0]["samples"]]
+        assert any("(spin_half|" in s for s in stacks) and any("spin.c:" in s for s in stacks), stacks[:3]
+
+
+def test_the_older_layout():
+    name = f"older-{os.getpid()}"
+    with Peer("otlp-1.9") as old, Peer() as new, \
+            Agent(config(receiver("old", old.http, proto='"1.9"'), receiver("new", new.grpc, protocol="grpc"))) as agent:
+        # The server's own messages are of 1.10: it keeps what came in the other layout all the same.
+        want = burn(2, name)
+        assert agent.stop() == 0
+        assert abs(old.cpu_ns(name) / want - 1) < 0.03 and abs(new.cpu_ns(name) / want - 1) < 0.03
+
+
+def test_tls_and_credentials_over_grpc():
+    with tempfile.TemporaryDirectory() as d:
+        certificates(d)
+        token = pathlib.Path(d) / "token"
+        token.write_text("hush\n")
+        with Peer(tls=[f"{d}/server.pem", f"{d}/server.key"]) as peer:
+            url = f"https://127.0.0.1:{peer.grpc_port}"
+            keys = dict(protocol="grpc", tls_config=f"{{ca_file: {d}/ca.pem, server_name: localhost}}", bearer_token_file=token)
+            with Agent(config(receiver("tls", url, **keys))) as agent:
+                burn(1, "tls")
+                assert agent.stop() == 0
+                assert peer.how() and all("authorization=Bearer hush" in h for h in peer.how()), peer.how()
+            with Agent(config(receiver("tls", url, protocol="grpc"))) as agent:
+                agent.wait_for("receiver tls", "certificate")
+
+
+def metric(agent, name, **labels):
+    return agent.metrics()[name + "{" + ",".join(f'{k}="{v}"' for k, v in labels.items()) + "}"]
+
+
+def test_answers_over_grpc():
+    with Peer() as peer, Agent(config(receiver("prod", peer.grpc, protocol="grpc"))) as agent:
+        until(lambda: peer.how())
+        cause = lambda c: metric(agent, "hotspan_receiver_failed_tries_total", receiver="prod", cause=c)
+        result = lambda r: metric(agent, "hotspan_receiver_profiles_total", receiver="prod", result=r)
+        peer.answer("grpc UNAVAILABLE come back")
+        agent.wait_for("receiver prod", "gRPC UNAVAILABLE: come back", "next try in")
+        agent.wait_for("delivering again")
+        peer.answer("grpc-retry 2.5 RESOURCE_EXHAUSTED slow down")
+        agent.wait_for("gRPC RESOURCE_EXHAUSTED: slow down", "next try in 2.5 s")
+        until(lambda: cause("throttled") == 1)
+        peer.answer("grpc RESOURCE_EXHAUSTED message larger than max")
+        agent.wait_for("refused it for good", "gRPC RESOURCE_EXHAUSTED: message larger than max")
+        peer.answer("grpc INVALID_ARGUMENT 100% wrong")
+        until(lambda: result("refused") == 2)
+        peer.answer("grpc UNAUTHENTICATED who are you")
+        agent.wait_for("gRPC UNAUTHENTICATED: who are you")
+        assert cause("credentials") == 1
+        peer.answer("partial 3 no room for these")
+        agent.wait_for("without 3 of its profiles: no room for these")
+        assert metric(agent, "hotspan_receiver_rejected_profiles_total", receiver="prod") == 3
+
+
+def test_answers_over_http():
+    with Peer() as peer, Agent(config(receiver("prod", peer.http))) as agent:
+        until(lambda: peer.how())
+        peer.answer("http 503 later")
+        agent.wait_for("receiver prod", "HTTP 503: later", "next try in")
+        agent.wait_for("delivering again")
+        peer.answer("http 400 no such field")
+        agent.wait_for("refused it for good", "HTTP 400: no such field")
+        peer.answer("partial 1 too old")
+        agent.wait_for("without 1 of its profiles: too old")
+
+
+def test_a_server_that_is_away_gets_what_waited():
+    name = f"away-{os.getpid()}"
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with Agent(config(receiver("prod", f"http://127.0.0.1:{port}", protocol="grpc"))) as agent:
+        want = burn(2, name)
+        agent.wait_for("receiver prod", "wait", "next try in")
+        with Peer() as peer:
+            agent.reload(config(receiver("prod", peer.grpc, protocol="grpc")))
+            until(lambda: peer.how() and abs(peer.cpu_ns(name) / want - 1) < 0.03)
+
+
+if __name__ == "__main__":
+    run_tests(globals())

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How requests of OTLP are packed, and what answers say: hand-made bytes. */
+#include "unit.h"
+
+#include <zstd.h>
+
+#include "base/buf.h"
+#include "exporter/otlp_format.h"
+#include "exporter/receiver_opts.h"
+
+static uint8_t format_of(const char *type, const char *protocol, const char *compression, const char *proto)
+{
+	struct receiver_opts o = { .type = (char *)(uintptr_t)type, .protocol = (char *)(uintptr_t)protocol,
+				   .compression = (char *)(uintptr_t)compression, .proto = (char *)(uintptr_t)proto };
+
+	return parcel_format_of(&o);
+}
+
+static void a_receiver_takes_what_it_says(void **state)
+{
+	assert_int_equal(format_of("pyroscope", "grpc", "zstd", "1.9"), PARCEL_FORMAT_PYROSCOPE);
+	assert_int_equal(format_of("otlp", "http/protobuf", "gzip", "1.10"), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP);
+	assert_int_equal(format_of("otlp", NULL, NULL, NULL), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP);
+	assert_int_equal(format_of("otlp", "grpc", "zstd", "1.9"), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC | PARCEL_FORMAT_ZSTD | PARCEL_FORMAT_1_9);
+	assert_int_equal(format_of("otlp", "grpc", "none", "1.10"), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC);
+}
+
+static void packing_frames_and_compresses(void **state)
+{
+	static const char text[] = "a request, a request, a request, a request, a request";
+	const struct buf request = { .data = (uint8_t *)(uintptr_t)text, .len = sizeof(text) };
+	char back[sizeof(text)];
+	struct buf out = BUF_INIT;
+
+	assert_int_equal(otlp_pack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC, &request, &out), 0);
+	assert_int_equal(out.len, 5 + sizeof(text));
+	assert_memory_equal(out.data, ((const uint8_t[]){ 0, 0, 0, 0, sizeof(text) }), 5);
+	assert_memory_equal(out.data + 5, text, sizeof(text));
+	buf_reset(&out);
+	assert_int_equal(otlp_pack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_ZSTD | PARCEL_FORMAT_GRPC, &request, &out), 0);
+	assert_int_equal(out.data[0], 1);
+	assert_int_equal(out.data[3] << 8 | out.data[4], out.len - 5);
+	assert_int_equal(ZSTD_decompress(back, sizeof(back), out.data + 5, out.len - 5), sizeof(text));
+	assert_memory_equal(back, text, sizeof(text));
+	buf_reset(&out);
+	assert_int_equal(otlp_pack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP, &request, &out), 0);
+	assert_memory_equal(out.data, "\x1f\x8b", 2);
+	assert_true(out.len < sizeof(text));
+	buf_fini(&out);
+}
+
+#define BYTES(s) s, sizeof(s) - 1
+
+static void partial_success_counts_and_says(void **state)
+{
+	struct otlp_answer a = { 0 };
+
+	otlp_read_answer(BYTES("\x0a\x09\x08\x07\x12\x05" "wrong"), true, &a);
+	assert_int_equal(a.rejected, 7);
+	assert_string_equal(a.message, "wrong");
+	a = (struct otlp_answer){ 0 };
+	grpc_read_answer(BYTES("\0\0\0\0\x04\x0a\x02\x08\x03"), &a);
+	assert_int_equal(a.rejected, 3);
+	a = (struct otlp_answer){ 0 };
+	otlp_read_answer("", 0, true, &a);
+	assert_int_equal(a.rejected, 0);
+}
+
+/* Status { code 8, message "full", details { type_url, RetryInfo { Duration { 2, 500000000 } } } } */
+#define STATUS "\x08\x08\x12\x04" "full\x1a\x36\x0a\x28" "type.googleapis.com/google.rpc.RetryInfo\x12\x0a\x0a\x08\x08\x02\x10\x80\xca\xb5\xee\x01"
+
+static void a_status_says_when_to_come_back(void **state)
+{
+	struct otlp_answer a = { 0 };
+
+	otlp_read_answer(BYTES(STATUS), false, &a);
+	assert_string_equal(a.message, "full");
+	assert_int_equal(a.retry_ns, 2500000000);
+	a = (struct otlp_answer){ 0 };
+	grpc_read_details(BYTES("CAgSBGZ1bGw"), &a); /* without padding */
+	assert_string_equal(a.message, "full");
+}
+
+static void messages_are_one_line_of_text(void **state)
+{
+	struct otlp_answer a = { 0 };
+
+	grpc_read_message(BYTES("100%25 w%C3%B6rong%0a\x1b[2J %4"), &a);
+	assert_string_equal(a.message, "100% w??rong??[2J %4");
+}
+
+static void damage_says_nothing_and_breaks_nothing(void **state)
+{
+	static const char whole[] = STATUS;
+
+	for (size_t n = 0; n < sizeof(whole); n++)
+		for (int bit = 0; bit < 8; bit++) {
+			struct otlp_answer a = { 0 };
+			char *copy = malloc(n + 1); /* its end is guarded where there is ASan */
+
+			memcpy(copy, whole, n);
+			if (n)
+				copy[n - 1] ^= (char)(1 << bit);
+			otlp_read_answer(copy, n, false, &a);
+			otlp_read_answer(copy, n, true, &a);
+			grpc_read_answer(copy, n, &a);
+			grpc_read_message(copy, n, &a);
+			grpc_read_details(copy, n, &a);
+			free(copy);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_receiver_takes_what_it_says),
+		cmocka_unit_test(packing_frames_and_compresses),
+		cmocka_unit_test(partial_success_counts_and_says),
+		cmocka_unit_test(a_status_says_when_to_come_back),
+		cmocka_unit_test(messages_are_one_line_of_text),
+		cmocka_unit_test(damage_says_nothing_and_breaks_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
