@@ -56,6 +56,7 @@ const char *net_drop_name(enum net_drop d)
 	static const char *const names[NET_DROPS] = {
 		[NET_DROP_REFUSED] = "refused", [NET_DROP_TRIES] = "too_many_tries", [NET_DROP_QUEUE_FULL] = "queue_full",
 		[NET_DROP_TOO_OLD] = "too_old", [NET_DROP_UNANSWERED] = "unanswered", [NET_DROP_REMOVED] = "receiver_removed",
+		[NET_DROP_DAMAGED] = "damaged",
 	};
 
 	return d < NET_DROPS ? names[d] : "unknown";
@@ -71,15 +72,17 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
 		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
+		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
 	};
 	uint64_t now = time_boot_ns();
 
 	rc->stats.dropped[why]++;
 	if (!rc->told_ns[why] || now - rc->told_ns[why] > TELL_AGAIN_NS) {
 		rc->told_ns[why] = now;
-		tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel->what, consequence[why],
+		tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel ? d->parcel->what : "an earlier interval", consequence[why],
 		     *detail ? ": " : "", detail);
 	}
+	delivery_done(d);
 	delivery_free(d);
 }
 
@@ -176,16 +179,18 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;
 	d->tries += counts_as_try(v.cause);
 	if (v.answer == PARCEL_RETRY && d->tries < rc->opts.max_tries && !rc->gone) {
+		delivery_unload(d);
 		try_again_later(n, rc, d, &v, retry_after_ns, detail);
 		return;
 	}
 	receiver_remove(rc, d);
 	if (v.answer == PARCEL_OK) {
 		rc->stats.delivered++;
-		rc->stats.delivered_bytes += d->parcel->bytes.len;
+		rc->stats.delivered_bytes += d->bytes;
 		if (rejected > 0)
 			note_rejected(n, rc, d, rejected);
 		went_well(n, rc);
+		delivery_done(d);
 		delivery_free(d);
 	} else if (v.answer == PARCEL_UNANSWERED) {
 		/* A server that has fallen silent would swallow the whole queue: one at a time. */
@@ -204,7 +209,7 @@ static bool sent_whole(const struct delivery *d)
 	curl_off_t now = 0;
 
 	curl_easy_getinfo(d->easy, CURLINFO_SIZE_UPLOAD_T, &now);
-	return d->parcel->bytes.len && ((uint64_t)now >= d->parcel->bytes.len || d->sent >= d->parcel->bytes.len);
+	return d->bytes && ((uint64_t)now >= d->bytes || d->sent >= d->bytes);
 }
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
@@ -249,23 +254,33 @@ static void start(struct net *n, struct delivery *d)
 	struct receiver *rc = d->receiver;
 	struct retry_verdict local = { PARCEL_RETRY, RETRY_CREDENTIALS, true };
 	char err[400] = "out of memory";
-	int r = receiver_request(rc, d, n->opts.user_agent, err, sizeof(err));
+	int r = delivery_load(d);
 
+	if (r == -EBADMSG || r == -ENOENT) {
+		receiver_remove(rc, d);
+		drop(n, rc, d, NET_DROP_DAMAGED, "");
+		return;
+	}
+	if (r < 0)
+		snprintf(err, sizeof(err), "cannot read the spool: %s", strerror(-r));
+	else
+		r = receiver_request(rc, d, n->opts.user_agent, err, sizeof(err));
 	if (r >= 0 && curl_multi_add_handle(n->multi, d->easy) == CURLM_OK) {
-		rc->in_flight++;
+		receiver_started(rc, time_boot_ns());
 		return;
 	}
 	delivery_end_request(d);
+	delivery_unload(d);
 	rc->stats.failed_tries[local.cause]++;
 	try_again_later(n, rc, d, &local, 0, err);
 }
 
 static void drop_old(struct net *n, struct receiver *rc)
 {
-	uint64_t now = time_utc_ns();
+	uint64_t now = time_utc_ns(), max_age = rc->spool ? rc->opts.spool_age_ns : MAX_AGE_NS;
 	struct delivery *d = rc->head;
 
-	while (d && now > d->parcel->time_ns + MAX_AGE_NS) {
+	while (d && now > d->time_ns + max_age) {
 		struct delivery *next = d->next;
 
 		if (!d->easy) {
@@ -312,7 +327,10 @@ static void drop_gone(struct net *n)
 			struct delivery *d = rc->head;
 
 			receiver_remove(rc, d);
-			drop(n, rc, d, NET_DROP_REMOVED, "");
+			if (d->on_disk) /* stays there, should the receiver come back */
+				delivery_free(d);
+			else
+				drop(n, rc, d, NET_DROP_REMOVED, "");
 		}
 		receiver_free(rc);
 		n->receivers.v[i] = n->receivers.v[--n->receivers.n];
@@ -415,7 +433,7 @@ static struct receiver *find(const struct net *n, const char *name)
 	return NULL;
 }
 
-static int set_one(struct net *n, const struct receiver_opts *opts)
+static int set_one(struct net *n, const struct receiver_opts *opts, char *err, size_t err_len)
 {
 	struct receiver *rc = find(n, opts->name), **slot;
 	int r;
@@ -424,7 +442,7 @@ static int set_one(struct net *n, const struct receiver_opts *opts)
 		return receiver_set(rc, opts);
 	if (vec_reserve(&n->receivers, 1) < 0)
 		return -ENOMEM;
-	r = receiver_new(opts, n->seed++ * 0x9e3779b97f4a7c15ull, &rc);
+	r = receiver_new(opts, n->seed++ * 0x9e3779b97f4a7c15ull, &rc, err, err_len);
 	if (r < 0)
 		return r;
 	slot = vec_push(&n->receivers);
@@ -440,19 +458,31 @@ static bool listed(const struct receiver *rc, const struct receiver_opts *opts, 
 	return false;
 }
 
-int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts)
+int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len)
 {
 	int r = 0;
 
+	snprintf(err, err_len, "out of memory");
 	pthread_mutex_lock(&n->lock);
 	for (size_t i = 0; i < n_opts && r >= 0; i++)
-		r = set_one(n, &opts[i]);
+		r = set_one(n, &opts[i], err, err_len);
 	vec_foreach(rc, &n->receivers)
 		if (r >= 0 && !listed(*rc, opts, n_opts))
 			(*rc)->gone = true;
 	pthread_mutex_unlock(&n->lock);
 	curl_multi_wakeup(n->multi);
 	return r;
+}
+
+/* A full disk: the parcel waits in memory, as without a spool. */
+static void note_spool(struct net *n, struct receiver *rc, int error)
+{
+	uint64_t now = time_boot_ns();
+
+	if (rc->told_spool_ns && now - rc->told_spool_ns <= TELL_AGAIN_NS)
+		return;
+	rc->told_spool_ns = now;
+	tell(n, NET_TROUBLE, rc, "receiver %s: spool %s: %s; profiles wait in memory for now", rc->opts.name, rc->opts.spool, strerror(-error));
 }
 
 uint32_t net_formats(struct net *n)
@@ -475,16 +505,15 @@ int net_send(struct net *n, struct parcel *p)
 	vec_foreach(it, &n->receivers)
 	{
 		struct receiver *rc = *it;
-		bool wanted = !rc->gone && rc->format == p->format;
-		struct delivery *d = wanted ? calloc(1, sizeof(*d)) : NULL, *oldest;
+		struct delivery *oldest;
+		int spool;
 
-		if (!d) {
-			r = wanted ? -ENOMEM : r;
+		if (rc->gone || rc->format != p->format)
 			continue;
-		}
-		d->receiver = rc;
-		d->parcel = parcel_ref(p);
-		receiver_push(rc, d);
+		if (receiver_add(rc, p, &spool) < 0)
+			r = -ENOMEM;
+		if (spool < 0)
+			note_spool(n, rc, spool);
 		while ((oldest = receiver_overflow(rc)))
 			drop(n, rc, oldest, NET_DROP_QUEUE_FULL, "");
 	}
@@ -524,6 +553,16 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 	return r;
 }
 
+static void fill_stats(const struct receiver *rc, struct net_receiver_stats *ret)
+{
+	*ret = rc->stats;
+	ret->spooled_bytes = rc->disk_bytes;
+	for (const struct delivery *d = rc->head; d; d = d->next)
+		ret->spooled += d->on_disk;
+	if (rc->spool)
+		spool_stats(rc->spool, &ret->spool);
+}
+
 size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)
 {
 	size_t count = 0;
@@ -531,7 +570,7 @@ size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)
 	pthread_mutex_lock(&n->lock);
 	vec_foreach(rc, &n->receivers)
 		if (!(*rc)->gone && count++ < max)
-			ret[count - 1] = (*rc)->stats;
+			fill_stats(*rc, &ret[count - 1]);
 	pthread_mutex_unlock(&n->lock);
 	return count;
 }

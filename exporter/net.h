@@ -16,6 +16,7 @@
 #include "exporter/parcel.h"
 #include "exporter/receiver_opts.h"
 #include "exporter/retry.h"
+#include "exporter/spool.h"
 
 struct net;
 
@@ -38,7 +39,7 @@ struct net_opts {
 };
 
 /* Why a parcel was given up. */
-enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROPS };
+enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROP_DAMAGED, NET_DROPS };
 
 struct net_receiver_stats {
 	char name[64];
@@ -46,15 +47,20 @@ struct net_receiver_stats {
 	uint64_t failed_tries[RETRY_CAUSES];
 	uint64_t dropped[NET_DROPS];
 	uint64_t queued, queued_bytes; /* now, those in flight included */
+	uint64_t spooled, spooled_bytes; /* of those queued, on disk */
+	struct spool_stats spool;      /* all zero without one */
 	uint64_t rejected;             /* profiles that an OTLP receiver took without: its partial success */
 };
 
 int net_new(const struct net_opts *opts, struct net **ret);
-/* What still waits is counted as dropped and let go of. */
+/* What still waits in memory is let go of; what is on disk stays for the next run. */
 struct net *net_free(struct net *n);
 
-/* Sets the list of receivers: one whose name stays keeps its queue and counters. 0 or -ENOMEM. */
-int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts);
+/*
+ * Sets the list of receivers: one whose name stays keeps its queue, its spool and its counters. 0; -ENOMEM; why a spool
+ * cannot be had, said in err: those before it are set.
+ */
+int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len);
 
 /* The formats (otlp_format.h) that receivers take, a bit each. */
 uint32_t net_formats(struct net *n);

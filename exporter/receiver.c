@@ -2,18 +2,19 @@
 #include "exporter/receiver.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/units.h"
 
 /* Requests to one receiver at once: an answer takes half a second, profiles come in bunches. */
-enum { MAX_IN_FLIGHT = 8, MAX_SECRET = 64 << 10 };
+enum { MAX_IN_FLIGHT = 8 };
+
+/* What is older than this was not made by the interval that just ended; so much of it goes out a second. */
+#define REPLAY_AGE_NS (60 * NSEC_PER_SEC)
+#define REPLAY_EVERY_NS (NSEC_PER_SEC / 20)
 
 static int opts_copy(const struct receiver_opts *from, struct receiver_opts *ret)
 {
@@ -47,34 +48,65 @@ static void secret_fini(struct secret *s)
 	*s = (struct secret){ 0 };
 }
 
-/* The file's first line; read only when the file is another one or newer than the last time. */
-static int secret_read(struct secret *s, const char *path)
+static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_ns)
 {
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-	_cleanup_(closep) int fd = -1;
-	struct stat st;
-	int64_t mtime;
-	int r;
+	struct delivery *d = calloc(1, sizeof(*d));
 
-	fd = file_open_regular(AT_FDCWD, path, 0, &st);
-	if (fd < 0)
-		return fd;
-	mtime = (int64_t)st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec;
-	if (s->text && s->mtime_ns == mtime && s->size == (uint64_t)st.st_size && s->ino == st.st_ino)
-		return 0;
-	r = file_read_all(fd, MAX_SECRET, &b);
-	if (r < 0)
-		return r;
-	buf_putc(&b, '\0');
-	if (buf_error(&b))
-		return -ENOMEM;
-	b.data[strcspn((char *)b.data, "\r\n")] = '\0';
-	free(s->text);
-	*s = (struct secret){ .text = strdup((char *)b.data), .mtime_ns = mtime, .size = (uint64_t)st.st_size, .ino = st.st_ino };
-	return s->text ? 0 : -ENOMEM;
+	if (!d)
+		return NULL;
+	d->receiver = rc;
+	d->bytes = bytes;
+	d->time_ns = time_ns;
+	d->prev = rc->tail;
+	*(rc->tail ? &rc->tail->next : &rc->head) = d;
+	rc->tail = d;
+	rc->stats.queued++;
+	rc->stats.queued_bytes += bytes;
+	return d;
 }
 
-int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret)
+static struct delivery *push_spooled(struct receiver *rc, uint64_t number, uint64_t bytes, uint64_t time_ns)
+{
+	struct delivery *d = push(rc, bytes, time_ns);
+
+	if (!d)
+		return NULL;
+	d->on_disk = true;
+	d->number = number;
+	rc->disk_bytes += bytes;
+	return d;
+}
+
+static int complain_of_spool(const char *folder, int r, int pid, char *err, size_t err_len)
+{
+	if (r == -EBUSY && pid)
+		snprintf(err, err_len, "spool: %s is in use by another agent, process %d: give each one its own", folder, pid);
+	else
+		snprintf(err, err_len, "spool: %s: %s", folder,
+			 r == -EBUSY ? "it is in use by another agent: give each one its own" :
+			 r == -EPERM ? "it is another user's, or others may write to it: make it ours alone (chown, chmod 700)" :
+			 r == -ELOOP || r == -ENOTDIR ? "it is a link, or no directory: name a directory" : strerror(-r));
+	return r;
+}
+
+static int open_spool(struct receiver *rc, char *err, size_t err_len)
+{
+	char folder[4096];
+	struct spool_entry e;
+	int pid, r;
+
+	if (snprintf(folder, sizeof(folder), "%s/%s", rc->opts.spool, rc->opts.name) >= (int)sizeof(folder))
+		return complain_of_spool(rc->opts.spool, -ENAMETOOLONG, 0, err, err_len);
+	r = spool_open(folder, &rc->spool, &pid);
+	if (r < 0)
+		return complain_of_spool(folder, r, pid, err, err_len);
+	for (size_t i = 0; spool_entry(rc->spool, i, &e); i++)
+		if (!push_spooled(rc, e.number, e.bytes, e.time_ns))
+			return -ENOMEM;
+	return 0;
+}
+
+int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret, char *err, size_t err_len)
 {
 	struct receiver *rc = calloc(1, sizeof(*rc));
 	int r = rc ? opts_copy(opts, &rc->opts) : -ENOMEM;
@@ -86,6 +118,11 @@ int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receive
 	rc->random = seed | 1;
 	rc->format = parcel_format_of(opts);
 	snprintf(rc->stats.name, sizeof(rc->stats.name), "%s", opts->name);
+	r = opts->spool ? open_spool(rc, err, err_len) : 0;
+	if (r < 0) {
+		receiver_free(rc);
+		return r;
+	}
 	*ret = rc;
 	return 0;
 }
@@ -100,6 +137,7 @@ struct receiver *receiver_free(struct receiver *rc)
 		receiver_remove(rc, d);
 		delivery_free(d);
 	}
+	spool_close(rc->spool);
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
 	receiver_opts_fini(&rc->opts);
@@ -125,28 +163,62 @@ int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
 	return 0;
 }
 
-static struct delivery *oldest_waiting(struct receiver *rc)
+int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
+{
+	struct delivery *d;
+	uint64_t number;
+
+	*ret_spool = 0;
+	if (rc->spool) {
+		*ret_spool = spool_put(rc->spool, p, &number);
+		if (!*ret_spool)
+			return push_spooled(rc, number, p->bytes.len, p->time_ns) ? 0 : -ENOMEM;
+	}
+	d = push(rc, p->bytes.len, p->time_ns);
+	if (!d)
+		return -ENOMEM;
+	d->parcel = parcel_ref(p);
+	return 0;
+}
+
+int delivery_load(struct delivery *d)
+{
+	int r = d->parcel ? 0 : spool_get(d->receiver->spool, d->number, &d->parcel);
+
+	if (r >= 0 && d->on_disk)
+		spool_try(d->receiver->spool, d->number); /* at worst a kill now is not known to have sent it */
+	return r;
+}
+
+void delivery_unload(struct delivery *d)
+{
+	if (d->on_disk)
+		d->parcel = parcel_unref(d->parcel);
+}
+
+void delivery_done(struct delivery *d)
+{
+	if (d->on_disk)
+		spool_done(d->receiver->spool, d->number);
+}
+
+static struct delivery *oldest_waiting(struct receiver *rc, bool on_disk)
 {
 	struct delivery *d = rc->head;
 
-	while (d && d->easy)
+	while (d && (d->easy || d->on_disk != on_disk))
 		d = d->next;
 	return d;
 }
 
-void receiver_push(struct receiver *rc, struct delivery *d)
-{
-	d->prev = rc->tail;
-	*(rc->tail ? &rc->tail->next : &rc->head) = d;
-	rc->tail = d;
-	rc->stats.queued++;
-	rc->stats.queued_bytes += d->parcel->bytes.len;
-}
-
 struct delivery *receiver_overflow(struct receiver *rc)
 {
-	struct delivery *oldest = rc->stats.queued_bytes > rc->opts.queue_bytes ? oldest_waiting(rc) : NULL;
+	struct delivery *oldest = NULL;
 
+	if (rc->stats.queued_bytes - rc->disk_bytes > rc->opts.queue_bytes)
+		oldest = oldest_waiting(rc, false);
+	else if (rc->disk_bytes > rc->opts.spool_bytes)
+		oldest = oldest_waiting(rc, true);
 	if (oldest)
 		receiver_remove(rc, oldest);
 	return oldest;
@@ -158,13 +230,29 @@ void receiver_remove(struct receiver *rc, struct delivery *d)
 	*(d->next ? &d->next->prev : &rc->tail) = d->prev;
 	d->prev = d->next = NULL;
 	rc->stats.queued--;
-	rc->stats.queued_bytes -= d->parcel->bytes.len;
+	rc->stats.queued_bytes -= d->bytes;
+	rc->disk_bytes -= d->on_disk ? d->bytes : 0;
+}
+
+/* When it may go: what waited for long not before its turn, so that a server that is back is not run over. */
+static uint64_t due_ns(const struct receiver *rc, const struct delivery *d)
+{
+	bool replay = d->on_disk && time_utc_ns() > d->time_ns + REPLAY_AGE_NS;
+
+	return replay && rc->next_replay_ns > d->next_ns ? rc->next_replay_ns : d->next_ns;
+}
+
+void receiver_started(struct receiver *rc, uint64_t now_ns)
+{
+	rc->in_flight++;
+	rc->next_replay_ns = now_ns + REPLAY_EVERY_NS;
 }
 
 struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake)
 {
 	/* In trouble one request feels the way; the others wait for its answer. */
 	uint32_t max = rc->in_trouble ? 1 : MAX_IN_FLIGHT;
+	uint64_t due;
 
 	*ret_wake = UINT64_MAX;
 	if (rc->in_flight >= max)
@@ -176,301 +264,16 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 	for (struct delivery *d = rc->head; d; d = d->next) {
 		if (d->easy)
 			continue;
-		if (d->next_ns <= now_ns)
+		due = due_ns(rc, d);
+		if (due <= now_ns)
 			return d;
-		if (d->next_ns < *ret_wake)
-			*ret_wake = d->next_ns;
+		if (due < *ret_wake)
+			*ret_wake = due;
+		/* What is on disk goes out in its order. */
+		if (d->on_disk && due == rc->next_replay_ns)
+			break;
 	}
 	return NULL;
-}
-
-/*
- * When a connection that was used before ends without an answer, libcurl sends the request once more
- * on a fresh one. Servers store what they got whole: it would be counted twice. So the second
- * beginning of a request is refused, and what was sent tells what to make of it.
- */
-static int before_request(void *ctx, char *ip, char *local_ip, int port, int local_port)
-{
-	struct delivery *d = ctx;
-
-	return d->starts++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static int note_sent(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
-{
-	struct delivery *d = ctx;
-
-	if ((uint64_t)up > d->sent)
-		d->sent = (uint64_t)up;
-	return 0;
-}
-
-static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
-{
-	struct delivery *d = ctx;
-	size_t room = sizeof(d->answer) - 1 - d->answer_len, take = n < room ? n : room;
-
-	memcpy(d->answer + d->answer_len, data, take);
-	d->answer_len += take;
-	d->answer[d->answer_len] = '\0';
-	return n;
-}
-
-/* The value of a header of this name, NULL of another one. */
-static const char *header_value(const char *line, size_t len, const char *name, size_t *ret_len)
-{
-	size_t n = strlen(name), end = len;
-
-	if (len <= n || strncasecmp(line, name, n) || line[n] != ':')
-		return NULL;
-	for (n++; n < len && line[n] == ' ';)
-		n++;
-	while (end > n && (line[end - 1] == '\r' || line[end - 1] == '\n'))
-		end--;
-	*ret_len = end - n;
-	return line + n;
-}
-
-/* gRPC's status comes behind the body, or before it where there is none; libcurl hands over both as headers. */
-static size_t keep_grpc_status(char *data, size_t size, size_t n, void *ctx)
-{
-	struct delivery *d = ctx;
-	const char *value;
-	size_t len;
-
-	if ((value = header_value(data, n, "grpc-status", &len)) && len && len < 8)
-		d->grpc_status = atoi(value); /* ends at the line's */
-	else if ((value = header_value(data, n, "grpc-message", &len)))
-		grpc_read_message(value, len, &d->said);
-	else if ((value = header_value(data, n, "grpc-status-details-bin", &len)))
-		grpc_read_details(value, len, &d->said);
-	return n;
-}
-
-void delivery_read_answer(struct delivery *d, long status)
-{
-	if (!(d->parcel->format & PARCEL_FORMAT_OTLP))
-		return;
-	if (!(d->parcel->format & PARCEL_FORMAT_GRPC))
-		otlp_read_answer(d->answer, d->answer_len, status >= 200 && status < 300, &d->said);
-	else if (d->grpc_status == 0)
-		grpc_read_answer(d->answer, d->answer_len, &d->said);
-}
-
-static int add_line(struct delivery *d, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(d->headers, line);
-
-	if (!more)
-		return -ENOMEM;
-	d->headers = more;
-	return 0;
-}
-
-static int add_header(struct delivery *d, const char *name, const char *value)
-{
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-
-	/* A header without a value is written "Name;" for libcurl: "Name:" takes it out. */
-	buf_printf(&b, *value ? "%s: %s" : "%s;", name, value);
-	buf_putc(&b, '\0');
-	return buf_error(&b) ? -ENOMEM : add_line(d, (char *)b.data);
-}
-
-/* gRPC's: a deadline of its own, and how the message is compressed. */
-static int add_grpc_headers(struct receiver *rc, struct delivery *d)
-{
-	uint8_t f = d->parcel->format;
-	char timeout[32];
-	int r = add_header(d, "TE", "trailers");
-
-	snprintf(timeout, sizeof(timeout), "%llum", (unsigned long long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
-	if (r >= 0)
-		r = add_header(d, "grpc-timeout", timeout);
-	if (r >= 0 && f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
-		r = add_header(d, "grpc-encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
-	return r < 0 ? r : add_header(d, "grpc-accept-encoding", "identity");
-}
-
-static int add_format_headers(struct receiver *rc, struct delivery *d)
-{
-	uint8_t f = d->parcel->format;
-	int r = add_header(d, "Content-Type", parcel_format_type(f));
-
-	if (r < 0)
-		return r;
-	if (!(f & PARCEL_FORMAT_OTLP))
-		return add_header(d, "Connect-Protocol-Version", "1");
-	if (f & PARCEL_FORMAT_GRPC)
-		return add_grpc_headers(rc, d);
-	if (f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
-		return add_header(d, "Content-Encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
-	return 0;
-}
-
-static int add_headers(struct receiver *rc, struct delivery *d)
-{
-	int r = add_format_headers(rc, d);
-
-	if (r >= 0)
-		r = add_line(d, "Expect:"); /* no "100-continue": it costs a round trip, or a second */
-	if (r >= 0 && rc->opts.tenant)
-		r = add_header(d, "X-Scope-OrgID", rc->opts.tenant);
-	vec_foreach(h, &rc->opts.headers.v)
-		if (r >= 0)
-			r = add_header(d, h->key, h->value);
-	return r;
-}
-
-static int add_credentials(struct receiver *rc, struct delivery *d, char *err, size_t err_len)
-{
-	const struct receiver_opts *o = &rc->opts;
-	const char *file = o->password_file ? o->password_file : o->bearer_token_file;
-	struct secret *s = o->password_file ? &rc->password : &rc->token;
-	int r = file ? secret_read(s, file) : 0;
-
-	if (r < 0) {
-		snprintf(err, err_len, "cannot read %s: %s", file, strerror(-r));
-		return r == -ENOMEM ? r : -EACCES;
-	}
-	if (o->username) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(d->easy, CURLOPT_USERNAME, o->username);
-		curl_easy_setopt(d->easy, CURLOPT_PASSWORD, o->password_file ? rc->password.text : o->password ? o->password : "");
-	} else if (o->bearer_token_file || o->bearer_token) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(d->easy, CURLOPT_XOAUTH2_BEARER, o->bearer_token_file ? rc->token.text : o->bearer_token);
-	}
-	return 0;
-}
-
-/* The certificate's name is not the URL's host: connect to the host, but speak of server_name. */
-static int set_server_name(struct receiver *rc, struct delivery *d, char *url, size_t url_len)
-{
-	const struct receiver_opts *o = &rc->opts;
-	CURLU *u = curl_url();
-	char *host = NULL, *port = NULL, *full = NULL, rule[1024];
-	int r = -ENOMEM;
-	struct curl_slist *to = NULL;
-
-	if (u && !curl_url_set(u, CURLUPART_URL, url, 0) && !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
-	    !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)) {
-		snprintf(rule, sizeof(rule), "%s:%s:%s:%s", o->server_name, port, host, port);
-		to = curl_slist_append(NULL, rule);
-		if (to && !curl_url_set(u, CURLUPART_HOST, o->server_name, 0) && !curl_url_get(u, CURLUPART_URL, &full, 0)) {
-			snprintf(url, url_len, "%s", full);
-			curl_easy_setopt(d->easy, CURLOPT_CONNECT_TO, to);
-			d->connect_to = to;
-			r = 0;
-		}
-	}
-	curl_free(host);
-	curl_free(port);
-	curl_free(full);
-	curl_url_cleanup(u);
-	return r;
-}
-
-static int set_url(struct receiver *rc, struct delivery *d)
-{
-	char url[2048];
-	size_t n = strlen(rc->opts.url);
-
-	while (n && rc->opts.url[n - 1] == '/')
-		n--;
-	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, parcel_format_path(d->parcel->format));
-	if (rc->opts.server_name && set_server_name(rc, d, url, sizeof(url)) < 0)
-		return -ENOMEM;
-	return curl_easy_setopt(d->easy, CURLOPT_URL, url) ? -ENOMEM : 0;
-}
-
-static void set_tls(const struct receiver_opts *o, CURL *easy)
-{
-	if (o->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
-	if (o->cert_file) {
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_file);
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, o->key_file);
-	}
-	if (o->insecure_skip_verify) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (o->proxy_url)
-		curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy_url);
-}
-
-/* Where it is not gRPC, not HTTP/2: there one connection that dies leaves all requests on it unanswered. */
-static void set_http_version(struct receiver *rc, struct delivery *d)
-{
-	bool tls = !strncmp(rc->opts.url, "https:", 6);
-	long version = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-
-	if (!(d->parcel->format & PARCEL_FORMAT_GRPC)) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-		return;
-	}
-	curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, version);
-	/* libcurl 7.88 forgets on a connection without TLS that it speaks HTTP/2, once it is used again. */
-	curl_easy_setopt(d->easy, CURLOPT_FRESH_CONNECT, tls ? 0L : 1L);
-	curl_easy_setopt(d->easy, CURLOPT_FORBID_REUSE, tls ? 0L : 1L);
-	curl_easy_setopt(d->easy, CURLOPT_HEADERFUNCTION, keep_grpc_status);
-	curl_easy_setopt(d->easy, CURLOPT_HEADERDATA, d);
-}
-
-int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len)
-{
-	int r;
-
-	d->easy = curl_easy_init();
-	if (!d->easy)
-		return -ENOMEM;
-	d->answer_len = 0;
-	d->starts = 0;
-	d->sent = 0;
-	d->answer[0] = d->error[0] = '\0';
-	d->grpc_status = GRPC_NONE;
-	d->said = (struct otlp_answer){ 0 };
-	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
-	curl_easy_setopt(d->easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)d->parcel->bytes.len);
-	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDS, d->parcel->bytes.data);
-	curl_easy_setopt(d->easy, CURLOPT_WRITEFUNCTION, keep_answer);
-	curl_easy_setopt(d->easy, CURLOPT_WRITEDATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_ERRORBUFFER, d->error);
-	curl_easy_setopt(d->easy, CURLOPT_PREREQFUNCTION, before_request);
-	curl_easy_setopt(d->easy, CURLOPT_PREREQDATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_XFERINFOFUNCTION, note_sent);
-	curl_easy_setopt(d->easy, CURLOPT_XFERINFODATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(d->easy, CURLOPT_TIMEOUT_MS, (long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
-	curl_easy_setopt(d->easy, CURLOPT_NOSIGNAL, 1L);
-	/* Ending a request must not wait for a resolver that hangs: net.c does it under its lock. */
-	curl_easy_setopt(d->easy, CURLOPT_QUICK_EXIT, 1L);
-	set_http_version(rc, d);
-	curl_easy_setopt(d->easy, CURLOPT_USERAGENT, user_agent);
-	curl_easy_setopt(d->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	set_tls(&rc->opts, d->easy);
-	r = add_headers(rc, d);
-	if (r >= 0)
-		r = set_url(rc, d);
-	if (r >= 0)
-		r = add_credentials(rc, d, err, err_len);
-	if (r < 0) {
-		delivery_end_request(d);
-		return r;
-	}
-	curl_easy_setopt(d->easy, CURLOPT_HTTPHEADER, d->headers);
-	return 0;
-}
-
-void delivery_end_request(struct delivery *d)
-{
-	curl_easy_cleanup(d->easy);
-	curl_slist_free_all(d->headers);
-	curl_slist_free_all(d->connect_to);
-	d->easy = NULL;
-	d->headers = d->connect_to = NULL;
 }
 
 struct delivery *delivery_free(struct delivery *d)

@@ -9,13 +9,17 @@
 
 #include "exporter/net.h"
 #include "exporter/otlp_format.h"
+#include "exporter/spool.h"
 
 #define GRPC_NONE (-1)
 
 /* One parcel on its way to one receiver. */
 struct delivery {
 	struct receiver *receiver;
-	struct parcel *parcel;
+	struct parcel *parcel;      /* NULL: on disk, and not being sent */
+	uint64_t bytes, time_ns;    /* of it */
+	uint64_t number;            /* in the spool */
+	bool on_disk;
 	CURL *easy;                 /* NULL: waits */
 	struct curl_slist *headers, *connect_to;
 	uint32_t tries;
@@ -41,6 +45,10 @@ struct receiver {
 	struct receiver_opts opts; /* our copy */
 	struct net_receiver_stats stats;
 	struct delivery *head, *tail;
+	struct spool *spool;       /* NULL: none */
+	uint64_t disk_bytes;       /* of stats.queued_bytes, those on disk */
+	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */
+	uint64_t told_spool_ns;    /* when a parcel that could not be spooled was last told */
 	uint8_t format;            /* the one it takes */
 	uint32_t in_flight;
 	bool in_trouble;
@@ -53,12 +61,19 @@ struct receiver {
 	bool gone;                 /* taken out of the configuration */
 };
 
-int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret);
+/* 0; -ENOMEM; why its spool cannot be had, said in err. What lies there already is queued. */
+int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret, char *err, size_t err_len);
+/* What is on disk stays there. */
 struct receiver *receiver_free(struct receiver *rc);
-/* New settings under the same name. 0 or -ENOMEM. */
+/* New settings under the same name; the spool stays the one it is. 0 or -ENOMEM. */
 int receiver_set(struct receiver *rc, const struct receiver_opts *opts);
 
-void receiver_push(struct receiver *rc, struct delivery *d);
+/* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
+int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
+/* Its bytes, for sending: from disk. 0; -EBADMSG: damaged; other negative errno. */
+int delivery_load(struct delivery *d);
+/* They are not needed for now. */
+void delivery_unload(struct delivery *d);
 /* While the queue is over its bound: the oldest that is not in flight, taken out. NULL: the queue fits. */
 struct delivery *receiver_overflow(struct receiver *rc);
 void receiver_remove(struct receiver *rc, struct delivery *d);
@@ -66,10 +81,15 @@ void receiver_remove(struct receiver *rc, struct delivery *d);
 /* The next delivery to start at this time, NULL when none; *ret_wake: the earliest time to ask again, UINT64_MAX: never. */
 struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake);
 
+/* One of its requests is under way. */
+void receiver_started(struct receiver *rc, uint64_t now_ns);
+
 /* Makes the request of a delivery. 0, -ENOMEM, or -EACCES with err: a secret's file cannot be read. */
 int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len);
 /* What it ended with, read out of the answer: d->said. status: HTTP's. */
 void delivery_read_answer(struct delivery *d, long status);
+/* It arrived, or is given up: it is no longer on disk. */
+void delivery_done(struct delivery *d);
 /* Ends it, whatever became of it. */
 void delivery_end_request(struct delivery *d);
 struct delivery *delivery_free(struct delivery *d);

@@ -25,12 +25,14 @@ struct receiver_opts {
 	char *proxy_url;
 	uint64_t timeout_ns;  /* one try: connect, send and answer */
 	uint64_t queue_bytes; /* waiting parcels; above it the oldest is dropped */
+	char *spool;          /* a directory below which this receiver has its own; NULL: parcels wait in memory */
+	uint64_t spool_bytes, spool_age_ns; /* of what waits there; above, the oldest goes */
 	uint32_t max_tries;   /* answers that ask for another try, per parcel */
 };
 
 /* The fields that are strings. */
 #define RECEIVER_STRINGS(X)                                                                        \
 	X(name) X(type) X(protocol) X(compression) X(proto) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
-	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url)
+	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url) X(spool)
 
 void receiver_opts_fini(struct receiver_opts *o);

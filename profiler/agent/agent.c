@@ -219,7 +219,7 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	if (r >= 0)
 		r = net_new(&(struct net_opts){ .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION }, &a->net);
 	if (r >= 0)
-		r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
+		r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
 	if (r >= 0)
 		r = push_new(a->net, &c->labels, &a->push);
 	if (r >= 0)
@@ -274,19 +274,22 @@ static void tell_fixed(void *ctx, const char *key)
 	log_warn("reload: %s changes with a restart only; the old value stays in force", key);
 }
 
-static int apply(struct agent *a, struct config *c)
+static int apply(struct agent *a, struct config *c, char *err, size_t err_len)
 {
 	struct budget_limits limits = limits_of(c);
-	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n);
+	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
 
-	if (r >= 0)
-		r = push_set_labels(a->push, &c->labels);
+	if (r < 0)
+		return r;
+	r = push_set_labels(a->push, &c->labels);
 	if (r >= 0)
 		r = governor_set(&a->governor, &limits);
 	if (r >= 0)
 		r = set_rules(a, c);
 	session_set_flush_interval(a->session, c->flush_interval_ns);
 	log_use_json(!strcmp(c->log_format, "json"));
+	if (r < 0)
+		snprintf(err, err_len, "%s", strerror(-r));
 	return r;
 }
 
@@ -301,8 +304,7 @@ static void reload(struct agent *a)
 	r = config_load(a->source, &c, err, sizeof(err));
 	if (r >= 0) {
 		config_keep_fixed(a->config, c, tell_fixed, NULL);
-		r = apply(a, c);
-		snprintf(err, sizeof(err), "%s", strerror(-r));
+		r = apply(a, c, err, sizeof(err));
 		config_free(a->config);
 		a->config = c;
 	}

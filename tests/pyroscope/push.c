@@ -94,7 +94,7 @@ static size_t labels_bytes(const struct strmap *labels)
 }
 
 static int store_profile(const Push__RawSample *s, struct store *st, const struct push_opts *opts, const struct strmap *labels,
-			 const char *id, struct refusal *why)
+			 const char *id, struct push_row *row, struct refusal *why)
 {
 	struct pprof_file file = { 0 };
 	struct ingest_profile in = { labels, &file, s->raw_profile.data, s->raw_profile.len, id, opts->now_ns };
@@ -104,6 +104,8 @@ static int store_profile(const Push__RawSample *s, struct store *st, const struc
 	if (r < 0)
 		return r;
 	bytes = file.bytes + labels_bytes(labels);
+	row->time_nanos = file.msg->time_nanos;
+	row->duration_nanos = file.msg->duration_nanos;
 	r = pprof_check(&file, opts->any_time ? 0 : opts->now_ns, why);
 	/* Above the burst no rate helps: such a profile can never pass. */
 	if (!r && bytes > PPROF_BURST_BYTES)
@@ -134,7 +136,7 @@ static int store_series_of(const Push__RawProfileSeries *s, struct store *st, co
 
 		if (!*row->id)
 			snprintf(row->id, sizeof(row->id), "%s", id);
-		if (!store_profile(s->samples[i], st, opts, &labels, id, &first)) {
+		if (!store_profile(s->samples[i], st, opts, &labels, id, row, &first)) {
 			row->stored = true;
 		} else if (!result) {
 			*why = first;

@@ -62,6 +62,7 @@ struct push_row {
 	int status; /* 0: no answer was given */
 	enum connect_code code;
 	bool stored;
+	int64_t time_nanos, duration_nanos; /* of its profile, the last of several */
 	char fault[16]; /* "": none */
 	char service[64], id[64], message[200];
 };

@@ -114,8 +114,10 @@ static void put_series(struct buf *out, const struct series *s)
 
 static void put_row(struct buf *out, const struct push_row *r)
 {
-	buf_printf(out, "{\"at_ms\":%lld,\"bytes\":%llu,\"status\":%d,\"code\":\"%s\",\"stored\":%s,\"fault\":", (long long)r->at_ms,
-		   (unsigned long long)r->bytes, r->status, connect_name(r->code), r->stored ? "true" : "false");
+	buf_printf(out, "{\"at_ms\":%lld,\"bytes\":%llu,\"status\":%d,\"code\":\"%s\",\"stored\":%s,\"time_nanos\":%lld,"
+			"\"duration_nanos\":%lld,\"fault\":", (long long)r->at_ms,
+		   (unsigned long long)r->bytes, r->status, connect_name(r->code), r->stored ? "true" : "false", (long long)r->time_nanos,
+		   (long long)r->duration_nanos);
 	put_string(out, r->fault);
 	buf_puts(out, ",\"service\":");
 	put_string(out, r->service);

@@ -56,7 +56,9 @@ static struct receiver_opts to(const char *name, const char *url)
 
 static void set(const struct receiver_opts *o, size_t n)
 {
-	assert_int_equal(net_set_receivers(net, o, n), 0);
+	char err[256];
+
+	assert_int_equal(net_set_receivers(net, o, n, err, sizeof(err)), 0);
 }
 
 static void put_type(struct buf *b, uint32_t field, uint64_t type, uint64_t unit)
@@ -159,6 +161,9 @@ static void sleep_ms(uint64_t ms)
 		if (!(condition))                                                                  \
 			fail_msg("after %g s: not " #condition, (double)(seconds));                \
 	} while (0)
+
+/* Until the network thread has let the last receiver go. */
+#define WAIT_GONE() sleep_ms(300)
 
 static int begin(void **state)
 {
@@ -678,6 +683,67 @@ static void a_missing_client_certificate_loses_nothing(void **state)
 	fake_stop(&tls);
 }
 
+/* A receiver that is away, whose parcels wait in dir/prod. */
+static struct receiver_opts spooling(const char *url, uint64_t bytes)
+{
+	struct receiver_opts o = to("prod", url);
+
+	o.spool = dir;
+	o.spool_bytes = bytes;
+	o.spool_age_ns = 3600 * SEC;
+	return o;
+}
+
+static void a_spool_outlives_us_and_keeps_its_bound(void **state)
+{
+	struct receiver_opts o = spooling("http://127.0.0.1:9", 100 * KIB);
+	struct net_opts opts = { .on_event = on_event, .user_agent = "hotspan/test" };
+
+	set(&o, 1);
+	for (int i = 0; i < 20; i++)
+		send_one(i < 12 ? "early" : "late", 10 * KIB);
+	WAIT(3, s.failed_tries[RETRY_CONNECT] > 0);
+	assert_true(stats().spooled == 9 || stats().spooled == 10);
+	assert_true(stats().spooled_bytes <= 100 * KIB);
+	assert_int_equal(stats().dropped[NET_DROP_QUEUE_FULL], 20 - stats().spooled);
+	net = net_free(net);
+	assert_int_equal(net_new(&opts, &net), 0);
+	o.url = fake.url;
+	set(&o, 1);
+	WAIT(5, s.delivered >= 9 && !s.queued);
+	assert_true(stats().spool.found >= 9 && stats().spool.maybe_twice <= 8);
+	assert_int_equal(fake_stored(&fake, "late"), 8); /* the oldest went */
+	set(NULL, 0);
+}
+
+static void what_was_refused_or_is_damaged_is_no_longer_there(void **state)
+{
+	struct receiver_opts o = spooling(fake.url, MIB);
+	char command[256];
+
+	fake_post(&fake, "/fake/faults", "status=400 service=bad");
+	set(&o, 1);
+	send_one("bad", 0);
+	send_one("good", 0);
+	WAIT(5, s.delivered == 1 && s.dropped[NET_DROP_REFUSED] == 1 && !s.queued);
+	set(NULL, 0);
+	fake_post(&fake, "/fake/faults", "");
+	snprintf(command, sizeof(command), "cd %s/prod && test -z \"$(ls | grep -e parcel -e sent)\"", dir);
+	assert_int_equal(system(command), 0);
+	o = spooling("http://127.0.0.1:9", MIB);
+	WAIT_GONE();
+	set(&o, 1);
+	send_one("one", 0);
+	send_one("two", 0);
+	snprintf(command, sizeof(command), "cd %s/prod && f=$(ls | grep -e parcel -e sent | tail -n 1) && truncate -s -1 $f && truncate -s +1 $f", dir);
+	assert_int_equal(system(command), 0);
+	o = spooling(fake.url, MIB);
+	set(&o, 1);
+	WAIT(5, s.delivered == 1 && s.dropped[NET_DROP_DAMAGED] == 1 && !s.queued);
+	assert_int_equal(fake_stored(&fake, "one"), 1);
+	set(NULL, 0);
+}
+
 static int first(void **state)
 {
 	static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
@@ -729,6 +795,8 @@ int main(int argc, char **argv)
 		TEST(a_certificate_is_checked_and_set_right),
 		TEST(a_name_other_than_the_urls_is_checked),
 		TEST(a_missing_client_certificate_loses_nothing),
+		TEST(a_spool_outlives_us_and_keeps_its_bound),
+		TEST(what_was_refused_or_is_damaged_is_no_longer_there),
 	};
 
 	if (argc > 1)

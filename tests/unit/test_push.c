@@ -22,13 +22,14 @@ static int begin(void **state)
 {
 	struct receiver_opts to = { .name = "prod", .type = "pyroscope", .timeout_ns = 10 * NSEC_PER_SEC, .queue_bytes = 64 * MIB, .max_tries = 4 };
 	struct strmap labels = { 0 };
+	char err[256];
 
 	fake_start(&fake);
 	to.url = fake.url;
 	assert_int_equal(images_new(&images), 0);
 	assert_int_equal(symbolizer_new(NULL, &symbols), 0);
 	assert_int_equal(net_new(&(struct net_opts){ .user_agent = "test" }, &net), 0);
-	assert_int_equal(net_set_receivers(net, &to, 1), 0);
+	assert_int_equal(net_set_receivers(net, &to, 1, err, sizeof(err)), 0);
 	assert_int_equal(strmap_set(&labels, "env", "test"), 0);
 	assert_int_equal(push_new(net, &labels, &push), 0);
 	strmap_fini(&labels);

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "exporter/otlp_format.h"
+#include "exporter/parcel.h"
+
+enum { NAME_MAX_LEN = 32, BAD_MAX = 8, PARCEL_MAX = 64 << 20 };
+
+/* A file: this, then the parcel's bytes. Little-endian, as the host that reads it again. */
+struct head {
+	char magic[8];
+	uint32_t crc; /* of all that follows it */
+	uint32_t len; /* of the parcel's bytes */
+	uint64_t time_ns;
+	uint8_t format;
+	uint8_t zero[7];
+	char what[64];
+};
+_Static_assert(sizeof(struct head) == 96, "the format of files");
+
+static const char magic[8] = "hspool1";
+
+struct spool {
+	int dir_fd, lock_fd;
+	vec(struct spool_entry) entries; /* by number */
+	uint64_t next;
+	struct spool_stats stats;
+};
+
+static char *name_of(uint64_t number, const char *kind, char out[NAME_MAX_LEN])
+{
+	snprintf(out, NAME_MAX_LEN, "%016llx.%s", (unsigned long long)number, kind);
+	return out;
+}
+
+/* "00000000000004d2.sent" -> its number; kind is what follows the dot. */
+static bool parse_name(const char *name, uint64_t *ret, const char **ret_kind)
+{
+	char *end;
+
+	if (strlen(name) < 18 || name[16] != '.' || name[0] == '-' || name[0] == '+')
+		return false;
+	*ret = strtoull(name, &end, 16);
+	*ret_kind = name + 17;
+	return end == name + 16;
+}
+
+static struct spool_entry *find(const struct spool *s, uint64_t number)
+{
+	uint32_t lo = 0, hi = s->entries.n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (s->entries.v[mid].number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->entries.n && s->entries.v[lo].number == number ? &s->entries.v[lo] : NULL;
+}
+
+static void forget(struct spool *s, struct spool_entry *e)
+{
+	uint32_t at = (uint32_t)(e - s->entries.v);
+
+	memmove(e, e + 1, (--s->entries.n - at) * sizeof(*e));
+}
+
+static const char *kind_of(const struct spool_entry *e)
+{
+	return e->tried ? "sent" : "parcel";
+}
+
+/* ---- opening ---- */
+
+/* Ours alone: not a link, not another user's. */
+static int open_folder(const char *folder)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EPERM;
+	return take_fd(&fd);
+}
+
+static int lock(struct spool *s, int *ret_pid)
+{
+	char pid[16] = "";
+	ssize_t n;
+
+	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (s->lock_fd < 0)
+		return -errno;
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		n = pread(s->lock_fd, pid, sizeof(pid) - 1, 0);
+		*ret_pid = n > 0 ? atoi(pid) : 0;
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	}
+	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(s->lock_fd, 0) < 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
+		return -errno;
+	return 0;
+}
+
+/* Damaged files are kept for who wants to look, the newest few. */
+static void put_aside(struct spool *s, uint64_t number, const char *kind)
+{
+	char from[NAME_MAX_LEN], to[NAME_MAX_LEN];
+
+	name_of(number, kind, from);
+	name_of(s->stats.damaged++ % BAD_MAX, "bad", to);
+	if (renameat(s->dir_fd, from, s->dir_fd, to) < 0)
+		unlinkat(s->dir_fd, from, 0);
+}
+
+static int open_file(const struct spool *s, const char *name, struct stat *st)
+{
+	return file_open_regular(s->dir_fd, name, O_NOFOLLOW, st);
+}
+
+/* What its head says: the checksum is for when it is sent. */
+static int read_head(const struct spool *s, const char *name, struct head *ret)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	int r;
+
+	fd = open_file(s, name, &st);
+	if (fd < 0)
+		return fd;
+	r = file_pread(fd, ret, sizeof(*ret), 0);
+	if (r == -ENODATA)
+		return -EBADMSG;
+	if (r < 0)
+		return r;
+	return memcmp(ret->magic, magic, sizeof(magic)) || ret->len > PARCEL_MAX || ret->format >= PARCEL_FORMATS ||
+		       (uint64_t)st.st_size != sizeof(*ret) + ret->len ? -EBADMSG : 0;
+}
+
+static int take_file(struct spool *s, const char *name)
+{
+	struct spool_entry *e;
+	const char *kind;
+	struct head h;
+	uint64_t number;
+	int r;
+
+	if (!parse_name(name, &number, &kind))
+		return 0;
+	if (!strcmp(kind, "tmp"))
+		unlinkat(s->dir_fd, name, 0); /* never whole */
+	if (strcmp(kind, "parcel") && strcmp(kind, "sent"))
+		return 0;
+	if (number >= s->next)
+		s->next = number + 1;
+	r = read_head(s, name, &h);
+	if (r == -EBADMSG || r == -EINVAL || r == -ELOOP)
+		put_aside(s, number, kind);
+	if (r < 0)
+		return 0;
+	e = vec_push(&s->entries);
+	if (!e)
+		return -ENOMEM;
+	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .format = h.format, .tried = !strcmp(kind, "sent") };
+	s->stats.found++;
+	s->stats.maybe_twice += e->tried;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct spool_entry *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int take_files(struct spool *s)
+{
+	_cleanup_(closep) int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	fd = -1; /* the stream's now */
+	while (r >= 0 && (e = readdir(dir)))
+		r = take_file(s, e->d_name);
+	if (s->entries.n)
+		qsort(s->entries.v, s->entries.n, sizeof(*s->entries.v), by_number);
+	return r;
+}
+
+int spool_open(const char *folder, struct spool **ret, int *ret_pid)
+{
+	struct spool *s = calloc(1, sizeof(*s));
+	int r;
+
+	*ret_pid = 0;
+	if (!s)
+		return -ENOMEM;
+	s->lock_fd = -1;
+	r = s->dir_fd = open_folder(folder);
+	if (r >= 0)
+		r = lock(s, ret_pid);
+	if (r >= 0)
+		r = take_files(s);
+	if (r < 0) {
+		spool_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct spool *spool_close(struct spool *s)
+{
+	if (!s)
+		return NULL;
+	closep(&s->dir_fd);
+	closep(&s->lock_fd);
+	vec_fini(&s->entries);
+	free(s);
+	return NULL;
+}
+
+size_t spool_count(const struct spool *s)
+{
+	return s->entries.n;
+}
+
+bool spool_entry(const struct spool *s, size_t i, struct spool_entry *ret)
+{
+	if (i >= s->entries.n)
+		return false;
+	*ret = s->entries.v[i];
+	return true;
+}
+
+/* ---- parcels ---- */
+
+static uint32_t checksum(const struct head *h, const void *bytes)
+{
+	const size_t covered = sizeof(*h) - offsetof(struct head, len);
+	uLong crc = crc32(0, (const Bytef *)&h->len, (uInt)covered);
+
+	return (uint32_t)crc32(crc, bytes, h->len);
+}
+
+static int write_file(const struct spool *s, const char *name, const struct head *h, const struct parcel *p)
+{
+	_cleanup_(closep) int fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : file_write_all(fd, h, sizeof(*h));
+
+	return r < 0 ? r : file_write_all(fd, p->bytes.data, p->bytes.len);
+}
+
+int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
+{
+	struct head h = { .len = (uint32_t)p->bytes.len, .time_ns = p->time_ns, .format = p->format };
+	char temporary[NAME_MAX_LEN], final[NAME_MAX_LEN];
+	struct spool_entry *e;
+	int r = p->bytes.len > PARCEL_MAX ? -EFBIG : vec_reserve(&s->entries, 1);
+
+	memcpy(h.magic, magic, sizeof(magic));
+	memcpy(h.what, p->what, sizeof(h.what) - 1);
+	h.crc = checksum(&h, p->bytes.data);
+	name_of(s->next, "tmp", temporary);
+	if (r >= 0)
+		r = write_file(s, temporary, &h, p);
+	if (r >= 0 && renameat(s->dir_fd, temporary, s->dir_fd, name_of(s->next, "parcel", final)) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(s->dir_fd, temporary, 0);
+		s->stats.failed++;
+		return r;
+	}
+	e = vec_push(&s->entries);
+	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .format = p->format };
+	*ret_number = s->next++;
+	return 0;
+}
+
+static int read_parcel(const struct spool *s, const char *name, struct parcel **ret)
+{
+	_cleanup_(closep) int fd = -1;
+	_cleanup_(buf_fini) struct buf bytes = BUF_INIT;
+	struct parcel *p;
+	struct head h;
+	int r = read_head(s, name, &h);
+
+	if (r < 0)
+		return r;
+	fd = open_file(s, name, NULL);
+	if (fd < 0)
+		return fd;
+	if (!buf_reserve(&bytes, h.len + 1u))
+		return -ENOMEM;
+	r = file_pread(fd, bytes.data, h.len, sizeof(h));
+	if (r < 0)
+		return r == -ENODATA ? -EBADMSG : r;
+	bytes.len = h.len;
+	if (checksum(&h, bytes.data) != h.crc)
+		return -EBADMSG;
+	p = parcel_new(&bytes, h.format);
+	if (!p)
+		return -ENOMEM;
+	p->time_ns = h.time_ns;
+	memcpy(p->what, h.what, sizeof(p->what));
+	p->what[sizeof(p->what) - 1] = '\0';
+	*ret = p;
+	return 0;
+}
+
+int spool_get(struct spool *s, uint64_t number, struct parcel **ret)
+{
+	struct spool_entry *e = find(s, number);
+	char name[NAME_MAX_LEN];
+	int r = e ? read_parcel(s, name_of(number, kind_of(e), name), ret) : -ENOENT;
+
+	if (r == -EBADMSG || r == -EINVAL || r == -ELOOP) {
+		put_aside(s, number, kind_of(e));
+		forget(s, e);
+		return -EBADMSG;
+	}
+	if (r == -ENOENT && e)
+		forget(s, e);
+	return r;
+}
+
+int spool_try(struct spool *s, uint64_t number)
+{
+	struct spool_entry *e = find(s, number);
+	char from[NAME_MAX_LEN], to[NAME_MAX_LEN];
+
+	if (!e || e->tried)
+		return e ? 0 : -ENOENT;
+	if (renameat(s->dir_fd, name_of(number, "parcel", from), s->dir_fd, name_of(number, "sent", to)) < 0)
+		return -errno;
+	e->tried = true;
+	return 0;
+}
+
+void spool_done(struct spool *s, uint64_t number)
+{
+	struct spool_entry *e = find(s, number);
+	char name[NAME_MAX_LEN];
+
+	if (!e)
+		return;
+	unlinkat(s->dir_fd, name_of(number, kind_of(e), name), 0);
+	forget(s, e);
+}
+
+void spool_stats(const struct spool *s, struct spool_stats *ret)
+{
+	*ret = s->stats;
+}
