@@ -2,6 +2,9 @@
 #include "exporter/parcel.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
 
 struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 {
@@ -14,6 +17,11 @@ struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 	p->format = format;
 	atomic_init(&p->refs, 1);
 	return p;
+}
+
+uint8_t parcel_key(const char *what)
+{
+	return (uint8_t)hash_bytes(what, strlen(what), 0);
 }
 
 struct parcel *parcel_ref(struct parcel *p)

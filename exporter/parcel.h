@@ -24,5 +24,7 @@ enum parcel_answer { PARCEL_OK, PARCEL_RETRY, PARCEL_DROP, PARCEL_UNANSWERED };
 
 /* Takes bytes over (the caller's buf is empty then), one reference. format: otlp_format.h. NULL when out of memory. */
 struct parcel *parcel_new(struct buf *bytes, uint8_t format);
+/* Parcels of one series are of one key: they are sent one after the other, in their order. */
+uint8_t parcel_key(const char *what);
 struct parcel *parcel_ref(struct parcel *p);
 struct parcel *parcel_unref(struct parcel *p);

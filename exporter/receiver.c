@@ -48,7 +48,7 @@ static void secret_fini(struct secret *s)
 	*s = (struct secret){ 0 };
 }
 
-static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_ns)
+static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_ns, uint8_t key)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
 
@@ -57,6 +57,7 @@ static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_
 	d->receiver = rc;
 	d->bytes = bytes;
 	d->time_ns = time_ns;
+	d->key = key;
 	d->prev = rc->tail;
 	*(rc->tail ? &rc->tail->next : &rc->head) = d;
 	rc->tail = d;
@@ -65,9 +66,9 @@ static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_
 	return d;
 }
 
-static struct delivery *push_spooled(struct receiver *rc, uint64_t number, uint64_t bytes, uint64_t time_ns)
+static struct delivery *push_spooled(struct receiver *rc, uint64_t number, uint64_t bytes, uint64_t time_ns, uint8_t key)
 {
-	struct delivery *d = push(rc, bytes, time_ns);
+	struct delivery *d = push(rc, bytes, time_ns, key);
 
 	if (!d)
 		return NULL;
@@ -101,7 +102,7 @@ static int open_spool(struct receiver *rc, char *err, size_t err_len)
 	if (r < 0)
 		return complain_of_spool(folder, r, pid, err, err_len);
 	for (size_t i = 0; spool_entry(rc->spool, i, &e); i++)
-		if (!push_spooled(rc, e.number, e.bytes, e.time_ns))
+		if (!push_spooled(rc, e.number, e.bytes, e.time_ns, e.key))
 			return -ENOMEM;
 	return 0;
 }
@@ -172,9 +173,9 @@ int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 	if (rc->spool) {
 		*ret_spool = spool_put(rc->spool, p, &number);
 		if (!*ret_spool)
-			return push_spooled(rc, number, p->bytes.len, p->time_ns) ? 0 : -ENOMEM;
+			return push_spooled(rc, number, p->bytes.len, p->time_ns, parcel_key(p->what)) ? 0 : -ENOMEM;
 	}
-	d = push(rc, p->bytes.len, p->time_ns);
+	d = push(rc, p->bytes.len, p->time_ns, parcel_key(p->what));
 	if (!d)
 		return -ENOMEM;
 	d->parcel = parcel_ref(p);
@@ -248,11 +249,25 @@ void receiver_started(struct receiver *rc, uint64_t now_ns)
 	rc->next_replay_ns = now_ns + REPLAY_EVERY_NS;
 }
 
+/* Keys of parcels that wait or are under way: none of them overtakes. */
+struct keys {
+	uint64_t bits[4];
+};
+
+static bool add_key(struct keys *k, uint8_t key)
+{
+	uint64_t bit = 1ull << key % 64, *word = &k->bits[key / 64];
+	bool was = *word & bit;
+
+	*word |= bit;
+	return was;
+}
+
 struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake)
 {
 	/* In trouble one request feels the way; the others wait for its answer. */
 	uint32_t max = rc->in_trouble ? 1 : MAX_IN_FLIGHT;
-	uint64_t due;
+	struct keys busy = { 0 };
 
 	*ret_wake = UINT64_MAX;
 	if (rc->in_flight >= max)
@@ -262,16 +277,14 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 		return NULL;
 	}
 	for (struct delivery *d = rc->head; d; d = d->next) {
-		if (d->easy)
+		uint64_t due = due_ns(rc, d);
+
+		if (add_key(&busy, d->key) || d->easy)
 			continue;
-		due = due_ns(rc, d);
 		if (due <= now_ns)
 			return d;
 		if (due < *ret_wake)
 			*ret_wake = due;
-		/* What is on disk goes out in its order. */
-		if (d->on_disk && due == rc->next_replay_ns)
-			break;
 	}
 	return NULL;
 }

@@ -20,6 +20,7 @@ struct delivery {
 	uint64_t bytes, time_ns;    /* of it */
 	uint64_t number;            /* in the spool */
 	bool on_disk;
+	uint8_t key;                /* parcel_key() */
 	CURL *easy;                 /* NULL: waits */
 	struct curl_slist *headers, *connect_to;
 	uint32_t tries;

@@ -159,6 +159,14 @@ static int read_head(const struct spool *s, const char *name, struct head *ret)
 		       (uint64_t)st.st_size != sizeof(*ret) + ret->len ? -EBADMSG : 0;
 }
 
+static uint8_t key_of(const struct head *h)
+{
+	char what[sizeof(h->what) + 1] = "";
+
+	memcpy(what, h->what, sizeof(h->what));
+	return parcel_key(what);
+}
+
 static int take_file(struct spool *s, const char *name)
 {
 	struct spool_entry *e;
@@ -183,7 +191,7 @@ static int take_file(struct spool *s, const char *name)
 	e = vec_push(&s->entries);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .format = h.format, .tried = !strcmp(kind, "sent") };
+	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .format = h.format, .tried = !strcmp(kind, "sent"), .key = key_of(&h) };
 	s->stats.found++;
 	s->stats.maybe_twice += e->tried;
 	return 0;
@@ -298,7 +306,7 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 		return r;
 	}
 	e = vec_push(&s->entries);
-	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .format = p->format };
+	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .format = p->format, .key = parcel_key(p->what) };
 	*ret_number = s->next++;
 	return 0;
 }

@@ -26,6 +26,7 @@ struct spool_entry {
 	uint64_t time_ns;    /* the parcel's */
 	uint32_t bytes;      /* of the parcel */
 	uint8_t format;
+	uint8_t key;         /* parcel_key() */
 	bool tried;          /* it may have arrived */
 };
 

@@ -522,8 +522,12 @@ static void a_slow_receiver_holds_back_only_itself(void **state)
 	o[0] = to("slow", slow.url);
 	o[1] = to("prod", fake.url);
 	set(o, 2);
-	for (int i = 0; i < 16; i++)
-		send_one("web", 0);
+	for (int i = 0; i < 16; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "web%d", i); /* those of one series go one after the other */
+		send_one(name, 0);
+	}
 	WAIT(0.9, s.delivered == 16);
 	assert_int_equal(stats_of("slow").delivered, 0);
 	assert_int_equal(net_flush(net, 5 * SEC), 0);
