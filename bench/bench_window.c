@@ -5,8 +5,11 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/gzip.h"
+#include "base/strmap.h"
 #include "bench.h"
 #include "pprof/encode.h"
+#include "pprof/otlp.h"
 #include "pprof/profile.h"
 #include "pprof/reader.h"
 
@@ -33,6 +36,30 @@ static int encode_raw(const struct profile *p, struct buf *out)
 static int encode_gzip(const struct profile *p, struct buf *out)
 {
 	return pprof_encode_gzip(p, 1, out);
+}
+
+static int encode_otlp(const struct profile *p, struct buf *out)
+{
+	_cleanup_(strmap_fini) struct strmap resource = { 0 };
+	struct otlp *o;
+	int r = otlp_new(OTLP_1_10, "hotspan", "", &o);
+
+	if (r >= 0)
+		r = strmap_set(&resource, "service.name", "bench");
+	if (r >= 0)
+		r = otlp_add(o, &resource, p);
+	if (r >= 0)
+		r = otlp_finish(o, out);
+	otlp_free(o);
+	return r;
+}
+
+static int encode_otlp_gzip(const struct profile *p, struct buf *out)
+{
+	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
+	int r = encode_otlp(p, &raw);
+
+	return r < 0 ? r : gzip_compress(raw.data, raw.len, 1, out);
 }
 
 static void measure(struct bench *b, int (*encode)(const struct profile *p, struct buf *out))
@@ -66,4 +93,14 @@ BENCH(window_pprof, "stack", 1)
 BENCH(window_pprof_gzip, "stack", 1)
 {
 	measure(b, encode_gzip);
+}
+
+BENCH(window_otlp, "stack", 1)
+{
+	measure(b, encode_otlp);
+}
+
+BENCH(window_otlp_gzip, "stack", 1)
+{
+	measure(b, encode_otlp_gzip);
 }

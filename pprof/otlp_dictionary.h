@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * otlp_dictionary - the tables that all profiles of a request of OTLP refer to, and the way of one profile into them.
+ *
+ * Every table is interned by the bytes of its entries: none is there twice. Index 0 is none: it is what a function
+ * returns for nothing, and, its error being sticky (dictionary_error), when memory ran out.
+ * Memory: the entries, encoded. Threads: one.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/strpool.h"
+
+struct profile;
+
+/* The dictionary's tables, by their field numbers in it; links there are none. */
+enum table { TABLE_MAPPINGS = 1, TABLE_LOCATIONS, TABLE_FUNCTIONS, TABLE_LINKS, TABLE_STRINGS, TABLE_ATTRIBUTES, TABLE_STACKS, TABLES };
+
+struct dictionary {
+	struct strpool tables[TABLES]; /* entry 0 of each is none, and of no bytes */
+	struct buf scratch;            /* an entry being made */
+	size_t bytes;                  /* about how long it is, encoded */
+};
+
+/* What the indices of one profile are in the dictionary; 0: not asked yet. */
+struct dictionary_maps {
+	uint32_t *strings, *mappings, *functions, *locations;
+};
+
+/* One profile on its way in. */
+struct dictionary_profile {
+	struct dictionary *d;
+	const struct profile *p;
+	struct dictionary_maps maps;
+	struct buf indices; /* packed, of the message at hand */
+};
+
+/* 0 or -ENOMEM. */
+int dictionary_begin(struct dictionary_profile *a, struct dictionary *d, const struct profile *p);
+void dictionary_end(struct dictionary_profile *a);
+
+/* A string of the profile's; any other. */
+uint32_t dictionary_string(struct dictionary_profile *a, uint32_t id);
+uint32_t dictionary_text(struct dictionary *d, const char *s);
+/* {key, string} or, text NULL, {key, number, unit}; with a value that is encoded already. */
+uint32_t dictionary_attribute(struct dictionary *d, uint32_t key, const char *text, int64_t number, uint32_t unit);
+uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *value);
+/* The frames of a sample. */
+uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, uint32_t n_frames);
+
+/* Appends its tables. */
+void dictionary_put(const struct dictionary *d, struct buf *out);
+int dictionary_error(const struct dictionary *d);
+void dictionary_reset(struct dictionary *d);
+void dictionary_fini(struct dictionary *d);
