@@ -40,6 +40,7 @@ struct adding {
 	struct dictionary_profile in;
 	uint32_t count_type, cost_type; /* indices into the profile's types */
 	int64_t carried;                /* of the cost, what rounding has left so far */
+	struct buf attributes, value;   /* of the sample at hand, packed */
 };
 
 int otlp_new(enum otlp_layout layout, const char *scope_name, const char *scope_version, struct otlp **ret)
@@ -124,7 +125,7 @@ static int64_t count_of(struct adding *a, uint32_t i)
 
 static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 {
-	_cleanup_(buf_fini) struct buf attributes = BUF_INIT, value = BUF_INIT;
+	struct buf *attributes = &a->attributes, *value = &a->value;
 	struct sample_fields f = fields_of(a->o->layout);
 	const struct profile_sample *s = &a->p->samples.v[i];
 	uint32_t stack = dictionary_stack(&a->in, s->first_frame, s->n_frames);
@@ -133,17 +134,19 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 
 	if (!n)
 		return;
-	add_labels(a, s, &attributes);
-	wire_varint(&value, (uint64_t)n);
+	buf_reset(attributes);
+	buf_reset(value);
+	add_labels(a, s, attributes);
+	wire_varint(value, (uint64_t)n);
 	mark = wire_begin(out, PROFILE_SAMPLES);
 	wire_uint(out, SAMPLE_STACK, stack);
 	if (f.values < f.attributes)
-		put_indices(out, f.values, &value);
-	put_indices(out, f.attributes, &attributes);
+		put_indices(out, f.values, value);
+	put_indices(out, f.attributes, attributes);
 	if (f.values > f.attributes)
-		put_indices(out, f.values, &value);
+		put_indices(out, f.values, value);
 	wire_end(out, mark);
-	if (buf_error(&attributes) || buf_error(&value))
+	if (buf_error(attributes) || buf_error(value))
 		out->error = -ENOMEM;
 }
 
@@ -265,6 +268,8 @@ int otlp_add(struct otlp *o, const struct strmap *resource, const struct profile
 		put_resource_profiles(&a, resource, &o->profiles);
 	if (r >= 0)
 		r = buf_error(&a.in.indices) ? -ENOMEM : error_of(o);
+	buf_fini(&a.attributes);
+	buf_fini(&a.value);
 	dictionary_end(&a.in);
 	return r;
 }

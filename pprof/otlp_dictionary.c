@@ -38,6 +38,8 @@ void dictionary_end(struct dictionary_profile *a)
 	free(a->maps.functions);
 	free(a->maps.locations);
 	buf_fini(&a->indices);
+	buf_fini(&a->stack);
+	buf_fini(&a->location);
 }
 
 static uint32_t intern(struct dictionary *d, enum table t, const void *bytes, size_t len)
@@ -81,23 +83,24 @@ uint32_t dictionary_string(struct dictionary_profile *a, uint32_t id)
 
 uint32_t dictionary_attribute(struct dictionary *d, uint32_t key, const char *text, int64_t number, uint32_t unit)
 {
-	_cleanup_(buf_fini) struct buf value = BUF_INIT;
+	struct buf *value = &d->value;
 
+	buf_reset(value);
 	if (text) {
-		size_t mark = wire_begin(&value, ANY_STRING);
+		size_t mark = wire_begin(value, ANY_STRING);
 
-		buf_append_utf8(&value, text, strlen(text));
-		wire_end(&value, mark);
+		buf_append_utf8(value, text, strlen(text));
+		wire_end(value, mark);
 	} else {
 		/* A oneof: zero is written too. */
-		wire_varint(&value, ANY_INT << 3 | WIRE_VARINT);
-		wire_varint(&value, (uint64_t)number);
+		wire_varint(value, ANY_INT << 3 | WIRE_VARINT);
+		wire_varint(value, (uint64_t)number);
 	}
 	buf_reset(&d->scratch);
 	wire_uint(&d->scratch, ATTRIBUTE_KEY, key);
-	wire_bytes(&d->scratch, ATTRIBUTE_VALUE, value.data, value.len);
+	wire_bytes(&d->scratch, ATTRIBUTE_VALUE, value->data, value->len);
 	wire_uint(&d->scratch, ATTRIBUTE_UNIT, unit);
-	return buf_error(&value) ? 0 : intern_scratch(d, TABLE_ATTRIBUTES);
+	return buf_error(value) ? 0 : intern_scratch(d, TABLE_ATTRIBUTES);
 }
 
 static uint32_t add_function(struct dictionary_profile *a, uint32_t i)
@@ -171,40 +174,42 @@ static void put_lines(struct dictionary_profile *a, const struct profile_locatio
 
 static uint32_t add_location(struct dictionary_profile *a, uint32_t i)
 {
-	_cleanup_(buf_fini) struct buf entry = BUF_INIT;
+	struct buf *entry = &a->location;
 	const struct profile_location *l = &a->p->locations.v[i];
 	const char *type = frame_type(l->kind);
 	uint32_t *at = &a->maps.locations[i];
 
 	if (*at)
 		return *at;
-	wire_uint(&entry, LOCATION_MAPPING, l->mapping == PROFILE_NO_MAPPING ? 0 : add_mapping(a, l->mapping));
-	wire_uint(&entry, LOCATION_ADDRESS, l->address);
-	put_lines(a, l, &entry);
+	buf_reset(entry);
+	wire_uint(entry, LOCATION_MAPPING, l->mapping == PROFILE_NO_MAPPING ? 0 : add_mapping(a, l->mapping));
+	wire_uint(entry, LOCATION_ADDRESS, l->address);
+	put_lines(a, l, entry);
 	buf_reset(&a->indices);
 	if (type)
 		wire_varint(&a->indices, dictionary_attribute(a->d, dictionary_text(a->d, "profile.frame.type"), type, 0, 0));
-	put_indices(&entry, LOCATION_ATTRIBUTES, &a->indices);
-	if (buf_error(&entry) < 0)
+	put_indices(entry, LOCATION_ATTRIBUTES, &a->indices);
+	if (buf_error(entry) < 0)
 		return 0;
 	/* One that says nothing is still a frame. */
-	if (!entry.len)
-		buf_append(&entry, "\x10\0", 2);
-	return *at = intern(a->d, TABLE_LOCATIONS, entry.data, entry.len);
+	if (!entry->len)
+		buf_append(entry, "\x10\0", 2);
+	return *at = intern(a->d, TABLE_LOCATIONS, entry->data, entry->len);
 }
 
 /* A stack without frames is none. */
 uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, uint32_t n_frames)
 {
-	_cleanup_(buf_fini) struct buf packed = BUF_INIT;
+	struct buf *packed = &a->stack;
 
 	if (!n_frames)
 		return 0;
+	buf_reset(packed);
 	for (uint32_t i = 0; i < n_frames; i++)
-		wire_varint(&packed, add_location(a, a->p->frames.v[first_frame + i]));
+		wire_varint(packed, add_location(a, a->p->frames.v[first_frame + i]));
 	buf_reset(&a->d->scratch);
-	put_indices(&a->d->scratch, STACK_LOCATIONS, &packed);
-	return buf_error(&packed) ? 0 : intern_scratch(a->d, TABLE_STACKS);
+	put_indices(&a->d->scratch, STACK_LOCATIONS, packed);
+	return buf_error(packed) ? 0 : intern_scratch(a->d, TABLE_STACKS);
 }
 
 uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *value)
@@ -267,4 +272,5 @@ void dictionary_fini(struct dictionary *d)
 	for (int t = TABLE_MAPPINGS; t < TABLES; t++)
 		strpool_fini(&d->tables[t]);
 	buf_fini(&d->scratch);
+	buf_fini(&d->value);
 }

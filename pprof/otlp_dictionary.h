@@ -20,7 +20,7 @@ enum table { TABLE_MAPPINGS = 1, TABLE_LOCATIONS, TABLE_FUNCTIONS, TABLE_LINKS, 
 
 struct dictionary {
 	struct strpool tables[TABLES]; /* entry 0 of each is none, and of no bytes */
-	struct buf scratch;            /* an entry being made */
+	struct buf scratch, value;     /* an entry being made, and a value in it */
 	size_t bytes;                  /* about how long it is, encoded */
 };
 
@@ -34,7 +34,8 @@ struct dictionary_profile {
 	struct dictionary *d;
 	const struct profile *p;
 	struct dictionary_maps maps;
-	struct buf indices; /* packed, of the message at hand */
+	struct buf indices;       /* packed, of the message at hand */
+	struct buf stack, location; /* being made */
 };
 
 /* 0 or -ENOMEM. */
