@@ -219,7 +219,7 @@ static void take_status(struct reader r, struct otlp_answer *ret)
 
 void otlp_read_answer(const void *data, size_t len, bool ok, struct otlp_answer *ret)
 {
-	struct reader r = { data, (const uint8_t *)data + len };
+	struct reader r = { data, len ? (const uint8_t *)data + len : data };
 	struct field f;
 
 	if (!ok) {

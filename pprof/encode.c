@@ -74,7 +74,7 @@ static uint8_t *put_length(uint8_t *start, uint8_t *end)
 	return end + n - 1;
 }
 
-static uint8_t *put_frames(uint8_t *p, const uint32_t *locations, uint32_t n)
+static uint8_t *put_frames(uint8_t *p, const uint32_t *locations, size_t first, uint32_t n)
 {
 	uint8_t *start = p + 2;
 
@@ -83,18 +83,18 @@ static uint8_t *put_frames(uint8_t *p, const uint32_t *locations, uint32_t n)
 	*p = SAMPLE_LOCATION << 3 | WIRE_LEN;
 	p = start;
 	for (uint32_t i = 0; i < n; i++)
-		p = wire_put(p, (uint64_t)locations[i] + 1);
+		p = wire_put(p, (uint64_t)locations[first + i] + 1);
 	return put_length(start, p);
 }
 
-static uint8_t *put_values(uint8_t *p, const int64_t *values, uint32_t n)
+static uint8_t *put_values(uint8_t *p, const int64_t *values, size_t first, uint32_t n)
 {
 	uint8_t *start = p + 2;
 
 	*p = SAMPLE_VALUE << 3 | WIRE_LEN;
 	p = start;
 	for (uint32_t i = 0; i < n; i++)
-		p = wire_put(p, (uint64_t)values[i]);
+		p = wire_put(p, (uint64_t)values[first + i]);
 	return put_length(start, p);
 }
 
@@ -109,8 +109,8 @@ static void encode_sample(struct buf *b, const struct profile *p, uint32_t i)
 	if (!start)
 		return;
 	*start = PROFILE_SAMPLE << 3 | WIRE_LEN;
-	end = put_frames(start + 2, p->frames.v + s->first_frame, s->n_frames);
-	end = put_values(end, p->values.v + (size_t)i * p->types.n, p->types.n);
+	end = put_frames(start + 2, p->frames.v, s->first_frame, s->n_frames);
+	end = put_values(end, p->values.v, (size_t)i * p->types.n, p->types.n);
 	for (uint32_t k = 0; k < s->n_labels; k++)
 		end = put_label(end, &p->labels.v[s->first_label + k]);
 	end = put_length(start + 2, end);
