@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <unistd.h>
 
 #include "agent/config.h"
@@ -11,6 +12,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "proc/relabel.h"
 
 static char path[] = "/tmp/hotspan-test-config-XXXXXX";
 
@@ -206,6 +208,29 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 	assert_string_equal((char *)once.data, (char *)twice.data);
 }
 
+/* Those that packaging/MIGRATION.md sends people to. */
+static void the_examples_load(void **state)
+{
+	glob_t found;
+
+	assert_int_equal(glob(TESTS_DIR "/../packaging/examples/*.yaml", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc >= 5);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct config_source src = { .path = found.gl_pathv[i] };
+		struct relabel *rules;
+		struct config *c;
+		char err[768];
+
+		if (config_load(&src, &c, err, sizeof(err)) < 0)
+			fail_msg("%s", err);
+		assert_true(c->receivers.n > 0);
+		assert_int_equal(config_rules(c, &rules), 0);
+		relabel_free(rules);
+		config_free(c);
+	}
+	globfree(&found);
+}
+
 static void note(void *ctx, const char *key)
 {
 	strcat(strcat(ctx, key), " ");
@@ -257,6 +282,7 @@ int main(void)
 		FILE_TEST(what_names_are_made_of_is_said_by_the_file),
 		FILE_TEST(flags_override_the_environment_and_that_the_file),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
+		FILE_TEST(the_examples_load),
 		FILE_TEST(rows_that_need_a_restart_keep_their_value),
 		FILE_TEST(the_documents_in_the_tree_are_those_of_the_rows),
 	};
