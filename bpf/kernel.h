@@ -11,11 +11,19 @@
 
 struct mm_struct {
 	unsigned long exec_vm;
+	unsigned long arg_start, arg_end, env_start, env_end;
+} __core;
+
+struct cred {
+	struct {
+		unsigned int val;
+	} euid;
 } __core;
 
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
+	const struct cred *cred;
 	void *stack;
 	int pid;
 	int tgid;

@@ -280,9 +280,22 @@ static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, 
 	rest->stack_bytes = bytes;
 }
 
-/* What user space needs to finish the walk, behind the frames. The record's length with it. */
-static __always_inline __u32 add_rest(struct scratch *s, struct mm_struct *mm)
+static __always_inline void copy_start(struct scratch *s, struct ev_rest *rest, __u32 at)
 {
+	__u64 to = at + sizeof(*rest) + rest->stack_bytes, len = rest->env_end - rest->args;
+
+	rest->start_bytes = 0;
+	asm volatile("" : "+r"(to), "+r"(len));
+	if (to > sizeof(s->record) + sizeof(*rest) + EV_REST_STACK || len > EV_REST_START)
+		return;
+	if (!bpf_probe_read_user((__u8 *)s->record + to, len, (const void *)rest->args))
+		rest->start_bytes = len;
+}
+
+/* What user space needs to finish the walk, behind the frames. The record's length with it. */
+static __always_inline __u32 add_rest(struct scratch *s, struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct ev_sample *ev = (void *)s->record;
 	__u64 at = record_bytes(ev);
 	struct ev_rest *rest;
@@ -296,10 +309,16 @@ static __always_inline __u32 add_rest(struct scratch *s, struct mm_struct *mm)
 	rest->fp = s->walk.fp;
 	rest->mm = (__u64)mm;
 	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
+	rest->args = BPF_CORE_READ(mm, arg_start);
+	rest->args_end = BPF_CORE_READ(mm, arg_end);
+	rest->env = BPF_CORE_READ(mm, env_start);
+	rest->env_end = BPF_CORE_READ(mm, env_end);
+	rest->uid = BPF_CORE_READ(task, cred, euid.val);
 	rest->flags = s->walk.flags;
 	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
 	copy_stack(s, rest, at);
-	return at + sizeof(*rest) + rest->stack_bytes;
+	copy_start(s, rest, at);
+	return at + sizeof(*rest) + rest->stack_bytes + rest->start_bytes;
 }
 
 /* Wakes user space when the ring fills up, and for a process it does not know yet: it may be short-lived. */
@@ -328,7 +347,7 @@ static __always_inline void send(struct scratch *s, struct task_struct *task)
 
 	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks) {
 		ev->flags |= EV_SAMPLE_REST;
-		if (!output(s, add_rest(s, BPF_CORE_READ(task, mm)))) {
+		if (!output(s, add_rest(s, task))) {
 			count(EV_COUNT_SENT, 1);
 			return;
 		}

@@ -16,6 +16,7 @@
 #include "collect/resolve.h"
 #include "collect/timeline.h"
 #include "proc/cgroup.h"
+#include "proc/identity.h"
 #include "proc/process.h"
 #include "proc/scan.h"
 #include "proc/sideband.h"
@@ -240,22 +241,30 @@ int collector_fd(const struct collector *c)
 	return c->epoll_fd;
 }
 
-/* False: the rules leave its target out. */
+/* False: the rules leave it out. */
+static bool label_target(struct collector *c, const struct ev_sample *ev, const char *cgroup, struct window_labels *ret)
+{
+	const struct identity_view v = { .process = c->resolved.process, .rest = ev_rest_of(ev), .cgroup = cgroup,
+					 .time_ns = ev->time_ns, .kernel_thread = ev->flags & EV_SAMPLE_KTHREAD };
+	const char *text = targets_find(c->targets, &v);
+
+	ret->target = *text ? strpool_add(&c->window->strings, text) : 0;
+	return *text;
+}
+
+/* False: it is of a target that is not wanted. */
 static bool label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
 {
 	struct process *p = c->resolved.process;
-	const char *cgroup, *text;
+	const char *cgroup;
 
 	*ret = (struct window_labels){ 0 };
 	if (c->opts.by == COLLECT_BY_NONE)
 		return true;
 	cgroups_note(c->cgroups, ev->cgroup_id);
 	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
-	if (c->opts.by == COLLECT_BY_TARGET) {
-		text = targets_find(c->targets, p, cgroup, ev->flags & EV_SAMPLE_KTHREAD);
-		ret->target = *text ? strpool_add(&c->window->strings, text) : 0;
-		return *text;
-	}
+	if (c->opts.by == COLLECT_BY_TARGET)
+		return label_target(c, ev, cgroup, ret);
 	ret->cut = reason_cut_is_complete(c->resolved.cut) ? 0 : c->resolved.cut;
 	ret->pid = ev->tgid;
 	ret->cgroup = strpool_add(&c->window->strings, cgroup);

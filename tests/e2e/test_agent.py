@@ -255,6 +255,37 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
         assert {s["labels"]["service_name"] for s in fake.state()["series"]} == {name, name + "-out", "unwanted"}
 
 
+def in_series(fake, function):
+    """{service: ns with that function on top}"""
+    found = {}
+    for s in fake.state()["series"]:
+        found[s["labels"]["service_name"]] = found.get(s["labels"]["service_name"], 0) + names(s).get(function, 0)
+    return {k: v for k, v in found.items() if v}
+
+
+def test_processes_gone_in_a_moment_have_their_own_labels():
+    """1,000 exec a second and a reload each second: what a process said is on its samples, and on nobody else's."""
+    prefix = f"gone-{os.getpid()}"
+    more = "max_cpu_percent: 0\nrelabel_configs:\n  - {source_labels: [__meta_otel_service_name], target_label: said}\n  - {source_labels: [__meta_process_uid], target_label: uid}\n"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more=more)) as agent:
+        load = subprocess.Popen(["setpriv", "--reuid", "65534", "--clear-groups", workload("services"), "1000", "8", "300"],
+                                stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX=prefix))
+        while load.poll() is None:
+            time.sleep(1)
+            agent.reload()
+        burnt_by = answers(load.communicate()[0])
+        agent.reload()
+        assert agent.stop() == 0
+        for n in range(4):
+            got = in_series(fake, f"service_{n}")
+            right = got.get(f"{prefix}-{n}", 0)
+            print(f"  service_{n}: {right / 1e9:.3f} CPU s under its name, {burnt_by[f'service_{n}'] / 1e9:.3f} burnt; elsewhere {sum(got.values()) - right} ns")
+            assert set(got) == {f"{prefix}-{n}"}, got
+            assert abs(right / burnt_by[f"service_{n}"] - 1) < 0.2
+            [series] = fake.series(service_name=f"{prefix}-{n}")
+            assert series["labels"]["said"] == f"{prefix}-{n}" and series["labels"]["uid"] == "65534", series["labels"]
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)
