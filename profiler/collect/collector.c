@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "collect/cpus.h"
+#include "collect/late.h"
 #include "collect/reasons.h"
 #include "collect/resolve.h"
 #include "collect/timeline.h"
@@ -30,18 +31,6 @@
 /* Samples wait while rows are built, with their stacks; above this without (EV_CUT_NO_TABLES). */
 #define MAX_WAITING_BYTES (16 * MIB)
 
-/*
- * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
- * may have been idle all the same. The kernel's own idle time says how many ticks idling can
- * explain; only the others were lost. Counted since the rate last changed, and before that.
- */
-struct settled {
-	uint64_t since_idle_ns;          /* of all CPUs, then */
-	uint64_t since_idle, since_late; /* ticks of the counters, then */
-	uint64_t before;                 /* late ticks that idling explained until then */
-	uint64_t late_told; /* what was called lost once stays lost: counters only grow */
-};
-
 struct collector {
 	struct collector_opts opts;
 	struct images *images;
@@ -59,7 +48,7 @@ struct collector {
 	bool started;
 	uint64_t complete_ns; /* every record stamped up to here has been drained */
 	uint64_t cpus_checked_ns;
-	struct settled settled;
+	struct late late;
 	uint64_t lost_told; /* losses that earlier windows carry */
 	const char *limited_by; /* what holds the rate down: see window.h */
 	int n_cpus;         /* highest CPU number opened + 1 */
@@ -130,6 +119,13 @@ static int follow_cpus(struct collector *c)
 		c->n_cpus = n;
 	c->cpus_checked_ns = time_boot_ns();
 	return 0;
+}
+
+static uint64_t idle_ns(void)
+{
+	uint64_t ns;
+
+	return cpus_idle_ns(&ns) < 0 ? 0 : ns;
 }
 
 static int new_window(struct collector *c, struct window **ret)
@@ -230,7 +226,7 @@ int collector_start(struct collector *c, char *err, size_t err_len)
 	}
 	r = new_window(c, &c->window);
 	c->started = true;
-	cpus_idle_ns(&c->settled.since_idle_ns);
+	late_begin(&c->late, NSEC_PER_SEC / c->opts.sampler.frequency_hz, idle_ns());
 	if (r >= 0)
 		r = follow_cpus(c);
 	return r < 0 ? explain(r, err, err_len) : 0;
@@ -402,21 +398,6 @@ int collector_stop(struct collector *c)
 	return r;
 }
 
-/* Late ticks since the rate last changed that idling explains. */
-static uint64_t explained(const struct collector *c, const uint64_t counters[EV_COUNT_MAX])
-{
-	const struct settled *t = &c->settled;
-	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now;
-	uint64_t late = counters[EV_DROP_TIMER_LATE] - t->since_late,
-		 seen = counters[EV_COUNT_IDLE] - t->since_idle, idle;
-
-	if (!late || cpus_idle_ns(&now) < 0 || now < t->since_idle_ns)
-		return 0;
-	idle = (now - t->since_idle_ns) / period;
-	idle = idle > seen ? idle - seen : 0;
-	return idle < late ? idle : late;
-}
-
 static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 {
 	memset(ret, 0, EV_COUNT_MAX * sizeof(*ret));
@@ -434,13 +415,11 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 
 	*ret = c->stats;
 	read_counters(c, kernel);
-	late = kernel[EV_DROP_TIMER_LATE] - c->settled.before - explained(c, kernel);
-	if (late > c->settled.late_told)
-		c->settled.late_told = late;
+	late = late_lost(&c->late, kernel, idle_ns());
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
-	ret->counters[EV_DROP_TIMER_LATE] = c->settled.late_told;
-	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - c->settled.late_told;
+	ret->counters[EV_DROP_TIMER_LATE] = late;
+	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - late;
 	for (int i = 0; i < EV_DROP_MAX; i++)
 		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
@@ -467,10 +446,7 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 	if (hz == c->opts.sampler.frequency_hz)
 		return 0;
 	read_counters(c, kernel);
-	c->settled.before += explained(c, kernel);
-	c->settled.since_late = kernel[EV_DROP_TIMER_LATE];
-	c->settled.since_idle = kernel[EV_COUNT_IDLE];
-	cpus_idle_ns(&c->settled.since_idle_ns);
+	late_change_rate(&c->late, kernel, NSEC_PER_SEC / hz, idle_ns());
 	c->opts.sampler.frequency_hz = hz;
 	return sampler_set_frequency(c->sampler, hz);
 }
