@@ -24,6 +24,8 @@ struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
 	const struct cred *cred;
+	struct task_struct *group_leader;
+	unsigned long long start_boottime, self_exec_id;
 	void *stack;
 	int pid;
 	int tgid;

@@ -2,10 +2,10 @@
 /*
  * sample - where is each CPU right now: kernel stack, user stack, who.
  *
- *	cpu-clock tick -> idle? filtered? -> kernel stack -> user stack (walk.h) -> ring buffer
+ *	cpu-clock tick -> idle? filtered? wanted? -> kernel stack -> user stack (walk.h) -> ring buffer
  *
- * Every tick ends in exactly one counter: idle, filtered, sent or a row of drops.def, so that user
- * space can add them up to the ticks the clock owed us.
+ * Every tick ends in exactly one counter: idle, filtered, left out, thinned, sent or a row of drops.def, so
+ * that user space can add them up to the ticks the clock owed us.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
@@ -19,6 +19,7 @@
 #include "bpf/sample_maps.h"
 
 const volatile struct sample_config config;
+__u32 share_round; /* user space makes all shares void by counting it up */
 
 static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
 {
@@ -111,6 +112,20 @@ static __always_inline int wanted(const struct ev_sample *ev)
 	if ((config.filter & SAMPLE_FILTER_COMM) && !bpf_map_lookup_elem(&comms, ev->comm))
 		return 0;
 	return !(config.filter & SAMPLE_FILTER_CGROUP) || under_wanted_cgroup();
+}
+
+/* How many samples this one stands for. 0: it is not to be sent. */
+static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid)
+{
+	struct sample_share *v = config.shares ? bpf_map_lookup_elem(&shares, &tgid) : NULL;
+
+	if (!v || v->round != share_round || v->exec_id != BPF_CORE_READ(task, self_exec_id) ||
+	    v->start_ns != BPF_CORE_READ(task, group_leader, start_boottime))
+		return 1;
+	if (v->one_in && __sync_fetch_and_add(&v->seen, 1) % v->one_in == 0)
+		return v->one_in;
+	count(v->one_in ? EV_COUNT_THINNED : EV_COUNT_LEFT_OUT, 1);
+	return 0;
 }
 
 /* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */
@@ -309,6 +324,8 @@ static __always_inline __u32 add_rest(struct scratch *s, struct task_struct *tas
 	rest->fp = s->walk.fp;
 	rest->mm = (__u64)mm;
 	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
+	rest->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	rest->exec_id = BPF_CORE_READ(task, self_exec_id);
 	rest->args = BPF_CORE_READ(mm, arg_start);
 	rest->args_end = BPF_CORE_READ(mm, arg_end);
 	rest->env = BPF_CORE_READ(mm, env_start);
@@ -381,7 +398,6 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
 		.period_ns = ctx->sample_period,
-		.weight = 1,
 		.cpu = bpf_get_smp_processor_id(),
 		.flags = flags_of(ctx, task),
 		.status = EV_CUT_NOT_ASKED,
@@ -391,6 +407,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count(EV_COUNT_FILTERED, 1);
 		return;
 	}
+	ev->weight = weigh(task, ev->tgid);
+	if (!ev->weight)
+		return;
 	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
 		kernel_stack(ctx, ev);
 	if (config.user_stacks) {

@@ -89,3 +89,10 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SAMPLE_MAX_SHARES);
+	__type(key, __u32);
+	__type(value, struct sample_share);
+} shares SEC(".maps");

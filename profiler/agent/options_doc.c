@@ -51,7 +51,9 @@ void options_reference(struct buf *out)
 		      "`__meta_process_comm`, `__meta_process_commandline`, `__meta_process_uid`, `__meta_process_username`, `__meta_cgroup_path`,\n"
 		      "`__container_id__`, `__meta_container_runtime`, `__meta_kubernetes_pod_uid`, `__meta_systemd_unit`, and\n"
 		      "`__meta_otel_NAME` for each attribute in its `OTEL_RESOURCE_ATTRIBUTES` and its OpenTelemetry process context\n"
-		      "(`__meta_otel_service_version`). Labels that begin with `__` go at the end; a process that is dropped is in no profile.\n\n");
+		      "(`__meta_otel_service_version`). Labels that begin with `__` go at the end; a process that is dropped is in no profile.\n\n"
+		      "What is dropped is not even taken from the kernel after a program's first sample. `__frequency__`, set to a whole number,\n"
+		      "is the rate in Hz of that process's samples, if it is below `frequency`; each then stands for several, and totals stay true.\n\n");
 	reference_table(&relabel_options, false, out);
 }
 

@@ -30,8 +30,11 @@ static void samples(const struct collector_stats *c, struct buf *b)
 	prom_family(b, "hotspan_ticks_total", PROM_COUNTER, "Timer ticks the clock owed, by what the CPU did.");
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_IDLE], "state", "idle", NULL);
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_FILTERED], "state", "filtered", NULL);
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_LEFT_OUT], "state", "left_out", NULL);
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_THINNED], "state", "thinned", NULL);
 	prom_value(b, "hotspan_ticks_total",
-		   (double)(c->counters[EV_COUNT_TICKS] - c->counters[EV_COUNT_IDLE] - c->counters[EV_COUNT_FILTERED]), "state", "busy", NULL);
+		   (double)(c->counters[EV_COUNT_TICKS] - c->counters[EV_COUNT_IDLE] - c->counters[EV_COUNT_FILTERED] -
+			    c->counters[EV_COUNT_LEFT_OUT] - c->counters[EV_COUNT_THINNED]), "state", "busy", NULL);
 	prom_family(b, "hotspan_samples_lost_total", PROM_COUNTER, "Samples that are in no profile, by reason.");
 	for (uint32_t i = 0; i < EV_DROP_MAX; i++)
 		prom_value(b, "hotspan_samples_lost_total", (double)c->counters[i], "reason", reason_drop_name(i), NULL);

@@ -13,15 +13,11 @@
 #include "base/units.h"
 #include "collect/cpus.h"
 #include "collect/late.h"
-#include "collect/reasons.h"
 #include "collect/resolve.h"
 #include "collect/timeline.h"
-#include "proc/cgroup.h"
-#include "proc/identity.h"
 #include "proc/process.h"
 #include "proc/scan.h"
 #include "proc/sideband.h"
-#include "proc/target.h"
 #include "unwind/unwinder.h"
 
 /* Samples of an exiting process come for a while after its exit event. */
@@ -35,8 +31,7 @@ struct collector {
 	struct collector_opts opts;
 	struct images *images;
 	struct processes *processes;
-	struct cgroups *cgroups;
-	struct targets *targets;
+	struct whose *whose;
 	struct sideband *sideband;
 	struct sampler *sampler;
 	struct unwinder *unwinder;
@@ -66,8 +61,7 @@ struct collector *collector_free(struct collector *c)
 	window_free(c->window);
 	processes_free(c->processes);
 	images_free(c->images);
-	cgroups_free(c->cgroups);
-	targets_free(c->targets);
+	whose_free(c->whose);
 	closep(&c->epoll_fd);
 	free(c);
 	return NULL;
@@ -150,7 +144,7 @@ static int make_parts(struct collector *c)
 	if (c->epoll_fd < 0)
 		return -errno;
 	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
-	    (r = cgroups_new(&c->cgroups)) < 0 || (r = targets_new(&c->targets)) < 0 ||
+	    (r = whose_new(c->opts.by, &c->whose)) < 0 ||
 	    (r = sideband_new(&c->sideband)) < 0)
 		return r;
 	return 0;
@@ -190,10 +184,13 @@ int collector_new(const struct collector_opts *opts, struct collector **ret, cha
 	if (!c)
 		return -ENOMEM;
 	c->opts = *opts;
+	c->opts.sampler.shares = opts->by == COLLECT_BY_TARGET;
 	c->epoll_fd = -1;
 	r = make_parts(c);
 	if (r >= 0)
-		r = sampler_new(&opts->sampler, &c->sampler, err, err_len);
+		r = sampler_new(&c->opts.sampler, &c->sampler, err, err_len);
+	if (r >= 0)
+		whose_set_frequency(c->whose, c->sampler, opts->sampler.frequency_hz);
 	if (r >= 0)
 		r = make_unwinder(c, err, err_len);
 	if (r < 0) {
@@ -237,42 +234,6 @@ int collector_fd(const struct collector *c)
 	return c->epoll_fd;
 }
 
-/* False: the rules leave it out. */
-static bool label_target(struct collector *c, const struct ev_sample *ev, const char *cgroup, struct window_labels *ret)
-{
-	const struct identity_view v = { .process = c->resolved.process, .rest = ev_rest_of(ev), .cgroup = cgroup,
-					 .time_ns = ev->time_ns, .kernel_thread = ev->flags & EV_SAMPLE_KTHREAD };
-	const char *text = targets_find(c->targets, &v);
-
-	ret->target = *text ? strpool_add(&c->window->strings, text) : 0;
-	return *text;
-}
-
-/* False: it is of a target that is not wanted. */
-static bool label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
-{
-	struct process *p = c->resolved.process;
-	const char *cgroup;
-
-	*ret = (struct window_labels){ 0 };
-	if (c->opts.by == COLLECT_BY_NONE)
-		return true;
-	cgroups_note(c->cgroups, ev->cgroup_id);
-	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
-	if (c->opts.by == COLLECT_BY_TARGET)
-		return label_target(c, ev, cgroup, ret);
-	ret->cut = reason_cut_is_complete(c->resolved.cut) ? 0 : c->resolved.cut;
-	ret->pid = ev->tgid;
-	ret->cgroup = strpool_add(&c->window->strings, cgroup);
-	if (c->opts.by == COLLECT_BY_THREAD) {
-		ret->tid = ev->tid;
-		memcpy(ret->comm, ev->comm, sizeof(ret->comm));
-	} else {
-		memcpy(ret->comm, p && p->comm[0] ? p->comm : ev->comm, sizeof(ret->comm));
-	}
-	return true;
-}
-
 static int add_sample(struct collector *c, const struct ev_sample *ev)
 {
 	struct window_labels labels;
@@ -280,7 +241,7 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 
 	if (r < 0)
 		return r;
-	if (!label(c, ev, &labels)) {
+	if (!whose_labels(c->whose, c->sampler, ev, c->resolved.process, c->resolved.cut, &c->window->strings, &labels)) {
 		c->stats.left_out += ev->weight;
 		return 0;
 	}
@@ -406,7 +367,7 @@ static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 
 void collector_set_rules(struct collector *c, struct relabel *rules)
 {
-	targets_set_rules(c->targets, rules);
+	whose_set_rules(c->whose, c->sampler, rules);
 }
 
 void collector_stats(struct collector *c, struct collector_stats *ret)
@@ -418,6 +379,7 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 	late = late_lost(&c->late, kernel, idle_ns());
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
+	ret->left_out += kernel[EV_COUNT_LEFT_OUT];
 	ret->counters[EV_DROP_TIMER_LATE] = late;
 	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - late;
 	for (int i = 0; i < EV_DROP_MAX; i++)
@@ -448,6 +410,7 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 	read_counters(c, kernel);
 	late_change_rate(&c->late, kernel, NSEC_PER_SEC / hz, idle_ns());
 	c->opts.sampler.frequency_hz = hz;
+	whose_set_frequency(c->whose, c->sampler, hz);
 	return sampler_set_frequency(c->sampler, hz);
 }
 

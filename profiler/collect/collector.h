@@ -19,18 +19,12 @@
 
 #include "bpf/events.h"
 #include "collect/sampler.h"
+#include "collect/whose.h"
 #include "collect/window.h"
 #include "unwind/unwinder.h"
 
 struct collector;
 struct relabel;
-
-enum collect_by {
-	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
-	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
-	COLLECT_BY_NONE,    /* no labels: one row per stack */
-	COLLECT_BY_TARGET,  /* the labels of its target (proc/target.h) and nothing else */
-};
 
 struct collector_opts {
 	struct sampler_opts sampler;

@@ -117,7 +117,8 @@ static void forget_program(struct process *p)
 	p->declared = NULL;
 	p->declared_known = p->uid_known = false;
 	p->asked = p->looks = 0;
-	p->target = 0;
+	p->target = p->target_hz = 0;
+	p->leader_start_ns = p->exec_id = 0;
 	p->exe[0] = '\0';
 }
 
@@ -205,6 +206,7 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 	memcpy(p->comm, from->comm, sizeof(p->comm));
 	memcpy(p->exe, from->exe, sizeof(p->exe));
 	p->target = from->target;
+	p->target_hz = from->target_hz;
 	p->declared = from->declared ? strdup(from->declared) : NULL;
 	p->uid = from->uid;
 	p->uid_known = from->uid_known;

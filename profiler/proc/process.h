@@ -29,7 +29,9 @@ struct process {
 	uint64_t exited_ns;   /* 0: alive */
 	uint64_t program_ns;  /* since when it runs what it runs: its last exec, else start_ns */
 	struct maps *maps;
+	uint64_t leader_start_ns, exec_id; /* of struct ev_rest; 0: no sample told them */
 	uint32_t target;      /* targets_find()'s, 0: not asked yet */
+	uint32_t target_hz;   /* and the rate it is sampled at, 0: the agent's */
 	char *declared;       /* what it says of itself (identity.h); NULL: nothing, or not known yet */
 	bool declared_known, uid_known;
 	uint32_t uid;         /* its effective user when its program was first seen */

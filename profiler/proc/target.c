@@ -88,33 +88,44 @@ static const char *text_of(const struct strmap *labels, struct buf *out)
 	return buf_error(out) ? "" : (const char *)out->data;
 }
 
-static uint32_t decide(struct targets *t, const struct identity_view *v)
+/* A rule's text: what is no rate says nothing. */
+static uint32_t frequency_of(const struct strmap *labels)
+{
+	const char *text = strmap_get(labels, "__frequency__");
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+
+	return digits && digits < 7 && !text[digits] ? (uint32_t)atoi(text) : 0;
+}
+
+static uint32_t decide(struct targets *t, const struct identity_view *v, uint32_t *ret_hz)
 {
 	_cleanup_(buf_fini) struct buf text = BUF_INIT;
 
+	*ret_hz = 0;
 	strmap_fini(&t->labels);
 	identity_labels(v, t->rules, &t->labels);
 	if (t->rules && !relabel_apply(t->rules, &t->labels))
 		return intern(t, left_out);
+	*ret_hz = frequency_of(&t->labels);
 	drop_hidden(&t->labels);
 	if (!strmap_get(&t->labels, "service_name"))
 		identity_labels(v, false, &t->labels);
 	return intern(t, text_of(&t->labels, &text));
 }
 
-const char *targets_find(struct targets *t, const struct identity_view *v)
+void targets_find(struct targets *t, const struct identity_view *v, struct target *ret)
 {
 	struct process *p = v->process;
-	uint32_t id = p ? p->target : 0;
+	uint32_t id = p ? p->target : 0, hz = p ? p->target_hz : 0;
 	const char *text;
 
 	if (identity_learn(v) || !(id & ID_MASK) || id >> GENERATION_SHIFT != t->generation) {
-		id = decide(t, v);
-		if (p)
+		id = decide(t, v, &hz);
+		if (p) {
 			p->target = identity_is_settled(v) ? id : 0;
+			p->target_hz = hz;
+		}
 	}
-	if (!(id & ID_MASK)) /* out of memory */
-		return "service_name=unknown\n";
-	text = strpool_str(&t->sets, id & ID_MASK);
-	return strcmp(text, left_out) ? text : "";
+	text = id & ID_MASK ? strpool_str(&t->sets, id & ID_MASK) : "service_name=unknown\n"; /* out of memory */
+	*ret = (struct target){ .labels = strcmp(text, left_out) ? text : NULL, .frequency_hz = hz };
 }

@@ -5,12 +5,14 @@
  *
  *	what is known of it (identity.h)   -> relabel rules -> the labels left
  *
- * Labels that begin with __ go when the rules are done; a target without service_name has its service's again.
+ * Labels that begin with __ go when the rules are done; a target without service_name has its service's again. Before
+ * that __frequency__, where a rule set it to a whole number, is the rate in Hz at which its processes are sampled, if that
+ * is below the agent's.
  * Asked once per process and program it runs, and again when it has said more of itself; a fork has its parent's. Kernel
  * threads are service_name="kernel" and nothing else.
  * Memory: label sets live in the table, 4,096 of them; then it begins anew. Threads: one.
  */
-#include "base/strmap.h"
+#include <stdint.h>
 
 struct identity_view;
 struct relabel;
@@ -22,5 +24,9 @@ struct targets *targets_free(struct targets *t);
 /* From here on, for all processes. Takes the rules over; NULL: none. */
 void targets_set_rules(struct targets *t, struct relabel *rules);
 
-/* The labels of a process as text for labels_parse(); "": the rules leave it out. Borrowed until the next call. */
-const char *targets_find(struct targets *t, const struct identity_view *v);
+struct target {
+	const char *labels;    /* text for labels_parse(), borrowed until the next call; NULL: the rules leave it out */
+	uint32_t frequency_hz; /* 0: the agent's */
+};
+
+void targets_find(struct targets *t, const struct identity_view *v, struct target *ret);

@@ -286,6 +286,46 @@ def test_processes_gone_in_a_moment_have_their_own_labels():
             assert series["labels"]["said"] == f"{prefix}-{n}" and series["labels"]["uid"] == "65534", series["labels"]
 
 
+SHARES = """max_cpu_percent: 0
+relabel_configs:
+  - {action: drop, source_labels: [service_name], regex: '%(name)s-unwanted'}
+  - {action: drop, source_labels: [__meta_process_exe], regex: '.*/(da|ba)?sh'}
+  - {source_labels: [service_name], regex: '%(name)s-slow', target_label: __frequency__, replacement: '37'}
+"""
+
+
+def ticks(agent, state):
+    return agent.metrics()[f'hotspan_ticks_total{{state="{state}"}}']
+
+
+def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
+    """Told to the kernel at the first sample; a program that comes after in the same process is another one."""
+    name = f"share-{os.getpid()}"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more=SHARES % {"name": name})) as agent:
+        want = burnt([spin(4, name + "-slow")])
+        thinned = ticks(agent, "thinned")
+        burnt([spin(2, name + "-unwanted")])
+        left_out = ticks(agent, "left_out")
+        judged = agent.metrics()["hotspan_samples_left_out_total"] - left_out
+        loop = "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"
+        then = subprocess.Popen(["sh", "-c", f"{loop}; {workload('spin')} 1; {loop}; exec {workload('spin')} 1"], stdout=subprocess.PIPE, text=True,
+                                env=dict(os.environ, OTEL_SERVICE_NAME=name + "-then"))
+        out = then.communicate()[0]
+        after_shell = ticks(agent, "left_out") - left_out
+        agent.reload(config(fake.url, hz=999, more="max_cpu_percent: 0\n"))
+        agent.wait_for("reloaded")
+        again = burnt([spin(1, name + "-unwanted")])
+        assert agent.stop() == 0
+        got = cpu_ns(fake, service_name=name + "-slow")
+        print(f"  slow: {got / want:.3f} of what was burnt, {thinned:.0f} ticks thinned; {left_out:.0f} left out in the kernel, {judged:.0f} here, "
+              f"{after_shell:.0f} of the shell")
+        assert abs(got / want - 1) < 0.1 and thinned > 0.85 * 4 * 999
+        assert left_out > 0.85 * 2 * 999 and judged < 0.15 * 2 * 999 and after_shell > 200
+        true = sum(int(v) for v in re.findall(r"spin_\w+ (\d+)", out))
+        assert abs(cpu_ns(fake, service_name=name + "-then") / true - 1) < 0.05, "a wanted program after an unwanted one"
+        assert abs(cpu_ns(fake, service_name=name + "-unwanted") / again - 1) < 0.1, "wanted since the reload"
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)

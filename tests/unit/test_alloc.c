@@ -360,6 +360,7 @@ static int identify(void *ctx)
 	struct process p = { .pid = 1 << 30, .exe = "x" };
 	const struct identity_view v = { .process = &p, .rest = rest, .cgroup = "/system.slice/x.service" };
 	struct targets *t = NULL;
+	struct target target;
 	struct relabel *rules;
 	char err[128];
 	size_t bad;
@@ -373,8 +374,8 @@ static int identify(void *ctx)
 		r = relabel_new(&rule, 1, &rules, &bad, err, sizeof(err));
 	if (r >= 0) {
 		targets_set_rules(t, rules);
-		targets_find(t, &v);
-		targets_find(t, &v);
+		targets_find(t, &v, &target);
+		targets_find(t, &v, &target);
 	}
 	free(p.declared);
 	targets_free(t);

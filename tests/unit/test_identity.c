@@ -17,6 +17,7 @@
 #include "proc/identity.h"
 #include "proc/process.h"
 #include "proc/process_context.h"
+#include "proc/relabel.h"
 #include "proc/startup.h"
 #include "proc/target.h"
 
@@ -408,6 +409,14 @@ static void rules_may_ask_for_what_is_known(void **state)
 
 /* ---- targets ---- */
 
+static const char *found(struct targets *t, const struct identity_view *v)
+{
+	struct target target;
+
+	targets_find(t, v, &target);
+	return target.labels ? target.labels : "left out";
+}
+
 static void a_process_read_too_late_is_asked_again(void **state)
 {
 	struct ev_rest *rest = rest_with("x", 2, ENV("OTEL_SERVICE_NAME=mine\0"));
@@ -416,16 +425,55 @@ static void a_process_read_too_late_is_asked_again(void **state)
 	struct targets *t;
 
 	assert_int_equal(targets_new(&t), 0);
-	assert_string_equal(targets_find(t, &v), "service_name=prog\n"); /* gone, and the sample has no stack */
+	assert_string_equal(found(t, &v), "service_name=prog\n"); /* gone, and the sample has no stack */
 	v.rest = rest;
-	assert_string_equal(targets_find(t, &v), "service_name=mine\n");
+	assert_string_equal(found(t, &v), "service_name=mine\n");
 	v.rest = NULL;
-	assert_string_equal(targets_find(t, &v), "service_name=mine\n");
+	assert_string_equal(found(t, &v), "service_name=mine\n");
 	targets_set_rules(t, NULL); /* a reload: what it said is still known */
-	assert_string_equal(targets_find(t, &v), "service_name=mine\n");
+	assert_string_equal(found(t, &v), "service_name=mine\n");
 	free(p.declared);
 	free(rest);
 	targets_free(t);
+}
+
+/* The labels and rate that a rule makes: target_label = replacement, always. */
+static void with_rule(const char *label, const char *value, struct target *ret, char labels[64])
+{
+	const struct relabel_rule rule = { .target_label = label, .replacement = value };
+	struct process p = { .pid = 1 << 30, .exe = "prog", .declared_known = true };
+	const struct identity_view v = { .process = &p, .cgroup = "" };
+	struct relabel *rules;
+	struct targets *t;
+	char err[128];
+	size_t bad;
+
+	assert_int_equal(targets_new(&t), 0);
+	assert_int_equal(relabel_new(&rule, 1, &rules, &bad, err, sizeof(err)), 0);
+	targets_set_rules(t, rules);
+	targets_find(t, &v, ret);
+	targets_find(t, &v, ret); /* as it was kept */
+	snprintf(labels, 64, "%s", ret->labels);
+	targets_free(t);
+}
+
+static void a_rule_may_set_the_rate_of_a_target(void **state)
+{
+	static const struct {
+		const char *value;
+		uint32_t hz;
+	} rows[] = { { "19", 19 }, { "0", 0 }, { "", 0 }, { "fast", 0 }, { "19Hz", 0 }, { "-1", 0 }, { "9999999999", 0 } };
+	struct target t;
+	char labels[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		with_rule("__frequency__", rows[i].value, &t, labels);
+		assert_int_equal(t.frequency_hz, rows[i].hz);
+		assert_string_equal(labels, "service_name=prog\n");
+	}
+	with_rule("frequency", "19", &t, labels);
+	assert_int_equal(t.frequency_hz, 0);
+	assert_string_equal(labels, "frequency=19\nservice_name=prog\n");
 }
 
 static void what_a_process_said_is_its_childs_and_ends_with_its_program(void **state)
@@ -467,6 +515,7 @@ int main(void)
 		cmocka_unit_test(a_context_is_looked_for_when_the_program_has_started),
 		cmocka_unit_test(rules_may_ask_for_what_is_known),
 		cmocka_unit_test(a_process_read_too_late_is_asked_again),
+		cmocka_unit_test(a_rule_may_set_the_rate_of_a_target),
 		cmocka_unit_test(what_a_process_said_is_its_childs_and_ends_with_its_program),
 	};
 
