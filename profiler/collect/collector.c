@@ -370,6 +370,16 @@ void collector_set_rules(struct collector *c, struct relabel *rules)
 	whose_set_rules(c->whose, c->sampler, rules);
 }
 
+void collector_set_pods(struct collector *c, struct pods *pods)
+{
+	whose_set_pods(c->whose, c->sampler, pods);
+}
+
+uint64_t collector_pods_missed(const struct collector *c)
+{
+	return whose_pods_missed(c->whose);
+}
+
 void collector_stats(struct collector *c, struct collector_stats *ret)
 {
 	uint64_t kernel[EV_COUNT_MAX], late;

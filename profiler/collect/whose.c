@@ -52,6 +52,17 @@ void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules)
 	sampler_reset_shares(s);
 }
 
+void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods)
+{
+	if (targets_set_pods(w->targets, pods))
+		sampler_reset_shares(s);
+}
+
+uint64_t whose_pods_missed(const struct whose *w)
+{
+	return targets_pods_missed(w->targets);
+}
+
 void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz)
 {
 	w->hz = hz;

@@ -17,6 +17,7 @@
 #include "collect/window.h"
 
 struct ev_sample;
+struct pods;
 struct process;
 struct relabel;
 struct sampler;
@@ -32,10 +33,14 @@ enum collect_by {
 int whose_new(enum collect_by by, struct whose **ret);
 struct whose *whose_free(struct whose *w);
 
-/* From the next sample on; both make the sampler send all again. Takes the rules over; NULL: none. */
+/* From the next sample on; all make the sampler send all again. Rules and pods are taken over; NULL: none. */
 void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules);
+void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods);
 void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz);
 
 /* p: NULL when nobody knows it. cut: why its stack ends. strings: of the window. False: it is of a target that is not wanted. */
 bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, uint32_t cut,
 		  struct strpool *strings, struct window_labels *ret);
+
+/* How often a process was met whose pod is not known. */
+uint64_t whose_pods_missed(const struct whose *w);

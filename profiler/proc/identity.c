@@ -17,6 +17,7 @@
 #include "proc/executable.h"
 #include "proc/labels.h"
 #include "proc/placement.h"
+#include "proc/pods.h"
 #include "proc/process.h"
 #include "proc/process_context.h"
 #include "proc/service.h"
@@ -167,16 +168,13 @@ static void set_user(struct strmap *m, const struct process *p)
 		set(m, "__meta_process_username", found->pw_name);
 }
 
-static void set_placement(struct strmap *m, const char *cgroup)
+static void set_placement(struct strmap *m, const struct placement *at, const char *cgroup)
 {
-	struct placement at;
-
-	placement_of(cgroup, &at);
 	set(m, "__meta_cgroup_path", cgroup);
-	set(m, "__container_id__", at.container);
-	set(m, "__meta_container_runtime", at.runtime);
-	set(m, "__meta_kubernetes_pod_uid", at.pod_uid);
-	set(m, "__meta_systemd_unit", at.unit);
+	set(m, "__container_id__", at->container);
+	set(m, "__meta_container_runtime", at->runtime);
+	set(m, "__meta_kubernetes_pod_uid", at->pod_uid);
+	set(m, "__meta_systemd_unit", at->unit);
 }
 
 /* "service.version" is asked for as __meta_otel_service_version. */
@@ -206,20 +204,41 @@ static void set_process(struct strmap *m, const struct identity_view *v)
 	set_user(m, p);
 }
 
-void identity_labels(const struct identity_view *v, bool all, struct strmap *to)
+/* What it says of itself, what its pod's list says, what its cgroup's path says. */
+struct known {
+	struct strmap declared, pod;
+	struct placement at;
+	bool pod_listed;
+};
+
+static void look_up(const struct identity_view *v, const struct pods *pods, struct known *ret)
+{
+	const struct process *p = v->process;
+
+	*ret = (struct known){ .pod_listed = true };
+	if (p && p->declared)
+		labels_parse(p->declared, &ret->declared);
+	placement_of(v->cgroup, &ret->at);
+	if (ret->at.pod_uid[0])
+		ret->pod_listed = pods && pods_labels(pods, ret->at.container, ret->at.pod_uid, &ret->pod) > 0;
+}
+
+bool identity_labels(const struct identity_view *v, const struct pods *pods, bool all, struct strmap *to)
 {
 	char service[SERVICE_NAME_MAX] = SERVICE_KERNEL;
-	struct strmap declared = { 0 };
+	struct known known;
 
-	if (v->process && v->process->declared && labels_parse(v->process->declared, &declared) < 0)
-		strmap_fini(&declared);
+	look_up(v, pods, &known);
 	if (!v->kernel_thread)
-		service_name(v->process, &declared, v->cgroup, service, sizeof(service));
+		service_name(v->process, &known.declared, &known.pod, v->cgroup, service, sizeof(service));
 	set(to, "service_name", service);
 	if (all && v->process && !v->kernel_thread) {
 		set_process(to, v);
-		set_placement(to, v->cgroup);
-		set_declared(to, &declared);
+		set_placement(to, &known.at, v->cgroup);
+		set_declared(to, &known.declared);
+		strmap_copy(&known.pod, to);
 	}
-	strmap_fini(&declared);
+	strmap_fini(&known.declared);
+	strmap_fini(&known.pod);
+	return known.pod_listed;
 }

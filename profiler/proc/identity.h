@@ -9,6 +9,7 @@
  *	__meta_process_uid  __meta_process_username      the effective user; its name is the host's
  *	__meta_cgroup_path  __container_id__  __meta_container_runtime
  *	__meta_kubernetes_pod_uid  __meta_systemd_unit   placement.h
+ *	__meta_kubernetes_...                            pods.h
  *	__meta_otel_NAME                                 what it declares (declared.h): __meta_otel_service_version
  *
  * True for the moment of the sample: see startup.h and executable.h. What is not known is not there; of a process that has
@@ -20,6 +21,7 @@
 #include "base/strmap.h"
 
 struct ev_rest;
+struct pods;
 struct process;
 
 /* A sample's view of its process. */
@@ -40,5 +42,8 @@ bool identity_learn(const struct identity_view *v);
 /* Is that all there will ever be to know? False: it was read too late, a later sample may have it with it. */
 bool identity_is_settled(const struct identity_view *v);
 
-/* service_name alone, or with all that rules may ask. What memory does not suffice for is missing. */
-void identity_labels(const struct identity_view *v, bool all, struct strmap *to);
+/*
+ * service_name alone, or with all that rules may ask. What memory does not suffice for is missing. pods: NULL when nobody
+ * lists them. False: it runs in a pod that is not listed, yet.
+ */
+bool identity_labels(const struct identity_view *v, const struct pods *pods, bool all, struct strmap *to);

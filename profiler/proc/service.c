@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,16 +32,40 @@ int service_of_cgroup(const char *path, char *out, size_t len)
 	return 0;
 }
 
-void service_name(const struct process *p, const struct strmap *declared, const char *cgroup, char *out, size_t len)
+static bool from_pod(const struct strmap *pod, char *out, size_t len)
+{
+	const char *said = strmap_get(pod, "__meta_kubernetes_pod_annotation_pyroscope_io_service_name");
+	const char *ns = strmap_get(pod, "__meta_kubernetes_namespace"), *name = strmap_get(pod, "__meta_kubernetes_pod_container_name");
+
+	if (!said)
+		said = strmap_get(pod, "__meta_kubernetes_pod_annotation_resource_opentelemetry_io_service_name");
+	if (said)
+		snprintf(out, len, "%s", said);
+	else if (ns && name)
+		snprintf(out, len, "%s/%s", ns, name);
+	return said || (ns && name);
+}
+
+static void from_process(const struct process *p, char *out, size_t len)
+{
+	char path[PATH_MAX];
+
+	if (executable_path(p, path, sizeof(path)))
+		snprintf(out, len, "%s", executable_name(path));
+	else
+		snprintf(out, len, "%s", p->comm[0] ? p->comm : "unknown");
+}
+
+void service_name(const struct process *p, const struct strmap *declared, const struct strmap *pod, const char *cgroup, char *out,
+		  size_t len)
 {
 	const char *said = strmap_get(declared, "service.name");
-	char path[PATH_MAX];
 
 	if (said)
 		snprintf(out, len, "%s", said);
 	else if (!p)
 		snprintf(out, len, "unknown");
-	else if (service_of_cgroup(cgroup, out, len) < 0)
-		snprintf(out, len, "%s", executable_path(p, path, sizeof(path)) ? executable_name(path) : p->comm[0] ? p->comm : "unknown");
+	else if (!from_pod(pod, out, len) && service_of_cgroup(cgroup, out, len) < 0)
+		from_process(p, out, len);
 	declared_make_printable(out);
 }

@@ -10,6 +10,7 @@
 #include "base/strpool.h"
 #include "proc/identity.h"
 #include "proc/labels.h"
+#include "proc/pods.h"
 #include "proc/process.h"
 #include "proc/relabel.h"
 
@@ -23,6 +24,8 @@ struct targets {
 	struct strpool sets;
 	uint32_t generation; /* in the upper half of process.target */
 	struct relabel *rules;
+	struct pods *pods; /* NULL: nobody lists them */
+	uint64_t pods_missed;
 	struct strmap labels; /* of the process at hand */
 };
 
@@ -47,6 +50,7 @@ struct targets *targets_free(struct targets *t)
 	if (!t)
 		return NULL;
 	relabel_free(t->rules);
+	pods_free(t->pods);
 	strpool_fini(&t->sets);
 	strmap_fini(&t->labels);
 	free(t);
@@ -73,6 +77,22 @@ static void drop_hidden(struct strmap *m)
 			strmap_unset(m, m->v.v[i].key);
 		else
 			i++;
+}
+
+bool targets_set_pods(struct targets *t, struct pods *pods)
+{
+	bool same = t->pods && pods && pods_equal(t->pods, pods);
+
+	pods_free(t->pods);
+	t->pods = pods;
+	if (!same)
+		begin_anew(t);
+	return !same;
+}
+
+uint64_t targets_pods_missed(const struct targets *t)
+{
+	return t->pods_missed;
 }
 
 static uint32_t intern(struct targets *t, const char *text)
@@ -103,13 +123,13 @@ static uint32_t decide(struct targets *t, const struct identity_view *v, uint32_
 
 	*ret_hz = 0;
 	strmap_fini(&t->labels);
-	identity_labels(v, t->rules, &t->labels);
+	t->pods_missed += !identity_labels(v, t->pods, t->rules, &t->labels);
 	if (t->rules && !relabel_apply(t->rules, &t->labels))
 		return intern(t, left_out);
 	*ret_hz = frequency_of(&t->labels);
 	drop_hidden(&t->labels);
 	if (!strmap_get(&t->labels, "service_name"))
-		identity_labels(v, false, &t->labels);
+		identity_labels(v, t->pods, false, &t->labels);
 	return intern(t, text_of(&t->labels, &text));
 }
 

@@ -12,9 +12,11 @@
  * threads are service_name="kernel" and nothing else.
  * Memory: label sets live in the table, 4,096 of them; then it begins anew. Threads: one.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct identity_view;
+struct pods;
 struct relabel;
 struct targets;
 
@@ -23,6 +25,11 @@ struct targets *targets_free(struct targets *t);
 
 /* From here on, for all processes. Takes the rules over; NULL: none. */
 void targets_set_rules(struct targets *t, struct relabel *rules);
+
+/* The same for what is known of pods; NULL: nothing. Takes them over. False: it is what was known already. */
+bool targets_set_pods(struct targets *t, struct pods *pods);
+/* How often a process was met whose pod was not among them: time to ask for them again. */
+uint64_t targets_pods_missed(const struct targets *t);
 
 struct target {
 	const char *labels;    /* text for labels_parse(), borrowed until the next call; NULL: the rules leave it out */

@@ -294,6 +294,47 @@ relabel_configs:
 """
 
 
+PODS = """relabel_configs:
+  - {action: labelmap, regex: __meta_kubernetes_pod_label_(app)}
+  - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+kubernetes: %s/pods
+"""
+
+
+def test_pods_are_named_once_kubernetes_lists_them():
+    ident, uid = "5b2f0d7bb1b64a6c9e4b7d3c5a1e8f90b2c4d6e8f0a1b3c5d7e9f1a2b3c4d5e6", "1f3a7c1e-5b2d-4e6f-8a9b-1c2d3e4f5a6b"
+    items = []
+
+    class Kubelet(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"kind": "PodList", "items": items}).encode())
+
+        def log_message(self, *args):
+            pass
+
+    kubelet = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubelet)
+    threading.Thread(target=kubelet.serve_forever, daemon=True).start()
+    more = PODS % f"http://127.0.0.1:{kubelet.server_port}"
+    env = {k: v for k, v in os.environ.items() if k != "OTEL_SERVICE_NAME"}
+    with Fake() as fake, Agent(config(fake.url, hz=499, more=more)) as agent, cgroup(f"kubepods/burstable/pod{uid}/{ident}") as folder:
+        p = subprocess.Popen([workload("spin"), "60"], env=env, preexec_fn=lambda: (folder / "cgroup.procs").write_text("0"), stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: fake.series(service_name=ident[:12]))
+            items.append({"metadata": {"name": "web-0", "namespace": "shop", "uid": uid, "labels": {"app": "web", "tier": "front"}},
+                          "status": {"containerStatuses": [{"name": "srv", "containerID": f"containerd://{ident}"}]}})
+            until(lambda: fake.series(service_name="shop/srv"), 20)
+        finally:
+            p.kill()
+            p.wait()
+        assert agent.metrics()["hotspan_kubernetes_pods"] == 1
+        [series] = fake.series(service_name="shop/srv")
+        assert series["labels"]["app"] == "web" and series["labels"]["pod"] == "web-0" and "tier" not in series["labels"], series["labels"]
+        assert agent.stop() == 0
+    kubelet.shutdown()
+
+
 def ticks(agent, state):
     return agent.metrics()[f'hotspan_ticks_total{{state="{state}"}}']
 

@@ -31,6 +31,7 @@
 #include "pprof/svg.h"
 #include "proc/identity.h"
 #include "proc/image.h"
+#include "proc/pods.h"
 #include "proc/process.h"
 #include "proc/relabel.h"
 #include "proc/target.h"
@@ -390,6 +391,33 @@ static void who_a_process_is_survives_every_failure(void **state)
 	free(rest);
 }
 
+static int list_pods(void *ctx)
+{
+	static const char list[] = "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":\"n\",\"labels\":{\"a\":\"b\"}},"
+				   "\"status\":{\"containerStatuses\":[{\"name\":\"c\",\"image\":\"i\",\"containerID\":\"x://1\"}]}}]}";
+	struct strmap m = { 0 };
+	struct pods_reader *reader;
+	struct pods *pods = NULL;
+	int r = pods_reader_new(&reader);
+
+	if (r < 0)
+		return r;
+	r = pods_reader_feed(reader, list, sizeof(list) - 1);
+	if (r >= 0)
+		r = pods_reader_finish(reader, &pods);
+	if (r >= 0)
+		r = pods_labels(pods, "1", "", &m);
+	strmap_fini(&m);
+	pods_free(pods);
+	pods_reader_free(reader);
+	return r < 0 ? r : 0;
+}
+
+static void a_list_of_pods_survives_every_failure(void **state)
+{
+	every_failure_is_survived(list_pods, NULL, 15);
+}
+
 static void a_window_survives_every_failure(void **state)
 {
 	every_failure_is_survived(fill_a_window, NULL, 8);
@@ -557,6 +585,7 @@ int main(void)
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
+		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(reading_a_script_survives_every_failure),
 		cmocka_unit_test(work_on_profiles_survives_every_failure),

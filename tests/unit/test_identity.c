@@ -316,7 +316,7 @@ static const char *label_of(const struct identity_view *v, const char *name)
 	struct strmap m = { 0 };
 	const char *value;
 
-	identity_labels(v, true, &m);
+	identity_labels(v, NULL, true, &m);
 	value = strmap_get(&m, name);
 	snprintf(text, sizeof(text), "%s", value ? value : "");
 	strmap_fini(&m);
