@@ -27,6 +27,8 @@ enum ev_counter {
 	EV_COUNT_TICKS = EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
 	EV_COUNT_IDLE,                /* of these: the CPU was idle */
 	EV_COUNT_FILTERED,            /* of these: outside the targets */
+	EV_COUNT_LEFT_OUT,            /* of these: of a process that is not wanted (struct sample_share) */
+	EV_COUNT_THINNED,             /* of these: another sample, which was sent, stands for it too */
 	EV_COUNT_SENT,                /* of these: handed to the ring buffer */
 	EV_COUNT_RUN_NS,              /* time spent in the program: its own cost, always measured */
 	EV_COUNT_MAX,
@@ -41,6 +43,7 @@ enum {
 	EV_REGS = 16,                 /* general registers, by DWARF's numbers */
 	EV_RED_ZONE = 128,            /* bytes below sp that belong to the leaf: an epilogue's rows still point there */
 	EV_REST_STACK = 32 * 1024,    /* bytes of stack kept aside at most */
+	EV_REST_START = 8 * 1024,     /* and of arguments and environment */
 	EV_RECORD_WORDS = 2048,       /* a sample without its rest */
 };
 
@@ -106,16 +109,22 @@ static inline __u32 ev_user_words(const struct ev_sample *ev)
 /*
  * The state of a walk that the program could not finish: the process or an image was new to it. Behind the
  * frames, with the stack from sp - EV_RED_ZONE on as far as it could be read; regs holds where flags says so (walk.h).
+ * Behind that what the program was started with, arguments and environment in one: user space knows what a process said
+ * of itself although it has ended since.
  */
 struct ev_rest {
 	__u64 pc, sp, fp;     /* of the next frame, not pushed yet */
 	__u64 mm, exec_pages; /* the address space as it was (space.h) */
+	__u64 start_ns, exec_id; /* of struct sample_share */
+	__u64 args, args_end, env, env_end; /* addresses, as in /proc/PID/stat */
+	__u32 uid;         /* the effective user, in the initial namespace */
+	__u32 start_bytes; /* from args on; 0: larger, or not readable */
 	__u32 flags;          /* WALK_* */
 	__u32 stack_bytes;
 	__u64 regs[EV_REGS];
-	__u8 stack[];
+	__u8 stack[]; /* and from stack + stack_bytes on the start */
 };
-_Static_assert(sizeof(struct ev_rest) == 176, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_rest) == 232, "layout is an ABI between BPF and the agent");
 
 /* NULL: the program finished the walk. */
 static inline const struct ev_rest *ev_rest_of(const struct ev_sample *ev)

@@ -11,11 +11,21 @@
 
 struct mm_struct {
 	unsigned long exec_vm;
+	unsigned long arg_start, arg_end, env_start, env_end;
+} __core;
+
+struct cred {
+	struct {
+		unsigned int val;
+	} euid;
 } __core;
 
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
+	const struct cred *cred;
+	struct task_struct *group_leader;
+	unsigned long long start_boottime, self_exec_id;
 	void *stack;
 	int pid;
 	int tgid;

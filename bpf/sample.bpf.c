@@ -2,10 +2,10 @@
 /*
  * sample - where is each CPU right now: kernel stack, user stack, who.
  *
- *	cpu-clock tick -> idle? filtered? -> kernel stack -> user stack (walk.h) -> ring buffer
+ *	cpu-clock tick -> idle? filtered? wanted? -> kernel stack -> user stack (walk.h) -> ring buffer
  *
- * Every tick ends in exactly one counter: idle, filtered, sent or a row of drops.def, so that user
- * space can add them up to the ticks the clock owed us.
+ * Every tick ends in exactly one counter: idle, filtered, left out, thinned, sent or a row of drops.def, so
+ * that user space can add them up to the ticks the clock owed us.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
@@ -19,6 +19,7 @@
 #include "bpf/sample_maps.h"
 
 const volatile struct sample_config config;
+__u32 share_round; /* user space makes all shares void by counting it up */
 
 static __always_inline const __u8 *slab_of(const void *unused, __u32 at)
 {
@@ -111,6 +112,20 @@ static __always_inline int wanted(const struct ev_sample *ev)
 	if ((config.filter & SAMPLE_FILTER_COMM) && !bpf_map_lookup_elem(&comms, ev->comm))
 		return 0;
 	return !(config.filter & SAMPLE_FILTER_CGROUP) || under_wanted_cgroup();
+}
+
+/* How many samples this one stands for. 0: it is not to be sent. */
+static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid)
+{
+	struct sample_share *v = config.shares ? bpf_map_lookup_elem(&shares, &tgid) : NULL;
+
+	if (!v || v->round != share_round || v->exec_id != BPF_CORE_READ(task, self_exec_id) ||
+	    v->start_ns != BPF_CORE_READ(task, group_leader, start_boottime))
+		return 1;
+	if (v->one_in && __sync_fetch_and_add(&v->seen, 1) % v->one_in == 0)
+		return v->one_in;
+	count(v->one_in ? EV_COUNT_THINNED : EV_COUNT_LEFT_OUT, 1);
+	return 0;
 }
 
 /* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */
@@ -280,9 +295,22 @@ static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, 
 	rest->stack_bytes = bytes;
 }
 
-/* What user space needs to finish the walk, behind the frames. The record's length with it. */
-static __always_inline __u32 add_rest(struct scratch *s, struct mm_struct *mm)
+static __always_inline void copy_start(struct scratch *s, struct ev_rest *rest, __u32 at)
 {
+	__u64 to = at + sizeof(*rest) + rest->stack_bytes, len = rest->env_end - rest->args;
+
+	rest->start_bytes = 0;
+	asm volatile("" : "+r"(to), "+r"(len));
+	if (to > sizeof(s->record) + sizeof(*rest) + EV_REST_STACK || len > EV_REST_START)
+		return;
+	if (!bpf_probe_read_user((__u8 *)s->record + to, len, (const void *)rest->args))
+		rest->start_bytes = len;
+}
+
+/* What user space needs to finish the walk, behind the frames. The record's length with it. */
+static __always_inline __u32 add_rest(struct scratch *s, struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct ev_sample *ev = (void *)s->record;
 	__u64 at = record_bytes(ev);
 	struct ev_rest *rest;
@@ -296,10 +324,18 @@ static __always_inline __u32 add_rest(struct scratch *s, struct mm_struct *mm)
 	rest->fp = s->walk.fp;
 	rest->mm = (__u64)mm;
 	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
+	rest->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	rest->exec_id = BPF_CORE_READ(task, self_exec_id);
+	rest->args = BPF_CORE_READ(mm, arg_start);
+	rest->args_end = BPF_CORE_READ(mm, arg_end);
+	rest->env = BPF_CORE_READ(mm, env_start);
+	rest->env_end = BPF_CORE_READ(mm, env_end);
+	rest->uid = BPF_CORE_READ(task, cred, euid.val);
 	rest->flags = s->walk.flags;
 	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
 	copy_stack(s, rest, at);
-	return at + sizeof(*rest) + rest->stack_bytes;
+	copy_start(s, rest, at);
+	return at + sizeof(*rest) + rest->stack_bytes + rest->start_bytes;
 }
 
 /* Wakes user space when the ring fills up, and for a process it does not know yet: it may be short-lived. */
@@ -328,7 +364,7 @@ static __always_inline void send(struct scratch *s, struct task_struct *task)
 
 	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks) {
 		ev->flags |= EV_SAMPLE_REST;
-		if (!output(s, add_rest(s, BPF_CORE_READ(task, mm)))) {
+		if (!output(s, add_rest(s, task))) {
 			count(EV_COUNT_SENT, 1);
 			return;
 		}
@@ -362,7 +398,6 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
 		.period_ns = ctx->sample_period,
-		.weight = 1,
 		.cpu = bpf_get_smp_processor_id(),
 		.flags = flags_of(ctx, task),
 		.status = EV_CUT_NOT_ASKED,
@@ -372,6 +407,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count(EV_COUNT_FILTERED, 1);
 		return;
 	}
+	ev->weight = weigh(task, ev->tgid);
+	if (!ev->weight)
+		return;
 	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
 		kernel_stack(ctx, ev);
 	if (config.user_stacks) {

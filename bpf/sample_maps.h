@@ -17,7 +17,7 @@ struct scratch {
 	__u64 rest_sent_ns;
 	struct pt_regs regs; /* the user's; the stack of a program and what it calls is 512 bytes */
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
-	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK];
+	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK + EV_REST_START];
 	struct walk_cache cache;
 	__u64 stack_at; /* what of the user stack lies here */
 	__u32 stack_bytes, reserved2;
@@ -89,3 +89,10 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SAMPLE_MAX_SHARES);
+	__type(key, __u32);
+	__type(value, struct sample_share);
+} shares SEC(".maps");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/governor.h"
+#include "agent/kube.h"
 #include "agent/notify.h"
 #include "agent/privileges.h"
 #include "agent/push.h"
@@ -40,6 +41,8 @@ struct agent {
 	struct session *session;
 	struct governor governor;
 	struct web *web; /* NULL: switched off */
+	struct kube *kube; /* NULL: no Kubernetes */
+	uint64_t pods_missed;
 	int signal_fd, epoll_fd; /* epoll: signals and the page */
 	uint64_t start_utc_ns;
 	uint64_t watchdog_ns, watchdog_told_ns;
@@ -64,6 +67,14 @@ static void on_net_event(void *ctx, const struct net_event *ev)
 		log_info("%s", ev->text);
 	else
 		log_warn("%s", ev->text);
+}
+
+static void on_kube_event(void *ctx, bool ok, const char *text)
+{
+	if (ok)
+		log_info("%s", text);
+	else
+		log_warn("%s", text);
 }
 
 static int on_window(void *ctx, struct namer *n, const struct window *w)
@@ -95,11 +106,16 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 {
 	struct net_receiver_stats receivers[MAX_RECEIVERS];
 	struct push_stats push;
+	struct kube_stats kube;
 	struct telemetry t = { .session = s, .push = &push, .receivers = receivers, .reloads_ok = a->reloads_ok,
 			       .reloads_failed = a->reloads_failed, .windows_failed = atomic_load(&a->windows_failed),
 			       .start_utc_ns = a->start_utc_ns, .budget = &a->governor.budget };
 
 	push_stats(a->push, &push);
+	if (a->kube) {
+		kube_stats(a->kube, &kube);
+		t.kube = &kube;
+	}
 	t.n_receivers = net_stats(a->net, receivers, MAX_RECEIVERS);
 	if (t.n_receivers > MAX_RECEIVERS)
 		t.n_receivers = MAX_RECEIVERS;
@@ -196,6 +212,19 @@ static int set_rules(struct agent *a, const struct config *c)
 	return r;
 }
 
+/* Pods are named by Kubernetes where there is one to ask. */
+static int open_kube(struct agent *a)
+{
+	struct kube_opts opts = { .account_dir = KUBE_ACCOUNT_DIR, .on_event = on_kube_event };
+	char url[1024], host[256] = "";
+	int r;
+
+	gethostname(host, sizeof(host) - 1);
+	r = kube_url(a->config->kubernetes, a->source->environment, host, opts.account_dir, url, sizeof(url));
+	opts.url = url;
+	return r < 0 ? 0 : kube_new(&opts, &a->kube);
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
@@ -226,7 +255,9 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
 	governor_init(&a->governor, a->session, &limits);
-	return r < 0 ? r : set_rules(a, c);
+	if (r >= 0)
+		r = set_rules(a, c);
+	return r < 0 ? r : open_kube(a);
 }
 
 int agent_new(struct config *config, const struct config_source *source, struct agent **ret, char *err, size_t err_len)
@@ -256,6 +287,7 @@ struct agent *agent_free(struct agent *a)
 {
 	if (!a)
 		return NULL;
+	kube_free(a->kube);
 	session_free(a->session); /* its worker pushes: before push and net */
 	push_free(a->push);
 	net_free(a->net);
@@ -334,6 +366,18 @@ static bool handle_events(struct agent *a)
 	return stop;
 }
 
+static void follow_pods(struct agent *a)
+{
+	uint64_t missed = session_pods_missed(a->session);
+	struct pods *pods = kube_take(a->kube);
+
+	if (pods)
+		session_set_pods(a->session, pods);
+	if (missed != a->pods_missed)
+		kube_hurry(a->kube);
+	a->pods_missed = missed;
+}
+
 static void tick(void *ctx, uint64_t elapsed_ns)
 {
 	struct agent *a = ctx;
@@ -342,6 +386,8 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 
 	if (a->web)
 		web_run(a->web); /* connections time out */
+	if (a->kube)
+		follow_pods(a);
 	r = governor_tick(&a->governor);
 	if (r < 0)
 		log_error("budget: %s; going on", strerror(-r));

@@ -43,6 +43,7 @@ struct config {
 	uint64_t max_unwind_bytes;
 	double max_cpu_percent;
 	uint64_t max_memory_bytes;
+	char *kubernetes;
 	char *listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

@@ -49,8 +49,13 @@ void options_reference(struct buf *out)
 	buf_puts(out, "\n## relabel_configs\n\nA list of Prometheus' relabelling rules, applied in their order to the labels of each process; what is left of them is its\n"
 		      "series. Before them it has `service_name`, and for the rules `__process_pid__`, `__meta_process_exe`,\n"
 		      "`__meta_process_comm`, `__meta_process_commandline`, `__meta_process_uid`, `__meta_process_username`, `__meta_cgroup_path`,\n"
-		      "`__container_id__`, `__meta_container_runtime`, `__meta_kubernetes_pod_uid` and `__meta_systemd_unit`. Labels that\n"
-		      "begin with `__` go at the end; a process that is dropped is in no profile.\n\n");
+		      "`__container_id__`, `__meta_container_runtime`, `__meta_kubernetes_pod_uid`, `__meta_systemd_unit`; where `kubernetes` lists\n"
+		      "its pod, `__meta_kubernetes_namespace`, `__meta_kubernetes_node_name`, and `__meta_kubernetes_pod_` with `name`, `ip`, `phase`,\n"
+		      "`label_NAME`, `annotation_NAME`, `controller_kind`, `controller_name`, `deployment_name`, `container_name`, `container_image`; and\n"
+		      "`__meta_otel_NAME` for each attribute in its `OTEL_RESOURCE_ATTRIBUTES` and its OpenTelemetry process context\n"
+		      "(`__meta_otel_service_version`). Labels that begin with `__` go at the end; a process that is dropped is in no profile.\n\n"
+		      "What is dropped is not even taken from the kernel after a program's first sample. `__frequency__`, set to a whole number,\n"
+		      "is the rate in Hz of that process's samples, if it is below `frequency`; each then stands for several, and totals stay true.\n\n");
 	reference_table(&relabel_options, false, out);
 }
 

@@ -23,7 +23,7 @@
 #include "exporter/pyroscope.h"
 #include "pprof/encode.h"
 #include "pprof/profile.h"
-#include "proc/target.h"
+#include "proc/labels.h"
 #include "version.h"
 
 /* Pprof inside the request; level 1 is within 15 % of 6 on profiles at a third of the time. */
@@ -225,7 +225,7 @@ static int begin_series(struct round *rd, const char *target)
 	r = strmap_copy(&rd->push->labels, &rd->labels);
 	pthread_mutex_unlock(&rd->push->lock);
 	if (r >= 0)
-		r = target_labels(target, &rd->labels);
+		r = labels_parse(target, &rd->labels);
 	return r < 0 ? r : strmap_set(&rd->labels, "__name__", "process_cpu");
 }
 

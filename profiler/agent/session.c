@@ -220,6 +220,16 @@ void session_set_rules(struct session *s, struct relabel *rules)
 	collector_set_rules(s->collector, rules);
 }
 
+void session_set_pods(struct session *s, struct pods *pods)
+{
+	collector_set_pods(s->collector, pods);
+}
+
+uint64_t session_pods_missed(const struct session *s)
+{
+	return collector_pods_missed(s->collector);
+}
+
 int session_save_memory(struct session *s)
 {
 	int r = s->opts.flush_interval_ns && worker_is_idle(s->worker) ? flush(s) : 0;

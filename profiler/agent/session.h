@@ -19,6 +19,7 @@
 #include "symbolize/symbolizer.h"
 
 struct relabel;
+struct pods;
 struct session;
 struct window;
 
@@ -85,6 +86,9 @@ void session_set_flush_interval(struct session *s, uint64_t ns);
 
 /* Of an agent: which processes are wanted, and their labels (proc/target.h). Takes the rules over; NULL: none. */
 void session_set_rules(struct session *s, struct relabel *rules);
+/* And the pods they run in. The same; how often one was met whose pod is not among them. */
+void session_set_pods(struct session *s, struct pods *pods);
+uint64_t session_pods_missed(const struct session *s);
 
 /* Memory is short: the window goes to the worker now, unless that is busy, and free memory to the kernel. */
 int session_save_memory(struct session *s);

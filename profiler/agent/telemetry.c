@@ -2,6 +2,7 @@
 #include "agent/telemetry.h"
 
 #include "agent/budget.h"
+#include "agent/kube.h"
 #include "agent/push.h"
 #include "agent/session.h"
 #include "base/buf.h"
@@ -30,8 +31,11 @@ static void samples(const struct collector_stats *c, struct buf *b)
 	prom_family(b, "hotspan_ticks_total", PROM_COUNTER, "Timer ticks the clock owed, by what the CPU did.");
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_IDLE], "state", "idle", NULL);
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_FILTERED], "state", "filtered", NULL);
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_LEFT_OUT], "state", "left_out", NULL);
+	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_THINNED], "state", "thinned", NULL);
 	prom_value(b, "hotspan_ticks_total",
-		   (double)(c->counters[EV_COUNT_TICKS] - c->counters[EV_COUNT_IDLE] - c->counters[EV_COUNT_FILTERED]), "state", "busy", NULL);
+		   (double)(c->counters[EV_COUNT_TICKS] - c->counters[EV_COUNT_IDLE] - c->counters[EV_COUNT_FILTERED] -
+			    c->counters[EV_COUNT_LEFT_OUT] - c->counters[EV_COUNT_THINNED]), "state", "busy", NULL);
 	prom_family(b, "hotspan_samples_lost_total", PROM_COUNTER, "Samples that are in no profile, by reason.");
 	for (uint32_t i = 0; i < EV_DROP_MAX; i++)
 		prom_value(b, "hotspan_samples_lost_total", (double)c->counters[i], "reason", reason_drop_name(i), NULL);
@@ -173,6 +177,15 @@ static void budget(const struct budget *l, struct buf *b)
 		prom_value(b, "hotspan_budget_limited_seconds_total", seconds(l->limited_ns[i]), "by", budget_limit_name(i), NULL);
 }
 
+static void kubernetes(const struct kube_stats *k, struct buf *b)
+{
+	prom_family(b, "hotspan_kubernetes_lists_total", PROM_COUNTER, "Lists of pods asked for, by what came of it.");
+	prom_value(b, "hotspan_kubernetes_lists_total", (double)k->lists, "result", "ok", NULL);
+	prom_value(b, "hotspan_kubernetes_lists_total", (double)k->failures, "result", "failed", NULL);
+	one(b, "hotspan_kubernetes_pods", PROM_GAUGE, "Pods in the last list.", k->pods);
+	one(b, "hotspan_kubernetes_left_out", PROM_GAUGE, "Pods and labels in it beyond what is kept.", k->left_out);
+}
+
 void telemetry_print(const struct telemetry *t, struct buf *out)
 {
 	samples(&t->session->collect, out);
@@ -183,4 +196,6 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	queues(t, out);
 	cost(t, out);
 	budget(t->budget, out);
+	if (t->kube)
+		kubernetes(t->kube, out);
 }

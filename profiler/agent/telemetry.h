@@ -9,6 +9,7 @@
 
 struct budget;
 struct buf;
+struct kube_stats;
 struct net_receiver_stats;
 struct push_stats;
 struct session_stats;
@@ -18,6 +19,7 @@ struct telemetry {
 	const struct push_stats *push;
 	const struct net_receiver_stats *receivers;
 	size_t n_receivers;
+	const struct kube_stats *kube; /* NULL: nobody is asked */
 	uint64_t reloads_ok, reloads_failed, windows_failed;
 	uint64_t start_utc_ns;
 	const struct budget *budget;

@@ -12,14 +12,12 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "collect/cpus.h"
-#include "collect/reasons.h"
+#include "collect/late.h"
 #include "collect/resolve.h"
 #include "collect/timeline.h"
-#include "proc/cgroup.h"
 #include "proc/process.h"
 #include "proc/scan.h"
 #include "proc/sideband.h"
-#include "proc/target.h"
 #include "unwind/unwinder.h"
 
 /* Samples of an exiting process come for a while after its exit event. */
@@ -29,24 +27,11 @@
 /* Samples wait while rows are built, with their stacks; above this without (EV_CUT_NO_TABLES). */
 #define MAX_WAITING_BYTES (16 * MIB)
 
-/*
- * A parked virtual CPU wakes for other reasons than our timer, so that a gap between two busy ticks
- * may have been idle all the same. The kernel's own idle time says how many ticks idling can
- * explain; only the others were lost. Counted since the rate last changed, and before that.
- */
-struct settled {
-	uint64_t since_idle_ns;          /* of all CPUs, then */
-	uint64_t since_idle, since_late; /* ticks of the counters, then */
-	uint64_t before;                 /* late ticks that idling explained until then */
-	uint64_t late_told; /* what was called lost once stays lost: counters only grow */
-};
-
 struct collector {
 	struct collector_opts opts;
 	struct images *images;
 	struct processes *processes;
-	struct cgroups *cgroups;
-	struct targets *targets;
+	struct whose *whose;
 	struct sideband *sideband;
 	struct sampler *sampler;
 	struct unwinder *unwinder;
@@ -58,7 +43,7 @@ struct collector {
 	bool started;
 	uint64_t complete_ns; /* every record stamped up to here has been drained */
 	uint64_t cpus_checked_ns;
-	struct settled settled;
+	struct late late;
 	uint64_t lost_told; /* losses that earlier windows carry */
 	const char *limited_by; /* what holds the rate down: see window.h */
 	int n_cpus;         /* highest CPU number opened + 1 */
@@ -76,8 +61,7 @@ struct collector *collector_free(struct collector *c)
 	window_free(c->window);
 	processes_free(c->processes);
 	images_free(c->images);
-	cgroups_free(c->cgroups);
-	targets_free(c->targets);
+	whose_free(c->whose);
 	closep(&c->epoll_fd);
 	free(c);
 	return NULL;
@@ -131,6 +115,13 @@ static int follow_cpus(struct collector *c)
 	return 0;
 }
 
+static uint64_t idle_ns(void)
+{
+	uint64_t ns;
+
+	return cpus_idle_ns(&ns) < 0 ? 0 : ns;
+}
+
 static int new_window(struct collector *c, struct window **ret)
 {
 	size_t max = c->opts.max_window_bytes ? c->opts.max_window_bytes : DEFAULT_WINDOW_BYTES;
@@ -153,7 +144,7 @@ static int make_parts(struct collector *c)
 	if (c->epoll_fd < 0)
 		return -errno;
 	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
-	    (r = cgroups_new(&c->cgroups)) < 0 || (r = targets_new(&c->targets)) < 0 ||
+	    (r = whose_new(c->opts.by, &c->whose)) < 0 ||
 	    (r = sideband_new(&c->sideband)) < 0)
 		return r;
 	return 0;
@@ -193,10 +184,13 @@ int collector_new(const struct collector_opts *opts, struct collector **ret, cha
 	if (!c)
 		return -ENOMEM;
 	c->opts = *opts;
+	c->opts.sampler.shares = opts->by == COLLECT_BY_TARGET;
 	c->epoll_fd = -1;
 	r = make_parts(c);
 	if (r >= 0)
-		r = sampler_new(&opts->sampler, &c->sampler, err, err_len);
+		r = sampler_new(&c->opts.sampler, &c->sampler, err, err_len);
+	if (r >= 0)
+		whose_set_frequency(c->whose, c->sampler, opts->sampler.frequency_hz);
 	if (r >= 0)
 		r = make_unwinder(c, err, err_len);
 	if (r < 0) {
@@ -229,7 +223,7 @@ int collector_start(struct collector *c, char *err, size_t err_len)
 	}
 	r = new_window(c, &c->window);
 	c->started = true;
-	cpus_idle_ns(&c->settled.since_idle_ns);
+	late_begin(&c->late, NSEC_PER_SEC / c->opts.sampler.frequency_hz, idle_ns());
 	if (r >= 0)
 		r = follow_cpus(c);
 	return r < 0 ? explain(r, err, err_len) : 0;
@@ -240,34 +234,6 @@ int collector_fd(const struct collector *c)
 	return c->epoll_fd;
 }
 
-/* False: the rules leave its target out. */
-static bool label(struct collector *c, const struct ev_sample *ev, struct window_labels *ret)
-{
-	struct process *p = c->resolved.process;
-	const char *cgroup, *text;
-
-	*ret = (struct window_labels){ 0 };
-	if (c->opts.by == COLLECT_BY_NONE)
-		return true;
-	cgroups_note(c->cgroups, ev->cgroup_id);
-	cgroup = cgroups_path(c->cgroups, ev->cgroup_id);
-	if (c->opts.by == COLLECT_BY_TARGET) {
-		text = targets_find(c->targets, p, cgroup, ev->flags & EV_SAMPLE_KTHREAD);
-		ret->target = *text ? strpool_add(&c->window->strings, text) : 0;
-		return *text;
-	}
-	ret->cut = reason_cut_is_complete(c->resolved.cut) ? 0 : c->resolved.cut;
-	ret->pid = ev->tgid;
-	ret->cgroup = strpool_add(&c->window->strings, cgroup);
-	if (c->opts.by == COLLECT_BY_THREAD) {
-		ret->tid = ev->tid;
-		memcpy(ret->comm, ev->comm, sizeof(ret->comm));
-	} else {
-		memcpy(ret->comm, p && p->comm[0] ? p->comm : ev->comm, sizeof(ret->comm));
-	}
-	return true;
-}
-
 static int add_sample(struct collector *c, const struct ev_sample *ev)
 {
 	struct window_labels labels;
@@ -275,7 +241,7 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 
 	if (r < 0)
 		return r;
-	if (!label(c, ev, &labels)) {
+	if (!whose_labels(c->whose, c->sampler, ev, c->resolved.process, c->resolved.cut, &c->window->strings, &labels)) {
 		c->stats.left_out += ev->weight;
 		return 0;
 	}
@@ -393,21 +359,6 @@ int collector_stop(struct collector *c)
 	return r;
 }
 
-/* Late ticks since the rate last changed that idling explains. */
-static uint64_t explained(const struct collector *c, const uint64_t counters[EV_COUNT_MAX])
-{
-	const struct settled *t = &c->settled;
-	uint64_t period = NSEC_PER_SEC / c->opts.sampler.frequency_hz, now;
-	uint64_t late = counters[EV_DROP_TIMER_LATE] - t->since_late,
-		 seen = counters[EV_COUNT_IDLE] - t->since_idle, idle;
-
-	if (!late || cpus_idle_ns(&now) < 0 || now < t->since_idle_ns)
-		return 0;
-	idle = (now - t->since_idle_ns) / period;
-	idle = idle > seen ? idle - seen : 0;
-	return idle < late ? idle : late;
-}
-
 static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 {
 	memset(ret, 0, EV_COUNT_MAX * sizeof(*ret));
@@ -416,7 +367,17 @@ static void read_counters(struct collector *c, uint64_t ret[EV_COUNT_MAX])
 
 void collector_set_rules(struct collector *c, struct relabel *rules)
 {
-	targets_set_rules(c->targets, rules);
+	whose_set_rules(c->whose, c->sampler, rules);
+}
+
+void collector_set_pods(struct collector *c, struct pods *pods)
+{
+	whose_set_pods(c->whose, c->sampler, pods);
+}
+
+uint64_t collector_pods_missed(const struct collector *c)
+{
+	return whose_pods_missed(c->whose);
 }
 
 void collector_stats(struct collector *c, struct collector_stats *ret)
@@ -425,13 +386,12 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 
 	*ret = c->stats;
 	read_counters(c, kernel);
-	late = kernel[EV_DROP_TIMER_LATE] - c->settled.before - explained(c, kernel);
-	if (late > c->settled.late_told)
-		c->settled.late_told = late;
+	late = late_lost(&c->late, kernel, idle_ns());
 	for (int i = 0; i < EV_COUNT_MAX; i++)
 		ret->counters[i] += kernel[i];
-	ret->counters[EV_DROP_TIMER_LATE] = c->settled.late_told;
-	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - c->settled.late_told;
+	ret->left_out += kernel[EV_COUNT_LEFT_OUT];
+	ret->counters[EV_DROP_TIMER_LATE] = late;
+	ret->counters[EV_COUNT_IDLE] += kernel[EV_DROP_TIMER_LATE] - late;
 	for (int i = 0; i < EV_DROP_MAX; i++)
 		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
@@ -458,11 +418,9 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 	if (hz == c->opts.sampler.frequency_hz)
 		return 0;
 	read_counters(c, kernel);
-	c->settled.before += explained(c, kernel);
-	c->settled.since_late = kernel[EV_DROP_TIMER_LATE];
-	c->settled.since_idle = kernel[EV_COUNT_IDLE];
-	cpus_idle_ns(&c->settled.since_idle_ns);
+	late_change_rate(&c->late, kernel, NSEC_PER_SEC / hz, idle_ns());
 	c->opts.sampler.frequency_hz = hz;
+	whose_set_frequency(c->whose, c->sampler, hz);
 	return sampler_set_frequency(c->sampler, hz);
 }
 

@@ -19,18 +19,13 @@
 
 #include "bpf/events.h"
 #include "collect/sampler.h"
+#include "collect/whose.h"
 #include "collect/window.h"
 #include "unwind/unwinder.h"
 
 struct collector;
+struct pods;
 struct relabel;
-
-enum collect_by {
-	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
-	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
-	COLLECT_BY_NONE,    /* no labels: one row per stack */
-	COLLECT_BY_TARGET,  /* the labels of its target (proc/target.h) and nothing else */
-};
 
 struct collector_opts {
 	struct sampler_opts sampler;
@@ -72,6 +67,10 @@ int collector_stop(struct collector *c);
 
 /* Which targets are wanted, and their labels (proc/target.h), from the next sample on. Takes the rules over. */
 void collector_set_rules(struct collector *c, struct relabel *rules);
+/* The pods of this node (proc/pods.h). The same. */
+void collector_set_pods(struct collector *c, struct pods *pods);
+/* How often a process was met whose pod is not among them. */
+uint64_t collector_pods_missed(const struct collector *c);
 
 /* Takes effect at once; no sample is lost. limited_by: see window.h. 0 or negative errno. */
 int collector_set_frequency(struct collector *c, uint32_t hz, const char *limited_by);

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/units.h"
 #include "base/vec.h"
 #include "bpf/config.h"
@@ -70,7 +71,7 @@ static size_t record_len(const struct ev_sample *ev, size_t len)
 		return need;
 	rest = (const void *)((const char *)ev + need);
 	need += sizeof(*rest);
-	return need <= len ? need + rest->stack_bytes : need;
+	return need <= len ? need + rest->stack_bytes + (size_t)rest->start_bytes : need;
 }
 
 static int on_record(void *ctx, void *data, size_t len)
@@ -149,10 +150,13 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 					.ring_wakeup_bytes = ring / 2,
 					.rest_wakeup_ns = REST_WAKEUP_NS,
 					.kernel_stacks = o->kernel_stacks,
-					.user_stacks = o->user_stacks },
+					.user_stacks = o->user_stacks,
+					.shares = o->shares },
 	       sizeof(struct sample_config));
 	bpf_map__set_max_entries(s->skel->maps.samples, ring);
 	bpf_map__set_max_entries(s->skel->maps.scratch, (uint32_t)libbpf_num_possible_cpus());
+	if (!o->shares)
+		bpf_map__set_max_entries(s->skel->maps.shares, 1);
 	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid);
 	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid);
 }
@@ -226,6 +230,19 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 
 	return bpf_map__update_elem(s->skel->maps.pids, &key, sizeof(key), &yes, sizeof(yes),
 				    BPF_ANY);
+}
+
+int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in)
+{
+	const struct sample_share v = { .start_ns = start_ns, .exec_id = exec_id, .round = s->skel->bss->share_round,
+					  .one_in = one_in, .seen = (uint32_t)hash_u64(start_ns + exec_id) };
+
+	return bpf_map__update_elem(s->skel->maps.shares, &tgid, sizeof(tgid), &v, sizeof(v), BPF_ANY);
+}
+
+void sampler_reset_shares(struct sampler *s)
+{
+	__atomic_add_fetch(&s->skel->bss->share_round, 1, __ATOMIC_RELEASE);
 }
 
 static int open_event(uint64_t period_ns, int cpu)

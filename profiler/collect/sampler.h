@@ -26,6 +26,7 @@ struct sampler_opts {
 	uint32_t n_comms;
 	const int *cgroup_fds; /* folders of the cgroup2 tree; borrowed during the call */
 	uint32_t n_cgroups;
+	bool shares;      /* sampler_set_share() will be called: the collector's to say */
 	bool follow_pids; /* a pid filter even though n_pids is 0: pids come by sampler_add_pid() */
 };
 
@@ -37,6 +38,14 @@ int sampler_new(const struct sampler_opts *opts, struct sampler **ret, char *err
 struct sampler *sampler_free(struct sampler *s);
 
 int sampler_add_pid(struct sampler *s, pid_t pid);
+
+/*
+ * Of the program that this process runs one in so many samples is sent from here on, and stands for all; 0: none.
+ * start_ns and exec_id are of struct ev_rest. 0 or negative errno: they all go on to come.
+ */
+int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in);
+/* All come again, of every process. */
+void sampler_reset_shares(struct sampler *s);
 
 /* Opens a cpu-clock event of one CPU, without a program, and lets it go. 0 or negative errno. */
 int sampler_probe_event(int cpu);

@@ -65,6 +65,7 @@ struct processes *processes_free(struct processes *t)
 		if (!p->key)
 			continue;
 		maps_unref(p->maps, t->images);
+		free(p->declared);
 		if (p->jit_image != IMAGE_ID_NONE)
 			image_unref(t->images, p->jit_image);
 	}
@@ -109,9 +110,22 @@ static void drop_mappings(struct processes *t, struct process *p)
 	p->jit_image = IMAGE_ID_NONE;
 }
 
+/* And what is known of that. */
+static void forget_program(struct process *p)
+{
+	free(p->declared);
+	p->declared = NULL;
+	p->declared_known = p->uid_known = false;
+	p->asked = p->looks = 0;
+	p->target = p->target_hz = 0;
+	p->leader_start_ns = p->exec_id = 0;
+	p->exe[0] = '\0';
+}
+
 static void release(struct processes *t, uint32_t id)
 {
 	drop_mappings(t, &t->v.v[id]);
+	forget_program(&t->v.v[id]);
 	t->v.v[id] = (struct process){ 0 };
 	t->free_ids.v[t->free_ids.n++] = id;
 	t->live--;
@@ -161,7 +175,7 @@ struct process *process_add(struct processes *t, uint32_t pid, uint64_t now_ns)
 		return NULL;
 	}
 	t->v.v[id] = (struct process){ .pid = pid, .jit_image = IMAGE_ID_NONE, .key = t->next_key++,
-				       .start_ns = now_ns };
+				       .start_ns = now_ns, .program_ns = now_ns };
 	t->live++;
 	return &t->v.v[id];
 }
@@ -192,6 +206,11 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 	memcpy(p->comm, from->comm, sizeof(p->comm));
 	memcpy(p->exe, from->exe, sizeof(p->exe));
 	p->target = from->target;
+	p->target_hz = from->target_hz;
+	p->declared = from->declared ? strdup(from->declared) : NULL;
+	p->uid = from->uid;
+	p->uid_known = from->uid_known;
+	p->declared_known = from->declared_known && !from->declared == !p->declared;
 	return 0;
 }
 
@@ -223,8 +242,8 @@ int process_exec(struct processes *t, uint32_t pid, const char *comm, uint64_t t
 		return 0;
 	drop_mappings(t, p);
 	p->key = t->next_key++;
-	p->target = 0;
-	p->exe[0] = '\0';
+	forget_program(p);
+	p->program_ns = time_ns;
 	p->needs_scan = false; /* all it maps from here on will be announced */
 	set_comm(p, comm);
 	return 0;

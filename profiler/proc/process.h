@@ -27,8 +27,15 @@ struct process {
 	uint64_t start_ns;    /* CLOCK_BOOTTIME of the fork, or of our scan */
 	uint64_t scanned_ns;  /* events up to here are already in maps: ignore them; 0: never read from /proc */
 	uint64_t exited_ns;   /* 0: alive */
+	uint64_t program_ns;  /* since when it runs what it runs: its last exec, else start_ns */
 	struct maps *maps;
+	uint64_t leader_start_ns, exec_id; /* of struct ev_rest; 0: no sample told them */
 	uint32_t target;      /* targets_find()'s, 0: not asked yet */
+	uint32_t target_hz;   /* and the rate it is sampled at, 0: the agent's */
+	char *declared;       /* what it says of itself (identity.h); NULL: nothing, or not known yet */
+	bool declared_known, uid_known;
+	uint32_t uid;         /* its effective user when its program was first seen */
+	uint8_t asked, looks; /* how often it was asked in vain, and for its process context */
 	char comm[16];
 	char exe[32];         /* base name of what it runs, cut; "": unknown */
 	bool needs_scan;      /* its parent was unknown: maps are not to be trusted before a scan */

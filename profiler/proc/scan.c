@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "proc/executable.h"
 #include "proc/process.h"
 
 /* PROCMAP_QUERY, as in Linux 6.11's include/uapi/linux/fs.h; older headers lack it. */
@@ -139,6 +140,15 @@ static void read_comm(struct process *p, pid_t tid)
 	snprintf(p->comm, sizeof(p->comm), "%.*s", (int)b.len - 1, (char *)b.data);
 }
 
+/* The first of its mappings need not be its program's. */
+static void read_exe(struct process *p)
+{
+	char path[PATH_MAX];
+
+	if (executable_path(p, path, sizeof(path)))
+		snprintf(p->exe, sizeof(p->exe), "%s", executable_name(path));
+}
+
 int scan_process(struct processes *t, pid_t pid, pid_t tid)
 {
 	_cleanup_(closep) int fd = -1;
@@ -156,6 +166,7 @@ int scan_process(struct processes *t, pid_t pid, pid_t tid)
 		return -ENOMEM;
 	p->scanned_ns = now;
 	read_comm(p, tid);
+	read_exe(p);
 	r = scan_by_query(t, p, fd);
 	if (r == -ENOTTY)
 		r = scan_by_text(t, p, fd);

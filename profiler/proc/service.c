@@ -2,16 +2,14 @@
 #include "proc/service.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/file.h"
-#include "base/units.h"
+#include "base/strmap.h"
+#include "proc/declared.h"
+#include "proc/executable.h"
 #include "proc/placement.h"
 #include "proc/process.h"
 
@@ -34,79 +32,40 @@ int service_of_cgroup(const char *path, char *out, size_t len)
 	return 0;
 }
 
-static bool from_environment(uint32_t pid, char *out, size_t len)
+static bool from_pod(const struct strmap *pod, char *out, size_t len)
 {
-	static const char key[] = "OTEL_SERVICE_NAME=";
-	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-	char path[64];
-	const char *s, *end;
+	const char *said = strmap_get(pod, "__meta_kubernetes_pod_annotation_pyroscope_io_service_name");
+	const char *ns = strmap_get(pod, "__meta_kubernetes_namespace"), *name = strmap_get(pod, "__meta_kubernetes_pod_container_name");
 
-	snprintf(path, sizeof(path), "/proc/%u/environ", pid);
-	if (file_read_path(AT_FDCWD, path, 256 * KIB, &b) < 0 || !b.len)
-		return false;
-	buf_putc(&b, '\0');
-	if (buf_error(&b))
-		return false;
-	for (s = (const char *)b.data, end = s + b.len; s < end; s += strlen(s) + 1) {
-		if (strncmp(s, key, sizeof(key) - 1) || !s[sizeof(key) - 1])
-			continue;
-		snprintf(out, len, "%s", s + sizeof(key) - 1);
-		return true;
-	}
-	return false;
+	if (!said)
+		said = strmap_get(pod, "__meta_kubernetes_pod_annotation_resource_opentelemetry_io_service_name");
+	if (said)
+		snprintf(out, len, "%s", said);
+	else if (ns && name)
+		snprintf(out, len, "%s/%s", ns, name);
+	return said || (ns && name);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-bool process_executable(const struct process *p, char *out, size_t len)
-{
-	static const char deleted[] = " (deleted)";
-	char path[64], target[PATH_MAX];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%u/exe", p->pid);
-	n = p->exited_ns ? -1 : readlink(path, target, sizeof(target) - 1);
-	if (n > 0) {
-		target[n] = '\0';
-		if ((size_t)n > sizeof(deleted) && !strcmp(target + n - (sizeof(deleted) - 1), deleted))
-			target[n - (ssize_t)(sizeof(deleted) - 1)] = '\0';
-		snprintf(out, len, "%s", target);
-		return true;
-	}
-	/* Gone already: what was mapped first since its exec is what it ran. */
-	snprintf(out, len, "%s", p->exe);
-	return p->exe[0];
-}
-
-static bool from_executable(const struct process *p, char *out, size_t len)
+static void from_process(const struct process *p, char *out, size_t len)
 {
 	char path[PATH_MAX];
 
-	if (!process_executable(p, path, sizeof(path)))
-		return false;
-	snprintf(out, len, "%s", base_name(path));
-	return true;
-}
-
-void service_make_printable(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f)
-			*s = '?';
-}
-
-void service_name(const struct process *p, const char *cgroup, char *out, size_t len)
-{
-	if (!p) {
-		snprintf(out, len, "unknown");
-	} else if (!from_environment(p->pid, out, len) && service_of_cgroup(cgroup, out, len) < 0 &&
-		   !from_executable(p, out, len)) {
+	if (executable_path(p, path, sizeof(path)))
+		snprintf(out, len, "%s", executable_name(path));
+	else
 		snprintf(out, len, "%s", p->comm[0] ? p->comm : "unknown");
-	}
-	service_make_printable(out);
+}
+
+void service_name(const struct process *p, const struct strmap *declared, const struct strmap *pod, const char *cgroup, char *out,
+		  size_t len)
+{
+	const char *said = strmap_get(declared, "service.name");
+
+	if (said)
+		snprintf(out, len, "%s", said);
+	else if (!p)
+		snprintf(out, len, "unknown");
+	else if (!from_pod(pod, out, len) && service_of_cgroup(cgroup, out, len) < 0)
+		from_process(p, out, len);
+	declared_make_printable(out);
 }

@@ -3,25 +3,20 @@
 /*
  * target - the labels under which a process's CPU time is filed, or that it is not wanted.
  *
- *	service_name (service.h), and for the rules what is known of it   -> relabel rules -> the labels left
+ *	what is known of it (identity.h)   -> relabel rules -> the labels left
  *
- * What rules may ask, under the names that discovery has in Grafana Alloy and Prometheus:
- *
- *	__process_pid__  __meta_process_exe  __meta_process_comm  __meta_process_commandline
- *	__meta_process_uid  __meta_process_username  __meta_cgroup_path  __container_id__  __meta_container_runtime
- *	__meta_kubernetes_pod_uid  __meta_systemd_unit
- *
- * Labels that begin with __ go when the rules are done; a target without service_name has its service's again.
- * Asked once per process and program it runs; a fork has its parent's. Kernel threads are service_name="kernel", and
- * known by it and __process_pid__ alone.
+ * Labels that begin with __ go when the rules are done; a target without service_name has its service's again. Before
+ * that __frequency__, where a rule set it to a whole number, is the rate in Hz at which its processes are sampled, if that
+ * is below the agent's.
+ * Asked once per process and program it runs, and again when it has said more of itself; a fork has its parent's. Kernel
+ * threads are service_name="kernel" and nothing else.
  * Memory: label sets live in the table, 4,096 of them; then it begins anew. Threads: one.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/strmap.h"
-
-struct process;
+struct identity_view;
+struct pods;
 struct relabel;
 struct targets;
 
@@ -31,8 +26,14 @@ struct targets *targets_free(struct targets *t);
 /* From here on, for all processes. Takes the rules over; NULL: none. */
 void targets_set_rules(struct targets *t, struct relabel *rules);
 
-/* The labels of a process (NULL: unknown) as text for target_labels(); "": the rules leave it out. Borrowed until the next call. */
-const char *targets_find(struct targets *t, struct process *p, const char *cgroup, bool kernel_thread);
+/* The same for what is known of pods; NULL: nothing. Takes them over. False: it is what was known already. */
+bool targets_set_pods(struct targets *t, struct pods *pods);
+/* How often a process was met whose pod was not among them: time to ask for them again. */
+uint64_t targets_pods_missed(const struct targets *t);
 
-/* 0 or -ENOMEM. Adds to what is there. */
-int target_labels(const char *text, struct strmap *to);
+struct target {
+	const char *labels;    /* text for labels_parse(), borrowed until the next call; NULL: the rules leave it out */
+	uint32_t frequency_hz; /* 0: the agent's */
+};
+
+void targets_find(struct targets *t, const struct identity_view *v, struct target *ret);

@@ -255,6 +255,118 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
         assert {s["labels"]["service_name"] for s in fake.state()["series"]} == {name, name + "-out", "unwanted"}
 
 
+def in_series(fake, function):
+    """{service: ns with that function on top}"""
+    found = {}
+    for s in fake.state()["series"]:
+        found[s["labels"]["service_name"]] = found.get(s["labels"]["service_name"], 0) + names(s).get(function, 0)
+    return {k: v for k, v in found.items() if v}
+
+
+def test_processes_gone_in_a_moment_have_their_own_labels():
+    """1,000 exec a second and a reload each second: what a process said is on its samples, and on nobody else's."""
+    prefix = f"gone-{os.getpid()}"
+    more = "max_cpu_percent: 0\nrelabel_configs:\n  - {source_labels: [__meta_otel_service_name], target_label: said}\n  - {source_labels: [__meta_process_uid], target_label: uid}\n"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more=more)) as agent:
+        load = subprocess.Popen(["setpriv", "--reuid", "65534", "--clear-groups", workload("services"), "1000", "8", "300"],
+                                stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX=prefix))
+        while load.poll() is None:
+            time.sleep(1)
+            agent.reload()
+        burnt_by = answers(load.communicate()[0])
+        agent.reload()
+        assert agent.stop() == 0
+        for n in range(4):
+            got = in_series(fake, f"service_{n}")
+            right = got.get(f"{prefix}-{n}", 0)
+            print(f"  service_{n}: {right / 1e9:.3f} CPU s under its name, {burnt_by[f'service_{n}'] / 1e9:.3f} burnt; elsewhere {sum(got.values()) - right} ns")
+            assert set(got) == {f"{prefix}-{n}"}, got
+            assert abs(right / burnt_by[f"service_{n}"] - 1) < 0.2
+            [series] = fake.series(service_name=f"{prefix}-{n}")
+            assert series["labels"]["said"] == f"{prefix}-{n}" and series["labels"]["uid"] == "65534", series["labels"]
+
+
+SHARES = """max_cpu_percent: 0
+relabel_configs:
+  - {action: drop, source_labels: [service_name], regex: '%(name)s-unwanted'}
+  - {action: drop, source_labels: [__meta_process_exe], regex: '.*/(da|ba)?sh'}
+  - {source_labels: [service_name], regex: '%(name)s-slow', target_label: __frequency__, replacement: '37'}
+"""
+
+
+PODS = """relabel_configs:
+  - {action: labelmap, regex: __meta_kubernetes_pod_label_(app)}
+  - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+kubernetes: %s/pods
+"""
+
+
+def test_pods_are_named_once_kubernetes_lists_them():
+    ident, uid = "5b2f0d7bb1b64a6c9e4b7d3c5a1e8f90b2c4d6e8f0a1b3c5d7e9f1a2b3c4d5e6", "1f3a7c1e-5b2d-4e6f-8a9b-1c2d3e4f5a6b"
+    items = []
+
+    class Kubelet(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"kind": "PodList", "items": items}).encode())
+
+        def log_message(self, *args):
+            pass
+
+    kubelet = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubelet)
+    threading.Thread(target=kubelet.serve_forever, daemon=True).start()
+    more = PODS % f"http://127.0.0.1:{kubelet.server_port}"
+    env = {k: v for k, v in os.environ.items() if k != "OTEL_SERVICE_NAME"}
+    with Fake() as fake, Agent(config(fake.url, hz=499, more=more)) as agent, cgroup(f"kubepods/burstable/pod{uid}/{ident}") as folder:
+        p = subprocess.Popen([workload("spin"), "60"], env=env, preexec_fn=lambda: (folder / "cgroup.procs").write_text("0"), stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: fake.series(service_name=ident[:12]))
+            items.append({"metadata": {"name": "web-0", "namespace": "shop", "uid": uid, "labels": {"app": "web", "tier": "front"}},
+                          "status": {"containerStatuses": [{"name": "srv", "containerID": f"containerd://{ident}"}]}})
+            until(lambda: fake.series(service_name="shop/srv"), 20)
+        finally:
+            p.kill()
+            p.wait()
+        assert agent.metrics()["hotspan_kubernetes_pods"] == 1
+        [series] = fake.series(service_name="shop/srv")
+        assert series["labels"]["app"] == "web" and series["labels"]["pod"] == "web-0" and "tier" not in series["labels"], series["labels"]
+        assert agent.stop() == 0
+    kubelet.shutdown()
+
+
+def ticks(agent, state):
+    return agent.metrics()[f'hotspan_ticks_total{{state="{state}"}}']
+
+
+def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
+    """Told to the kernel at the first sample; a program that comes after in the same process is another one."""
+    name = f"share-{os.getpid()}"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more=SHARES % {"name": name})) as agent:
+        want = burnt([spin(4, name + "-slow")])
+        thinned = ticks(agent, "thinned")
+        burnt([spin(2, name + "-unwanted")])
+        left_out = ticks(agent, "left_out")
+        judged = agent.metrics()["hotspan_samples_left_out_total"] - left_out
+        loop = "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"
+        then = subprocess.Popen(["sh", "-c", f"{loop}; {workload('spin')} 1; {loop}; exec {workload('spin')} 1"], stdout=subprocess.PIPE, text=True,
+                                env=dict(os.environ, OTEL_SERVICE_NAME=name + "-then"))
+        out = then.communicate()[0]
+        after_shell = ticks(agent, "left_out") - left_out
+        agent.reload(config(fake.url, hz=999, more="max_cpu_percent: 0\n"))
+        agent.wait_for("reloaded")
+        again = burnt([spin(1, name + "-unwanted")])
+        assert agent.stop() == 0
+        got = cpu_ns(fake, service_name=name + "-slow")
+        print(f"  slow: {got / want:.3f} of what was burnt, {thinned:.0f} ticks thinned; {left_out:.0f} left out in the kernel, {judged:.0f} here, "
+              f"{after_shell:.0f} of the shell")
+        assert abs(got / want - 1) < 0.1 and thinned > 0.85 * 4 * 999
+        assert left_out > 0.85 * 2 * 999 and judged < 0.15 * 2 * 999 and after_shell > 200
+        true = sum(int(v) for v in re.findall(r"spin_\w+ (\d+)", out))
+        assert abs(cpu_ns(fake, service_name=name + "-then") / true - 1) < 0.05, "a wanted program after an unwanted one"
+        assert abs(cpu_ns(fake, service_name=name + "-unwanted") / again - 1) < 0.1, "wanted since the reload"
+
+
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
         p = spin(100)

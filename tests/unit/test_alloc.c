@@ -8,6 +8,7 @@
 
 #include "alloc_fail.h"
 #include "base/file.h"
+#include "bpf/events.h"
 #include "cmd/amount.h"
 #include "cmd/treelist.h"
 #include "cmd/top_model.h"
@@ -28,8 +29,12 @@
 #include "pprof/slice.h"
 #include "pprof/speedscope.h"
 #include "pprof/svg.h"
+#include "proc/identity.h"
 #include "proc/image.h"
+#include "proc/pods.h"
 #include "proc/process.h"
+#include "proc/relabel.h"
+#include "proc/target.h"
 #include "symbolize/convert.h"
 #include "symbolize/converter.h"
 #include "symbolize/symbolizer.h"
@@ -347,6 +352,72 @@ static int fill_a_window(void *ctx)
 	return r;
 }
 
+/* A process says much of itself, and rules ask for it: what memory does not suffice for is missing. */
+static int identify(void *ctx)
+{
+	static const char env[] = "OTEL_RESOURCE_ATTRIBUTES=a=b%20c,service.version=1\0OTEL_SERVICE_NAME=shop";
+	const struct relabel_rule rule = { .target_label = "version", .source_labels = (const char *[]){ "__meta_otel_service_version" }, .n_source_labels = 1 };
+	struct ev_rest *rest = ctx;
+	struct process p = { .pid = 1 << 30, .exe = "x" };
+	const struct identity_view v = { .process = &p, .rest = rest, .cgroup = "/system.slice/x.service" };
+	struct targets *t = NULL;
+	struct target target;
+	struct relabel *rules;
+	char err[128];
+	size_t bad;
+	int r = targets_new(&t);
+
+	rest->args = rest->args_end = rest->env = 4096;
+	rest->env_end = rest->env + sizeof(env);
+	rest->start_bytes = sizeof(env);
+	memcpy(rest->stack, env, sizeof(env));
+	if (r >= 0)
+		r = relabel_new(&rule, 1, &rules, &bad, err, sizeof(err));
+	if (r >= 0) {
+		targets_set_rules(t, rules);
+		targets_find(t, &v, &target);
+		targets_find(t, &v, &target);
+	}
+	free(p.declared);
+	targets_free(t);
+	return r;
+}
+
+static void who_a_process_is_survives_every_failure(void **state)
+{
+	void *rest = calloc(1, sizeof(struct ev_rest) + 4096);
+
+	every_failure_is_survived(identify, rest, 30);
+	free(rest);
+}
+
+static int list_pods(void *ctx)
+{
+	static const char list[] = "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":\"n\",\"labels\":{\"a\":\"b\"}},"
+				   "\"status\":{\"containerStatuses\":[{\"name\":\"c\",\"image\":\"i\",\"containerID\":\"x://1\"}]}}]}";
+	struct strmap m = { 0 };
+	struct pods_reader *reader;
+	struct pods *pods = NULL;
+	int r = pods_reader_new(&reader);
+
+	if (r < 0)
+		return r;
+	r = pods_reader_feed(reader, list, sizeof(list) - 1);
+	if (r >= 0)
+		r = pods_reader_finish(reader, &pods);
+	if (r >= 0)
+		r = pods_labels(pods, "1", "", &m);
+	strmap_fini(&m);
+	pods_free(pods);
+	pods_reader_free(reader);
+	return r < 0 ? r : 0;
+}
+
+static void a_list_of_pods_survives_every_failure(void **state)
+{
+	every_failure_is_survived(list_pods, NULL, 15);
+}
+
 static void a_window_survives_every_failure(void **state)
 {
 	every_failure_is_survived(fill_a_window, NULL, 8);
@@ -513,6 +584,8 @@ int main(void)
 		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
+		cmocka_unit_test(who_a_process_is_survives_every_failure),
+		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(reading_a_script_survives_every_failure),
 		cmocka_unit_test(work_on_profiles_survives_every_failure),

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "collect/cpus.h"
+#include "collect/late.h"
 #include "collect/timeline.h"
 #include "collect/window.h"
 #include "proc/image.h"
@@ -139,6 +140,31 @@ static void cpu_lists_parse_as_sysfs_writes_them(void **state)
 	assert_int_equal(cpus_parse("0,x", online), -EINVAL);
 }
 
+/* Ticks of 10 ns: skipped so many, seen idle so many, and the kernel's idle time. */
+static uint64_t lost(struct late *t, uint64_t skipped, uint64_t seen_idle, uint64_t idle_ns)
+{
+	const uint64_t counters[EV_COUNT_MAX] = { [EV_DROP_TIMER_LATE] = skipped, [EV_COUNT_IDLE] = seen_idle };
+
+	return late_lost(t, counters, idle_ns);
+}
+
+static void skipped_ticks_are_lost_unless_the_cpus_were_idle(void **state)
+{
+	const uint64_t at_change[EV_COUNT_MAX] = { [EV_DROP_TIMER_LATE] = 9, [EV_COUNT_IDLE] = 20 };
+	struct late t;
+
+	late_begin(&t, 10, 1000);
+	assert_int_equal(lost(&t, 0, 0, 1000), 0);
+	assert_int_equal(lost(&t, 3, 0, 1000), 3);
+	assert_int_equal(lost(&t, 5, 0, 1030), 3);  /* 3 of 5 may have been idle; what was told stays */
+	assert_int_equal(lost(&t, 9, 20, 1230), 6); /* 20 of 23 idle ticks were seen as such */
+	assert_int_equal(lost(&t, 9, 20, 0), 9);    /* nobody knows */
+	late_begin(&t, 10, 1000);
+	late_change_rate(&t, at_change, 100, 1230);
+	assert_int_equal(lost(&t, 9, 20, 1230), 6);
+	assert_int_equal(lost(&t, 12, 20, 1429), 8); /* 199 ns are one tick of 100 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +172,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_lost_over_many_partial_runs),
 		cmocka_unit_test(equal_stacks_share_a_row_and_labels_keep_rows_apart),
 		cmocka_unit_test(a_full_window_refuses_and_keeps_what_it_has),
+		cmocka_unit_test(skipped_ticks_are_lost_unless_the_cpus_were_idle),
 		cmocka_unit_test(cpu_lists_parse_as_sysfs_writes_them),
 	};
 

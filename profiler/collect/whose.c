@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/whose.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/events.h"
+#include "collect/reasons.h"
+#include "collect/sampler.h"
+#include "proc/cgroup.h"
+#include "proc/identity.h"
+#include "proc/process.h"
+#include "proc/target.h"
+
+struct whose {
+	enum collect_by by;
+	struct cgroups *cgroups;
+	struct targets *targets;
+	uint32_t hz; /* of the agent now */
+};
+
+int whose_new(enum collect_by by, struct whose **ret)
+{
+	struct whose *w = calloc(1, sizeof(*w));
+	int r = w ? cgroups_new(&w->cgroups) : -ENOMEM;
+
+	if (r >= 0)
+		r = targets_new(&w->targets);
+	if (r < 0) {
+		whose_free(w);
+		return r;
+	}
+	w->by = by;
+	*ret = w;
+	return 0;
+}
+
+struct whose *whose_free(struct whose *w)
+{
+	if (!w)
+		return NULL;
+	cgroups_free(w->cgroups);
+	targets_free(w->targets);
+	free(w);
+	return NULL;
+}
+
+void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules)
+{
+	targets_set_rules(w->targets, rules);
+	sampler_reset_shares(s);
+}
+
+void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods)
+{
+	if (targets_set_pods(w->targets, pods))
+		sampler_reset_shares(s);
+}
+
+uint64_t whose_pods_missed(const struct whose *w)
+{
+	return targets_pods_missed(w->targets);
+}
+
+void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz)
+{
+	w->hz = hz;
+	sampler_reset_shares(s);
+}
+
+/* Of so many samples one is wanted. */
+static uint16_t one_in(const struct whose *w, const struct target *t)
+{
+	uint32_t n = t->frequency_hz && t->frequency_hz < w->hz ? (w->hz + t->frequency_hz / 2) / t->frequency_hz : 1;
+
+	return t->labels ? (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX) : 0;
+}
+
+/* Which program it is only a sample of a process that was new to us tells. */
+static void tell_sampler(const struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, const struct target *t)
+{
+	const struct ev_rest *rest = ev_rest_of(ev);
+
+	if (rest) {
+		p->leader_start_ns = rest->start_ns;
+		p->exec_id = rest->exec_id;
+	}
+	if (p->leader_start_ns && ev->weight != one_in(w, t))
+		sampler_set_share(s, p->pid, p->leader_start_ns, p->exec_id, one_in(w, t));
+}
+
+static bool label_target(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, const char *cgroup,
+			 struct strpool *strings, struct window_labels *ret)
+{
+	const struct identity_view v = { .process = p, .rest = ev_rest_of(ev), .cgroup = cgroup, .time_ns = ev->time_ns,
+					 .kernel_thread = ev->flags & EV_SAMPLE_KTHREAD };
+	struct target t;
+
+	targets_find(w->targets, &v, &t);
+	if (p && !v.kernel_thread)
+		tell_sampler(w, s, ev, p, &t);
+	ret->target = t.labels ? strpool_add(strings, t.labels) : 0;
+	return t.labels;
+}
+
+static void label_process(const struct whose *w, const struct ev_sample *ev, const struct process *p, struct window_labels *ret)
+{
+	ret->pid = ev->tgid;
+	if (w->by == COLLECT_BY_THREAD) {
+		ret->tid = ev->tid;
+		memcpy(ret->comm, ev->comm, sizeof(ret->comm));
+	} else {
+		memcpy(ret->comm, p && p->comm[0] ? p->comm : ev->comm, sizeof(ret->comm));
+	}
+}
+
+bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, uint32_t cut,
+		  struct strpool *strings, struct window_labels *ret)
+{
+	const char *cgroup;
+
+	*ret = (struct window_labels){ 0 };
+	if (w->by == COLLECT_BY_NONE)
+		return true;
+	cgroups_note(w->cgroups, ev->cgroup_id);
+	cgroup = cgroups_path(w->cgroups, ev->cgroup_id);
+	if (w->by == COLLECT_BY_TARGET)
+		return label_target(w, s, ev, p, cgroup, strings, ret);
+	ret->cut = reason_cut_is_complete(cut) ? 0 : cut;
+	ret->cgroup = strpool_add(strings, cgroup);
+	label_process(w, ev, p, ret);
+	return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * whose - whose CPU time a sample is: the labels of its row, or that its target is not wanted.
+ *
+ *	sample -> cgroup's path, process -> target (proc/target.h) -> labels
+ *	                                          \-> share, told to the sampler: the next ones are not sent
+ *
+ * A target that is not wanted, or wanted at a lower rate than the agent's, is found out at the first sample of each
+ * program; from then on the BPF program leaves its samples out, or sends one in so many with their weight. Samples that
+ * come all the same (they were under way, or the program has forgotten) are judged here, and the sampler is told again.
+ * Threads: one. Memory: owns the tables of cgroups and targets; the sampler is borrowed.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collect/window.h"
+
+struct ev_sample;
+struct pods;
+struct process;
+struct relabel;
+struct sampler;
+struct whose;
+
+enum collect_by {
+	COLLECT_BY_PROCESS, /* labels comm, pid, cgroup */
+	COLLECT_BY_THREAD,  /* and tid; comm is the thread's */
+	COLLECT_BY_NONE,    /* no labels: one row per stack */
+	COLLECT_BY_TARGET,  /* the labels of its target (proc/target.h) and nothing else */
+};
+
+int whose_new(enum collect_by by, struct whose **ret);
+struct whose *whose_free(struct whose *w);
+
+/* From the next sample on; all make the sampler send all again. Rules and pods are taken over; NULL: none. */
+void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules);
+void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods);
+void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz);
+
+/* p: NULL when nobody knows it. cut: why its stack ends. strings: of the window. False: it is of a target that is not wanted. */
+bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, uint32_t cut,
+		  struct strpool *strings, struct window_labels *ret);
+
+/* How often a process was met whose pod is not known. */
+uint64_t whose_pods_missed(const struct whose *w);
