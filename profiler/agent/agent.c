@@ -13,6 +13,7 @@
 
 #include "agent/governor.h"
 #include "agent/kube.h"
+#include "agent/node.h"
 #include "agent/notify.h"
 #include "agent/privileges.h"
 #include "agent/push.h"
@@ -216,11 +217,11 @@ static int set_rules(struct agent *a, const struct config *c)
 static int open_kube(struct agent *a)
 {
 	struct kube_opts opts = { .account_dir = KUBE_ACCOUNT_DIR, .on_event = on_kube_event };
-	char url[1024], host[256] = "";
+	char url[1024], node[NODE_NAME_SIZE];
 	int r;
 
-	gethostname(host, sizeof(host) - 1);
-	r = kube_url(a->config->kubernetes, a->source->environment, host, opts.account_dir, url, sizeof(url));
+	node_name(node);
+	r = kube_url(a->config->kubernetes, a->source->environment, node, opts.account_dir, url, sizeof(url));
 	opts.url = url;
 	return r < 0 ? 0 : kube_new(&opts, &a->kube);
 }

@@ -54,10 +54,9 @@ static bool is_node_name(const char *s)
 	return *s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")];
 }
 
-int kube_url(const char *choice, char *const *environment, const char *node_name, const char *account_dir, char *out, size_t len)
+int kube_url(const char *choice, char *const *environment, const char *node, const char *account_dir, char *out, size_t len)
 {
 	const char *host = variable(environment, "KUBERNETES_SERVICE_HOST"), *port = variable(environment, "KUBERNETES_SERVICE_PORT");
-	const char *node = variable(environment, "NODE_NAME");
 	char token[512];
 	bool v6;
 
@@ -65,7 +64,6 @@ int kube_url(const char *choice, char *const *environment, const char *node_name
 		snprintf(out, len, "%s", choice);
 		return strcmp(choice, "off") ? 0 : -ENOENT;
 	}
-	node = node ? node : node_name;
 	snprintf(token, sizeof(token), "%s/token", account_dir);
 	if (!host || !port || !is_node_name(node) || access(token, R_OK) < 0)
 		return -ENOENT;

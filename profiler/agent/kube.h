@@ -35,9 +35,9 @@ struct kube_stats {
 
 /*
  * The URL that `choice` (the option "kubernetes") stands for, into out. "auto": the API server's, when we run in a pod
- * with a service account: environment as main() has it, node_name when NODE_NAME is not in it. 0, or -ENOENT: do not ask.
+ * with a service account: environment as main() has it, node the name of this one. 0, or -ENOENT: do not ask.
  */
-int kube_url(const char *choice, char *const *environment, const char *node_name, const char *account_dir, char *out, size_t len);
+int kube_url(const char *choice, char *const *environment, const char *node, const char *account_dir, char *out, size_t len);
 
 int kube_new(const struct kube_opts *opts, struct kube **ret);
 struct kube *kube_free(struct kube *k);

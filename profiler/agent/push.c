@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/name.h"
+#include "agent/node.h"
 #include "agent/push_otlp.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -50,10 +51,10 @@ struct round {
 static int copy_labels(const struct strmap *labels, struct strmap *ret)
 {
 	struct strmap copy = { 0 };
-	char host[256] = "";
+	char host[NODE_NAME_SIZE];
 	int r = 0;
 
-	gethostname(host, sizeof(host) - 1);
+	node_name(host);
 	if (host[0])
 		r = strmap_set(&copy, "instance", host);
 	if (r >= 0)

@@ -24,7 +24,7 @@ struct push_stats {
 	uint64_t services;        /* in the last window */
 };
 
-/* net is borrowed. labels are added to every series; "instance" (the host's name) is there unless set. */
+/* net is borrowed. labels are added to every series; "instance" (node.h) is there unless set. */
 int push_new(struct net *net, const struct strmap *labels, struct push **ret);
 struct push *push_free(struct push *p);
 

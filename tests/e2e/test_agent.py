@@ -318,7 +318,7 @@ def test_pods_are_named_once_kubernetes_lists_them():
     threading.Thread(target=kubelet.serve_forever, daemon=True).start()
     more = PODS % f"http://127.0.0.1:{kubelet.server_port}"
     env = {k: v for k, v in os.environ.items() if k != "OTEL_SERVICE_NAME"}
-    with Fake() as fake, Agent(config(fake.url, hz=499, more=more)) as agent, cgroup(f"kubepods/burstable/pod{uid}/{ident}") as folder:
+    with Fake() as fake, Agent(config(fake.url, hz=499, more=more), env={"NODE_NAME": "node-7"}) as agent, cgroup(f"kubepods/burstable/pod{uid}/{ident}") as folder:
         p = subprocess.Popen([workload("spin"), "60"], env=env, preexec_fn=lambda: (folder / "cgroup.procs").write_text("0"), stdout=subprocess.DEVNULL)
         try:
             until(lambda: fake.series(service_name=ident[:12]))
@@ -331,6 +331,7 @@ def test_pods_are_named_once_kubernetes_lists_them():
         assert agent.metrics()["hotspan_kubernetes_pods"] == 1
         [series] = fake.series(service_name="shop/srv")
         assert series["labels"]["app"] == "web" and series["labels"]["pod"] == "web-0" and "tier" not in series["labels"], series["labels"]
+        assert series["labels"]["instance"] == "node-7"
         assert agent.stop() == 0
     kubelet.shutdown()
 
