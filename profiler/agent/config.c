@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "agent/config_otel.h"
 #include "agent/options.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -391,6 +392,8 @@ int config_load(const struct config_source *src, struct config **ret, char *err,
 		r = read_environment(src->environment, c, err, err_len);
 	if (r >= 0)
 		r = read_overrides(src, c, err, err_len);
+	if (r >= 0)
+		r = config_add_otel(c, src->environment, err, err_len);
 	if (r >= 0)
 		r = check_servers(src, c, err, err_len);
 	if (r < 0) {

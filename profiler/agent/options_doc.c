@@ -44,7 +44,10 @@ void options_reference(struct buf *out)
 		      "A YAML file (`hotspan agent -c FILE`), overridden by environment variables, overridden by flags\n"
 		      "(`flush_interval` is `--flush-interval`). Times are written `15s`, sizes `16MiB`.\n\n");
 	reference_table(&config_options, true, out);
-	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n");
+	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n"
+		      "OpenTelemetry's variables are heard, too: `OTEL_EXPORTER_OTLP_ENDPOINT`, unless there is a receiver of type otlp, makes one, named\n"
+		      "`otlp`, with `OTEL_EXPORTER_OTLP_` `PROTOCOL`, `HEADERS`, `COMPRESSION`, `TIMEOUT`, `CERTIFICATE`, `CLIENT_CERTIFICATE`, `CLIENT_KEY` and\n"
+		      "`INSECURE`. `OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, `deployment.environment` as `deployment_environment`.\n\n");
 	reference_table(&receiver_options, false, out);
 	buf_puts(out, "\n## relabel_configs\n\nA list of Prometheus' relabelling rules, applied in their order to the labels of each process; what is left of them is its\n"
 		      "series. Before them it has `service_name`, and for the rules `__process_pid__`, `__meta_process_exe`,\n"

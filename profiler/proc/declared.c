@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/declared.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/pairs.h"
 #include "base/wire.h"
 #include "base/wire_reader.h"
 
@@ -82,67 +80,16 @@ int declared_add_service_name(struct strmap *to, const char *env, size_t len)
 	return value ? add(to, "service.name", strlen("service.name"), value, len) : 0;
 }
 
-static int hex_digit(char c)
+static int add_pair(void *ctx, const char *key, const char *value)
 {
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
-
-/* Decodes %XX of s, spaces around it left out. False: a % that begins no byte, or that of a NUL. */
-static bool decode(const char *s, size_t len, struct buf *out)
-{
-	while (len && isspace((unsigned char)*s))
-		s++, len--;
-	while (len && isspace((unsigned char)s[len - 1]))
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		int high, low;
-
-		if (s[i] != '%') {
-			buf_putc(out, s[i]);
-			continue;
-		}
-		high = i + 2 < len ? hex_digit(s[i + 1]) : -1;
-		low = i + 2 < len ? hex_digit(s[i + 2]) : -1;
-		if (high < 0 || low < 0 || !(high | low))
-			return false;
-		buf_putc(out, (char)(high << 4 | low));
-		i += 2;
-	}
-	return true;
-}
-
-static int add_pair(struct strmap *to, const char *pair, size_t len)
-{
-	const char *eq = memchr(pair, '=', len);
-	struct buf key = BUF_INIT, value = BUF_INIT;
-	int r = 0;
-
-	if (!eq)
-		return 0;
-	if (decode(pair, (size_t)(eq - pair), &key) && decode(eq + 1, len - (size_t)(eq - pair) - 1, &value)) {
-		r = buf_error(&key) ? buf_error(&key) : buf_error(&value);
-		if (!r && key.len && value.len)
-			r = add(to, (char *)key.data, key.len, (char *)value.data, value.len);
-	}
-	buf_fini(&key);
-	buf_fini(&value);
-	return r;
+	return key ? add(ctx, key, strlen(key), value, strlen(value)) : 0;
 }
 
 int declared_add_attributes(struct strmap *to, const char *env, size_t len)
 {
 	const char *s = find(env, len, "OTEL_RESOURCE_ATTRIBUTES", &len);
-	int r = 0;
 
-	while (s && len && r >= 0) {
-		const char *comma = memchr(s, ',', len);
-		size_t n = comma ? (size_t)(comma - s) : len;
-
-		r = add_pair(to, s, n);
-		s += n + (comma != NULL);
-		len -= n + (comma != NULL);
-	}
-	return r;
+	return s ? pairs_each(s, len, add_pair, to) : 0;
 }
 
 /* ---- the process context ---- */

@@ -92,6 +92,17 @@ def test_every_way_carries_the_cpu_burnt():
         assert any("(spin_half|" in s for s in stacks) and any("spin.c:" in s for s in stacks), stacks[:3]
 
 
+def test_the_standard_variables_suffice():
+    name = f"variables-{os.getpid()}"
+    with Peer() as peer:
+        said = {"OTEL_EXPORTER_OTLP_ENDPOINT": peer.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test"}
+        with Agent("frequency: 499\nflush_interval: 1s\n", env=dict(os.environ, **said)) as agent:
+            want = burn(2, name)
+            assert agent.stop() == 0
+        assert abs(peer.cpu_ns(name) / want - 1) < 0.03
+        assert all(r["resource"]["deployment_environment"] == "test" for r in peer.resources())
+
+
 def test_the_older_layout():
     name = f"older-{os.getpid()}"
     with Peer("otlp-1.9") as old, Peer() as new, \

@@ -186,6 +186,65 @@ static void flags_override_the_environment_and_that_the_file(void **state)
 	assert_string_equal(err, "environment variable HOTSPAN_FREQUENCY: 'x' is not a number from 1 to 10000");
 }
 
+static void opentelemetrys_variables_make_a_receiver_and_labels(void **state)
+{
+	char *env[] = { "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=api-key=a%2Cb , X-B=c",
+			"OTEL_EXPORTER_OTLP_TIMEOUT=2500", "OTEL_EXPORTER_OTLP_COMPRESSION=none", "OTEL_EXPORTER_OTLP_CERTIFICATE=/ca.pem",
+			"OTEL_EXPORTER_OTLP_CLIENT_KEY=", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment=prod,service.name=x,env=theirs,host.name=h%C3%A4", NULL };
+	const struct config_source src = { .environment = env };
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with(RECEIVER "labels: {env: ours}\n", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->receivers.n, 2);
+	assert_string_equal(c->receivers.v[1].name, "otlp");
+	assert_string_equal(c->receivers.v[1].type, "otlp");
+	assert_string_equal(c->receivers.v[1].url, "https://collector:4317");
+	assert_string_equal(c->receivers.v[1].protocol, "grpc");
+	assert_string_equal(c->receivers.v[1].compression, "none");
+	assert_string_equal(c->receivers.v[1].ca_file, "/ca.pem");
+	assert_int_equal(c->receivers.v[1].timeout_ns, 2500 * NSEC_PER_MSEC);
+	assert_string_equal(strmap_get(&c->receivers.v[1].headers, "api-key"), "a,b");
+	assert_string_equal(strmap_get(&c->receivers.v[1].headers, "X-B"), "c");
+	assert_int_equal(c->labels.v.n, 3);
+	assert_string_equal(strmap_get(&c->labels, "env"), "ours");
+	assert_string_equal(strmap_get(&c->labels, "deployment_environment"), "prod");
+	assert_string_equal(strmap_get(&c->labels, "instance"), "hä");
+	config_free(c);
+	env[1] = "OTEL_EXPORTER_OTLP_INSECURE=true";
+	assert_int_equal(load_with("receivers: [{name: o, type: otlp, url: 'http://h'}]\n", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->receivers.n, 1);
+	config_free(c);
+}
+
+static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
+{
+	static const struct {
+		char *variable;
+		const char *want;
+	} cases[] = {
+		{ "OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "PROTOCOL: 'http/json' is none of http/protobuf|grpc" },
+		{ "OTEL_EXPORTER_OTLP_TIMEOUT=1s", "TIMEOUT: '1sms' is not a time from 1s to 5m" },
+		{ "OTEL_EXPORTER_OTLP_HEADERS=a", "HEADERS: it must be name=value,name=value, percent-encoded" },
+		{ "OTEL_EXPORTER_OTLP_HEADERS=a b=c", "HEADERS: 'a b' is no name of an HTTP header" },
+		{ "OTEL_EXPORTER_OTLP_CLIENT_KEY=/k", "CLIENT_KEY: it and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together: set both" },
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT=h:4318", "ENDPOINT: it must begin with http:// or https://" },
+		{ "OTEL_RESOURCE_ATTRIBUTES=a=%2", "it must be key=value,key=value, percent-encoded" },
+		{ "OTEL_RESOURCE_ATTRIBUTES=1=b", "label '1': a name is made of letters, digits and _, and does not begin with a digit" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *env[] = { cases[i].variable, "OTEL_EXPORTER_OTLP_ENDPOINT=http://h:4318", NULL };
+		const struct config_source src = { .environment = env };
+		struct config *c;
+		char err[768];
+
+		assert_int_equal(load_with("", &src, &c, err, sizeof(err)), -EINVAL);
+		if (!strstr(err, cases[i].want) || strncmp(err, "environment variable OTEL_", 26))
+			fail_msg("%s", err);
+	}
+}
+
 static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **state)
 {
 	_cleanup_(buf_fini) struct buf once = BUF_INIT, twice = BUF_INIT;
@@ -281,6 +340,8 @@ int main(void)
 		FILE_TEST(the_least_file_works),
 		FILE_TEST(what_names_are_made_of_is_said_by_the_file),
 		FILE_TEST(flags_override_the_environment_and_that_the_file),
+		FILE_TEST(opentelemetrys_variables_make_a_receiver_and_labels),
+		FILE_TEST(opentelemetrys_variables_that_are_wrong_are_named),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
 		FILE_TEST(the_examples_load),
 		FILE_TEST(rows_that_need_a_restart_keep_their_value),

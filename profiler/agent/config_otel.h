@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * config_otel - what OpenTelemetry's own variables say, into a configuration that was read.
+ *
+ *	OTEL_EXPORTER_OTLP_ENDPOINT   a receiver "otlp" of type otlp, unless there is one of that type
+ *	OTEL_EXPORTER_OTLP_*          of it: PROTOCOL, HEADERS, COMPRESSION, TIMEOUT (ms), CERTIFICATE, CLIENT_CERTIFICATE,
+ *	                              CLIENT_KEY, INSECURE (of gRPC endpoints without a scheme)
+ *	OTEL_RESOURCE_ATTRIBUTES      labels, those of the file before them; "." and the like in names become "_".
+ *	                              service.name is not one: services are the profiled ones'
+ *
+ * An empty variable is none. Source: the OpenTelemetry specification (OTLP exporter, environment variables).
+ */
+#include <stddef.h>
+
+struct config;
+
+/* 0, -EINVAL (err names the variable), -ENOMEM. */
+int config_add_otel(struct config *c, char *const *environment, char *err, size_t err_len);
