@@ -2,15 +2,19 @@
 #include "agent/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #define BIT(cap) (1ull << (cap))
 
@@ -60,13 +64,24 @@ static int set_all(uint64_t caps)
 	return syscall(SYS_capset, &head, w) < 0 ? -errno : 0;
 }
 
+/* Debian's kernels take perf_event_paranoid from 3 on for: CAP_SYS_ADMIN alone, whatever CAP_PERFMON is for. */
+static bool events_take_admin(void)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	if (file_read_path(AT_FDCWD, "/proc/sys/kernel/perf_event_paranoid", 16, &b) < 0)
+		return false;
+	buf_putc(&b, '\0');
+	return !buf_error(&b) && atoi((const char *)b.data) > 2;
+}
+
 static uint64_t needed(uint64_t permitted)
 {
 	uint64_t both = BIT(CAP_BPF) | BIT(CAP_PERFMON), all = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		all |= rows[i].used ? BIT(rows[i].cap) : 0;
-	if ((permitted & both) == both)
+	if ((permitted & both) == both && !events_take_admin())
 		all &= ~BIT(CAP_SYS_ADMIN);
 	return permitted & all;
 }

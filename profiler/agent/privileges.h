@@ -9,7 +9,8 @@
  *	CAP_DAC_READ_SEARCH        programs only their owner may read; names of cgroups
  *	CAP_CHECKPOINT_RESTORE     deleted and replaced files (map_files)
  *	CAP_SYSLOG                 names of kernel functions
- *	CAP_SYS_ADMIN              where it stands for CAP_BPF or CAP_PERFMON, which were not given
+ *	CAP_SYS_ADMIN              where it stands for CAP_BPF or CAP_PERFMON, which were not given, and where Debian's kernels
+ *	                           ask for it (perf_event_paranoid of 3 and more)
  */
 #include <stddef.h>
 

@@ -613,6 +613,8 @@ def test_the_units_capabilities_are_enough():
     for takes_away in ("PrivateTmp", "ProtectKernelLogs", "ProtectKernelTunables", "ProtectProc", "PrivateUsers", "PrivatePIDs"):
         assert f"\n{takes_away}=" not in unit.read_text(), f"{takes_away} would cost names"
     keep = re.search(r"^CapabilityBoundingSet=(.*)", unit.read_text(), re.M)[1].split()
+    if int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text()) <= 2:  # above, Debian's kernels ask for it
+        keep.remove("CAP_SYS_ADMIN")
     caps = ",".join("+" + c.removeprefix("CAP_").lower() for c in keep)
     with Fake() as fake, Agent(config(fake.url), argv=["setpriv", "--bounding-set", f"-all,{caps}", "--inh-caps", f"-all,{caps}", "--no-new-privs"]) as agent:
         effective = re.search(r"^CapEff:\s*(\w+)", pathlib.Path(f"/proc/{agent.process.pid}/status").read_text(), re.M)[1]
