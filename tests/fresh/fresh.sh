@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# fresh [order... | package]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
+# fresh [order... | package | image]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
 # `./dev test` run there, each order in a new copy. Orders: "quickstart test" (default, and then)
-# "test quickstart". Then the Debian package is installed, upgraded and removed in one more. The chroot
+# "test quickstart". Then the Debian package is installed, upgraded and removed in one more, and
+# packaging/Dockerfile is followed line by line, and what it makes runs as in Kubernetes. The chroot
 # has its own /proc, /sys and BPF file system; its packages come from the sources this host uses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -85,17 +86,56 @@ run_package() { # the package made there, in a bare Debian that never saw a comp
 	rm -rf "$tree"
 }
 
+# Follows packaging/Dockerfile in chroots: each FROM is a bare Debian, and of its instructions those that we use are known.
+run_image() {
+	local tree=$work/image.0 n=0 cwd=/ word rest from caps
+	declare -A stage=()
+	step "in bare Debians: packaging/Dockerfile, without Docker"
+	while read -r word rest; do
+		case $word in
+		'' | '#'*) ;;
+		FROM)
+			n=$((n + 1)) tree=$work/image.$n cwd=/
+			rm -rf "$tree"
+			cp -a --reflink=auto "$base" "$tree"
+			[[ $rest =~ \ AS\ (.*) ]] && stage[${BASH_REMATCH[1]}]=$tree ;;
+		WORKDIR) cwd=$rest; mkdir -p "$tree$cwd" ;;
+		COPY)
+			if [ "$rest" = ". ." ]; then
+				git -C "$root" archive HEAD | tar -x -C "$tree$cwd"
+			elif [[ $rest =~ ^--from=([a-z]+)\ ([^ ]+)\ ([^ ]+)$ ]]; then
+				from=${stage[${BASH_REMATCH[1]}]}
+				cp "$from"${BASH_REMATCH[2]} "$tree${BASH_REMATCH[3]}"
+			else
+				step "COPY $rest: not understood"; exit 1
+			fi ;;
+		RUN) enter "$tree" sh -c "cd $cwd && $rest" >"$work/image.log" 2>&1 || { tail -n 30 "$work/image.log" >&2; exit 1; } ;;
+		ENTRYPOINT | CMD) ;; # image.sh runs the same
+		*) step "$word: not understood"; exit 1 ;;
+		esac
+	done <"$root/packaging/Dockerfile"
+	step "the image is $(du -sm "$tree" | cut -f1) MB, Debian included; it runs as in Kubernetes"
+	cp "$root/tests/fresh/image.sh" "$tree/"
+	sed -n '/hotspan.yaml: |/,/^---/s/^    //p' "$root/packaging/kubernetes.yaml" >"$tree/image.yaml"
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$root/packaging/hotspan.service" | sed 's/CAP_SYS_ADMIN//; s/CAP_//g' | tr A-Z a-z)
+	enter "$tree" /image.sh "$caps"
+	rm -rf "$work"/image.[0-9]
+}
+
 mkdir -p "$work"
 make_base
 rm -f "$work"/*.deb
 if [ "${1:-}" = package ]; then
 	keep_package=1 run_order asked build
 	run_package
+elif [ "${1:-}" = image ]; then
+	run_image
 elif [ $# -gt 0 ]; then
 	run_order asked "$@"
 else
 	keep_package=1 run_order forward quickstart test
 	run_order reverse test quickstart
 	run_package
+	run_image
 fi
 step "fresh passed at commit $(git -C "$root" rev-parse --short HEAD)"
