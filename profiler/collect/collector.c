@@ -396,6 +396,7 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 		ret->lost += ret->counters[i];
 	ret->processes = processes_count(c->processes);
 	ret->images = images_live(c->images);
+	whose_losses(c->whose, &ret->rules);
 	unwinder_stats(c->unwinder, &ret->unwind);
 	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband) +
 			    ret->unwind.kernel_bytes;

@@ -63,6 +63,11 @@ uint64_t whose_pods_missed(const struct whose *w)
 	return targets_pods_missed(w->targets);
 }
 
+void whose_losses(const struct whose *w, struct relabel_losses *ret)
+{
+	targets_losses(w->targets, ret);
+}
+
 void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz)
 {
 	w->hz = hz;

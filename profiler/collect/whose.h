@@ -20,6 +20,7 @@ struct ev_sample;
 struct pods;
 struct process;
 struct relabel;
+struct relabel_losses;
 struct sampler;
 struct whose;
 
@@ -44,3 +45,5 @@ bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev
 
 /* How often a process was met whose pod is not known. */
 uint64_t whose_pods_missed(const struct whose *w);
+/* What the rules gave up. */
+void whose_losses(const struct whose *w, struct relabel_losses *ret);

@@ -27,7 +27,7 @@ struct relabel {
 	vec(struct rule) rules;
 	pcre2_match_context *limits;
 	pcre2_match_data *match; /* room for the groups of any rule */
-	uint64_t too_long;
+	struct relabel_losses losses;
 };
 
 static const char *const names[RELABEL_ACTIONS] = { "replace", "keep", "drop", "keepequal", "dropequal", "hashmod", "labelmap",
@@ -236,9 +236,10 @@ struct relabel *relabel_free(struct relabel *r)
 	return NULL;
 }
 
-uint64_t relabel_too_long(const struct relabel *r)
+void relabel_losses(const struct relabel *r, struct relabel_losses *sum)
 {
-	return r->too_long;
+	sum->too_long += r ? r->losses.too_long : 0;
+	sum->too_large += r ? r->losses.too_large : 0;
 }
 
 /* ---- applying them ---- */
@@ -256,7 +257,7 @@ static bool matches(struct work *w, const char *text, size_t len)
 	int n = pcre2_match(w->rule->regex, (PCRE2_SPTR)text, len, 0, 0, w->re->match, w->re->limits);
 
 	w->text = text;
-	w->re->too_long += n < 0 && n != PCRE2_ERROR_NOMATCH;
+	w->re->losses.too_long += n < 0 && n != PCRE2_ERROR_NOMATCH;
 	return n > 0;
 }
 
@@ -279,16 +280,25 @@ static const char *group(void *ctx, int number, const char *name, size_t name_le
 	return w->text + at[2 * number];
 }
 
-/* A value ends at its first NUL; an empty one takes the label away. */
-static int set(struct strmap *labels, const char *name, struct buf *value)
+/* An empty value takes the label away. */
+static int set(struct work *w, const char *name, const char *value)
+{
+	if (!*value) {
+		strmap_unset(w->labels, name);
+		return 0;
+	}
+	if (strlen(name) <= RELABEL_MAX_BYTES && strlen(value) <= RELABEL_MAX_BYTES &&
+	    (w->labels->v.n < RELABEL_MAX_LABELS || strmap_get(w->labels, name)))
+		return strmap_set(w->labels, name, value);
+	w->re->losses.too_large++;
+	return 0;
+}
+
+/* A value ends at its first NUL. */
+static int set_made(struct work *w, const char *name, struct buf *value)
 {
 	buf_putc(value, '\0');
-	if (buf_error(value))
-		return -ENOMEM;
-	if (value->data[0])
-		return strmap_set(labels, name, (const char *)value->data);
-	strmap_unset(labels, name);
-	return 0;
+	return buf_error(value) ? -ENOMEM : set(w, name, (const char *)value->data);
 }
 
 static int do_replace(struct work *w, const struct buf *joined)
@@ -304,7 +314,7 @@ static int do_replace(struct work *w, const struct buf *joined)
 		return -ENOMEM;
 	if (!relabel_is_name((const char *)name.data, strlen((const char *)name.data)))
 		return 0;
-	return set(w->labels, (const char *)name.data, &value);
+	return set_made(w, (const char *)name.data, &value);
 }
 
 static int do_hashmod(struct work *w, const struct buf *joined)
@@ -312,7 +322,7 @@ static int do_hashmod(struct work *w, const struct buf *joined)
 	_cleanup_(buf_fini) struct buf value = BUF_INIT;
 
 	buf_printf(&value, "%llu", (unsigned long long)(relabel_hash((const char *)joined->data, joined->len) % w->rule->modulus));
-	return set(w->labels, w->rule->target, &value);
+	return set_made(w, w->rule->target, &value);
 }
 
 static int do_case(struct work *w, const struct buf *joined)
@@ -320,7 +330,7 @@ static int do_case(struct work *w, const struct buf *joined)
 	_cleanup_(buf_fini) struct buf value = BUF_INIT;
 
 	relabel_change_case((const char *)joined->data, joined->len, w->rule->action == RELABEL_UPPERCASE, &value);
-	return set(w->labels, w->rule->target, &value);
+	return set_made(w, w->rule->target, &value);
 }
 
 /* Over a copy: what is added is not looked at again. */
@@ -340,7 +350,7 @@ static int do_labelmap(struct work *w)
 		if (buf_error(&name))
 			r = -ENOMEM;
 		else if (name.data[0])
-			r = strmap_set(w->labels, (const char *)name.data, e->value);
+			r = set(w, (const char *)name.data, e->value);
 	}
 	return r;
 }

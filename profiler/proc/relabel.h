@@ -13,7 +13,8 @@
  *
  * Regular expressions match the whole text; they are PCRE2's, which has all of RE2's that Prometheus documents. A label
  * with an empty value is none; a label that is not there is empty.
- * Time: a match takes so many steps at most; beyond that it is no match, and counted.
+ * Time: a match takes so many steps at most; beyond that it is no match, and counted. Memory of a set: rules can double
+ * a value or the labels again and again, so what goes beyond the limits below is not set, and counted.
  * Threads: one, since a match needs room. Memory: owns what it makes; rules are borrowed until relabel_new() returns.
  * Source: the documentation of Prometheus' relabel_config; its behaviour, which tests/unit/relabel_oracle.py asks.
  */
@@ -55,11 +56,18 @@ struct relabel;
 int relabel_new(const struct relabel_rule *rules, size_t n, struct relabel **ret, size_t *ret_bad, char *err, size_t err_len);
 struct relabel *relabel_free(struct relabel *r);
 
-/* 1: the labels go on, changed; 0: they are dropped; -ENOMEM. */
+/* 1: the labels go on, changed; 0: they are dropped; -ENOMEM: some rules have been applied, some not. */
 int relabel_apply(struct relabel *r, struct strmap *labels);
 
-/* Matches given up because they took too many steps. */
-uint64_t relabel_too_long(const struct relabel *r);
+enum { RELABEL_MAX_LABELS = 1024, RELABEL_MAX_BYTES = 65536 /* of a name or a value */ };
+
+struct relabel_losses {
+	uint64_t too_long;  /* matches given up because they took too many steps */
+	uint64_t too_large; /* labels not set, beyond the limits */
+};
+
+/* Adds its own to *sum. NULL has none. */
+void relabel_losses(const struct relabel *r, struct relabel_losses *sum);
 
 /* "labelmap"; -1: there is no such action. */
 const char *relabel_action_name(enum relabel_action a);

@@ -24,6 +24,7 @@ struct targets {
 	struct strpool sets;
 	uint32_t generation; /* in the upper half of process.target */
 	struct relabel *rules;
+	struct relabel_losses losses; /* of the rules before them */
 	struct pods *pods; /* NULL: nobody lists them */
 	uint64_t pods_missed;
 	struct strmap labels; /* of the process at hand */
@@ -65,9 +66,16 @@ static void begin_anew(struct targets *t)
 
 void targets_set_rules(struct targets *t, struct relabel *rules)
 {
+	relabel_losses(t->rules, &t->losses);
 	relabel_free(t->rules);
 	t->rules = rules;
 	begin_anew(t);
+}
+
+void targets_losses(const struct targets *t, struct relabel_losses *ret)
+{
+	*ret = t->losses;
+	relabel_losses(t->rules, ret);
 }
 
 static void drop_hidden(struct strmap *m)
@@ -120,12 +128,15 @@ static uint32_t frequency_of(const struct strmap *labels)
 static uint32_t decide(struct targets *t, const struct identity_view *v, uint32_t *ret_hz)
 {
 	_cleanup_(buf_fini) struct buf text = BUF_INIT;
+	int r = 1;
 
 	*ret_hz = 0;
 	strmap_fini(&t->labels);
 	t->pods_missed += !identity_labels(v, t->pods, t->rules, &t->labels);
-	if (t->rules && !relabel_apply(t->rules, &t->labels))
-		return intern(t, left_out);
+	if (t->rules)
+		r = relabel_apply(t->rules, &t->labels);
+	if (r <= 0)
+		return r ? 0 : intern(t, left_out);
 	*ret_hz = frequency_of(&t->labels);
 	drop_hidden(&t->labels);
 	if (!strmap_get(&t->labels, "service_name"))

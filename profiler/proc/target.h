@@ -18,6 +18,7 @@
 struct identity_view;
 struct pods;
 struct relabel;
+struct relabel_losses;
 struct targets;
 
 int targets_new(struct targets **ret);
@@ -25,8 +26,10 @@ struct targets *targets_free(struct targets *t);
 
 /* From here on, for all processes. Takes the rules over; NULL: none. */
 void targets_set_rules(struct targets *t, struct relabel *rules);
+/* What all rules so far gave up. */
+void targets_losses(const struct targets *t, struct relabel_losses *ret);
 
-/* The same for what is known of pods; NULL: nothing. Takes them over. False: it is what was known already. */
+/* From here on, what is known of pods; NULL: nothing. Takes them over. False: it is what was known already. */
 bool targets_set_pods(struct targets *t, struct pods *pods);
 /* How often a process was met whose pod was not among them: time to ask for them again. */
 uint64_t targets_pods_missed(const struct targets *t);

@@ -170,6 +170,7 @@ static void a_match_that_does_not_end_is_none(void **state)
 {
 	struct relabel_rule rule = { .action = RELABEL_KEEP, SOURCES("a"), .regex = "(x+x+)+(x+x+)+[yz]" };
 	struct strmap m = { 0 };
+	struct relabel_losses lost = { 0 };
 	struct relabel *r;
 	char err[256], text[64];
 	size_t bad;
@@ -179,7 +180,36 @@ static void a_match_that_does_not_end_is_none(void **state)
 	assert_int_equal(strmap_set(&m, "a", text), 0);
 	assert_int_equal(relabel_new(&rule, 1, &r, &bad, err, sizeof(err)), 0);
 	assert_int_equal(relabel_apply(r, &m), 0);
-	assert_int_equal(relabel_too_long(r), 1);
+	relabel_losses(r, &lost);
+	assert_int_equal(lost.too_long, 1);
+	assert_int_equal(lost.too_large, 0);
+	relabel_free(r);
+	strmap_fini(&m);
+}
+
+/* Each rule doubles: without a limit these were 2^40 bytes and 2^12 labels. */
+static void what_rules_make_stays_within_the_limits(void **state)
+{
+	static const char *const a[] = { "a" };
+	struct relabel_rule rules[52];
+	struct relabel_losses lost = { 0 };
+	struct strmap m = { 0 };
+	struct relabel *r;
+	char err[256], names[ARRAY_SIZE(rules)][8];
+	size_t bad;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		snprintf(names[i], sizeof(names[i]), "_%zu$1", i);
+		rules[i] = i < 40 ? (struct relabel_rule){ .source_labels = a, .n_source_labels = 1, .target_label = "a", .replacement = "$1$1" } :
+				    (struct relabel_rule){ .action = RELABEL_LABELMAP, .replacement = names[i] };
+	}
+	assert_int_equal(strmap_set(&m, "a", "x"), 0);
+	assert_int_equal(relabel_new(rules, ARRAY_SIZE(rules), &r, &bad, err, sizeof(err)), 0);
+	assert_int_equal(relabel_apply(r, &m), 1);
+	assert_int_equal(strlen(strmap_get(&m, "a")), RELABEL_MAX_BYTES);
+	assert_int_equal(m.v.n, RELABEL_MAX_LABELS);
+	relabel_losses(r, &lost);
+	assert_int_equal(lost.too_large, 40 - 16 + 2 * RELABEL_MAX_LABELS); /* the last two maps add none */
 	relabel_free(r);
 	strmap_fini(&m);
 }
@@ -200,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_none_is_not_set),
 		cmocka_unit_test(wrong_rules_are_refused_with_the_key),
 		cmocka_unit_test(a_match_that_does_not_end_is_none),
+		cmocka_unit_test(what_rules_make_stays_within_the_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
