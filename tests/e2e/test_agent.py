@@ -206,6 +206,7 @@ RULES = """relabel_configs:
   - {source_labels: [__meta_kubernetes_pod_uid], target_label: pod_uid}
   - {source_labels: [__meta_container_runtime, __meta_process_username], separator: '/', regex: '(.+/.+)', target_label: ran_by}
   - {source_labels: [__meta_process_exe], regex: '.*/(.*)', target_label: program}
+  - {source_labels: [__meta_process_exe], regex: '((.|.)+)+[?!]', target_label: never} # takes too many steps
   - {action: keep, source_labels: [service_name], regex: '%s.*'}
 """
 
@@ -240,9 +241,13 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
         want = burnt([inside]), burnt([outside])
         spin(1, "unwanted")
         until(lambda: agent.metrics()["hotspan_samples_left_out_total"] > 500)
+        given_up = lambda reason: agent.metrics()[f'hotspan_relabel_given_up_total{{reason="{reason}"}}']
+        before = given_up("match_too_long")
+        assert before > 0 and given_up("too_large") == 0, before
         agent.reload(config(fake.url, hz=999, more=(RULES % "unwanted").replace("target_label: program", "target_label: prog")))
         agent.wait_for("reloaded")
         burnt([spin(1, "unwanted")])
+        assert given_up("match_too_long") > before # the new rules' on top of the old ones'
         assert agent.stop() == 0
         [a] = fake.series(service_name=name)
         assert a["labels"] == {"__name__": "process_cpu", "instance": HOST, "service_name": name, "container": ident[:6], "pod_uid": pod.replace("_", "-"),
