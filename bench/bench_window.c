@@ -28,11 +28,6 @@ static struct profile *window(struct bench *b)
 	return p;
 }
 
-static int encode_raw(const struct profile *p, struct buf *out)
-{
-	return pprof_encode(p, out);
-}
-
 static int encode_gzip(const struct profile *p, struct buf *out)
 {
 	return pprof_encode_gzip(p, 1, out);
@@ -87,7 +82,7 @@ static void measure(struct bench *b, int (*encode)(const struct profile *p, stru
 
 BENCH(window_pprof, "stack", 1)
 {
-	measure(b, encode_raw);
+	measure(b, pprof_encode);
 }
 
 BENCH(window_pprof_gzip, "stack", 1)

@@ -372,7 +372,13 @@ static __always_inline void send(struct scratch *s, struct task_struct *task)
 		push_user(s);
 		ev->uframes = s->walk.n;
 	}
-	count(output(s, record_bytes(ev)) ? EV_DROP_RING_FULL : EV_COUNT_SENT, 1);
+	if (!output(s, record_bytes(ev))) {
+		count(EV_COUNT_SENT, 1);
+		return;
+	}
+	count(EV_DROP_RING_FULL, ev->weight); /* those it stood for are lost with it */
+	if (ev->weight > 1)
+		count(EV_COUNT_THINNED, 1 - (__u64)ev->weight);
 }
 
 static __always_inline __u16 flags_of(struct bpf_perf_event_data *ctx, struct task_struct *task)

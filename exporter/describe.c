@@ -51,7 +51,7 @@ static void quote(const char *s, bool json, char *out, size_t len)
 void delivery_describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len)
 {
 	const char *said = d->error[0] ? d->error : curl_easy_strerror(result->curl_code), *message;
-	char text[300];
+	char text[300], answer[256];
 
 	if (result->grpc && result->grpc_status >= 0) {
 		snprintf(out, len, "gRPC %s%s%s", grpc_status_name(result->grpc_status), *d->said.message ? ": " : "", d->said.message);
@@ -62,8 +62,9 @@ void delivery_describe(const struct delivery *d, const struct retry_result *resu
 		return;
 	}
 	if (result->http_status) {
-		message = connect_message(d->answer);
-		quote(message ? message : d->answer, message, text, sizeof(text));
+		snprintf(answer, sizeof(answer), "%.*s", (int)d->answer.len, d->answer.len ? (const char *)d->answer.data : "");
+		message = connect_message(answer);
+		quote(message ? message : answer, message, text, sizeof(text));
 		snprintf(out, len, "HTTP %ld%s%s", result->http_status, *text ? ": " : "", text);
 		return;
 	}

@@ -68,7 +68,7 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 	static const char *const consequence[NET_DROPS] = {
 		[NET_DROP_REFUSED] = "the server refused it for good, dropped",
 		[NET_DROP_TRIES] = "tried too often, dropped",
-		[NET_DROP_QUEUE_FULL] = "the queue is full, the oldest profile is dropped",
+		[NET_DROP_QUEUE_FULL] = "the queue is full, the oldest profile is dropped (queue_bytes, spool_bytes)",
 		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
 		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
@@ -117,7 +117,8 @@ static void went_well(struct net *n, struct receiver *rc)
 /* The receiver itself is in trouble. Requests that were under way together fail together: that is one failure. */
 static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t retry_after_ns, const char *detail)
 {
-	uint64_t delay;
+	uint64_t delay, used = rc->spool ? rc->disk_bytes : rc->stats.queued_bytes;
+	uint64_t room = rc->spool ? rc->opts.spool_bytes : rc->opts.queue_bytes;
 	char waiting[64];
 
 	rc->failures += !rc->in_trouble || now >= rc->hold_ns;
@@ -128,8 +129,8 @@ static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t
 		rc->hold_ns = now + delay;
 	if (!rc->in_trouble)
 		tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %s (%llu of %llu KiB), next try in %.1f s", rc->opts.name, rc->opts.url,
-		     detail, count_waiting(rc, waiting, sizeof(waiting)), (unsigned long long)(rc->stats.queued_bytes / KIB),
-		     (unsigned long long)(rc->opts.queue_bytes / KIB), (double)delay / 1e9);
+		     detail, count_waiting(rc, waiting, sizeof(waiting)), (unsigned long long)(used / KIB),
+		     (unsigned long long)(room / KIB), (double)delay / 1e9);
 	rc->in_trouble = true;
 }
 
@@ -371,16 +372,13 @@ static void *run(void *arg)
 int net_new(const struct net_opts *opts, struct net **ret)
 {
 	struct net *n = calloc(1, sizeof(*n));
-	pthread_condattr_t attr;
 
 	if (!n)
 		return -ENOMEM;
 	n->opts = *opts;
 	n->seed = time_utc_ns();
 	pthread_mutex_init(&n->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&n->emptied, &attr);
+	cond_init(&n->emptied);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	n->multi = curl_multi_init();
 	/* SIGPIPE is nobody's business. */
@@ -535,14 +533,9 @@ static void cut_waits_short(struct net *n)
 
 int net_flush(struct net *n, uint64_t timeout_ns)
 {
-	struct timespec until;
-	uint64_t ns;
+	struct timespec until = cond_deadline(timeout_ns);
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns = (uint64_t)until.tv_nsec + timeout_ns;
-	until.tv_sec += (time_t)(ns / NSEC_PER_SEC);
-	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
 	pthread_mutex_lock(&n->lock);
 	cut_waits_short(n);
 	curl_multi_wakeup(n->multi);
@@ -557,10 +550,10 @@ static void fill_stats(const struct receiver *rc, struct net_receiver_stats *ret
 {
 	*ret = rc->stats;
 	ret->spooled_bytes = rc->disk_bytes;
-	for (const struct delivery *d = rc->head; d; d = d->next)
-		ret->spooled += d->on_disk;
-	if (rc->spool)
+	if (rc->spool) {
+		ret->spooled = spool_count(rc->spool);
 		spool_stats(rc->spool, &ret->spool);
+	}
 }
 
 size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/otlp_format.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include "base/cleanup.h"
 #include "base/gzip.h"
 #include "base/units.h"
+#include "base/wire.h"
+#include "base/wire_reader.h"
 #include "exporter/pyroscope.h"
 #include "exporter/receiver_opts.h"
 
@@ -94,60 +95,18 @@ int otlp_pack(uint8_t format, const struct buf *request, struct buf *out)
 
 /* ---- answers ---- */
 
-struct reader {
-	const uint8_t *at, *end;
-};
-
-struct field {
-	uint32_t number;
-	uint64_t value; /* of a varint */
-	struct reader bytes;
-};
-
-static bool take_varint(struct reader *r, uint64_t *ret)
+static struct wire_reader content(const struct wire_field *f)
 {
-	*ret = 0;
-	for (unsigned int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
-		uint8_t c = *r->at++;
-
-		*ret |= (uint64_t)(c & 0x7f) << shift;
-		if (!(c & 0x80))
-			return true;
-	}
-	return false;
+	return wire_reader_of(f->data, f->type == WIRE_LEN ? f->value : 0);
 }
 
-/* The next field; false at the end, and where it is none. */
-static bool next_field(struct reader *r, struct field *ret)
+static uint64_t number(const struct wire_field *f)
 {
-	uint64_t tag, skip;
-
-	if (!take_varint(r, &tag))
-		return false;
-	*ret = (struct field){ .number = (uint32_t)(tag >> 3) };
-	switch (tag & 7) {
-	case 0:
-		return take_varint(r, &ret->value);
-	case 1:
-	case 5:
-		skip = (tag & 7) == 1 ? 8 : 4;
-		break;
-	case 2:
-		if (!take_varint(r, &skip))
-			return false;
-		break;
-	default:
-		return false;
-	}
-	if (skip > (uint64_t)(r->end - r->at))
-		return false;
-	ret->bytes = (struct reader){ r->at, r->at + skip };
-	r->at += skip;
-	return true;
+	return f->type == WIRE_VARINT ? f->value : 0;
 }
 
 /* One line for people. */
-static void take_text(struct reader r, struct otlp_answer *ret)
+static void take_text(struct wire_reader r, struct otlp_answer *ret)
 {
 	size_t n = 0;
 
@@ -156,79 +115,86 @@ static void take_text(struct reader r, struct otlp_answer *ret)
 	ret->message[n] = '\0';
 }
 
-static void take_partial_success(struct reader r, struct otlp_answer *ret)
+static void take_partial_success(struct wire_reader r, struct otlp_answer *ret)
 {
-	struct field f;
+	struct wire_field f;
 
-	while (next_field(&r, &f)) {
+	while (wire_next(&r, &f) > 0) {
 		if (f.number == 1)
-			ret->rejected = (int64_t)f.value;
+			ret->rejected = (int64_t)number(&f);
 		else if (f.number == 2)
-			take_text(f.bytes, ret);
+			take_text(content(&f), ret);
 	}
 }
 
-static void take_duration(struct reader r, struct otlp_answer *ret)
+static void take_duration(struct wire_reader r, struct otlp_answer *ret)
 {
-	struct field f;
+	struct wire_field f;
 	uint64_t ns = 0;
 
-	while (next_field(&r, &f)) {
-		if (f.number == 1 && f.value < 1u << 30)
-			ns += f.value * NSEC_PER_SEC;
-		else if (f.number == 2 && f.value < NSEC_PER_SEC)
-			ns += f.value;
+	while (wire_next(&r, &f) > 0) {
+		if (f.number == 1 && number(&f) < 1u << 30)
+			ns += number(&f) * NSEC_PER_SEC;
+		else if (f.number == 2 && number(&f) < NSEC_PER_SEC)
+			ns += number(&f);
 	}
 	ret->retry_ns = ns ? ns : 1;
 }
 
-static bool ends_with(struct reader r, const char *text)
+static bool ends_with(struct wire_reader r, const char *text)
 {
 	size_t n = strlen(text);
 
 	return (size_t)(r.end - r.at) >= n && !memcmp(r.end - n, text, n);
 }
 
+static void take_retry_info(struct wire_reader r, struct otlp_answer *ret)
+{
+	struct wire_field f;
+
+	while (wire_next(&r, &f) > 0)
+		if (f.number == 1)
+			take_duration(content(&f), ret);
+}
+
 /* A detail: an Any. */
-static void take_detail(struct reader r, struct otlp_answer *ret)
+static void take_detail(struct wire_reader r, struct otlp_answer *ret)
 {
 	bool is_retry = false;
-	struct field f, inner;
+	struct wire_field f;
 
-	while (next_field(&r, &f)) {
+	while (wire_next(&r, &f) > 0) {
 		if (f.number == 1)
-			is_retry = ends_with(f.bytes, "/google.rpc.RetryInfo");
+			is_retry = ends_with(content(&f), "/google.rpc.RetryInfo");
 		else if (f.number == 2 && is_retry)
-			while (next_field(&f.bytes, &inner))
-				if (inner.number == 1)
-					take_duration(inner.bytes, ret);
+			take_retry_info(content(&f), ret);
 	}
 }
 
-static void take_status(struct reader r, struct otlp_answer *ret)
+static void take_status(struct wire_reader r, struct otlp_answer *ret)
 {
-	struct field f;
+	struct wire_field f;
 
-	while (next_field(&r, &f)) {
+	while (wire_next(&r, &f) > 0) {
 		if (f.number == 2)
-			take_text(f.bytes, ret);
+			take_text(content(&f), ret);
 		else if (f.number == 3)
-			take_detail(f.bytes, ret);
+			take_detail(content(&f), ret);
 	}
 }
 
 void otlp_read_answer(const void *data, size_t len, bool ok, struct otlp_answer *ret)
 {
-	struct reader r = { data, len ? (const uint8_t *)data + len : data };
-	struct field f;
+	struct wire_reader r = wire_reader_of(data, len);
+	struct wire_field f;
 
 	if (!ok) {
 		take_status(r, ret);
 		return;
 	}
-	while (next_field(&r, &f))
+	while (wire_next(&r, &f) > 0)
 		if (f.number == 1)
-			take_partial_success(f.bytes, ret);
+			take_partial_success(content(&f), ret);
 }
 
 void grpc_read_answer(const void *data, size_t len, struct otlp_answer *ret)
@@ -237,25 +203,20 @@ void grpc_read_answer(const void *data, size_t len, struct otlp_answer *ret)
 		otlp_read_answer((const uint8_t *)data + FRAME_BYTES, len - FRAME_BYTES, true, ret);
 }
 
-static int hex(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
-
 void grpc_read_message(const char *text, size_t len, struct otlp_answer *ret)
 {
 	char out[sizeof(ret->message)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < len && n < sizeof(out); i++) {
-		if (text[i] == '%' && i + 2 < len && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-			out[n++] = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+		if (text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+			out[n++] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
 			i += 2;
 		} else {
 			out[n++] = text[i];
 		}
 	}
-	take_text((struct reader){ (uint8_t *)out, (uint8_t *)out + n }, ret);
+	take_text(wire_reader_of(out, n), ret);
 }
 
 static int base64(char c)

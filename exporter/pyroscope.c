@@ -37,18 +37,6 @@ int pyroscope_push_encode(const struct strmap *labels, const void *pprof, size_t
 	return buf_error(out);
 }
 
-static bool is_utf8(const char *s)
-{
-	size_t left = strlen(s), n;
-
-	for (; left; s += n, left -= n) {
-		n = utf8_len(s, left);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 int pyroscope_check_label(const char *name, const char *value, char *err, size_t err_len)
 {
 	const char *s = name;
@@ -71,7 +59,7 @@ int pyroscope_check_label(const char *name, const char *value, char *err, size_t
 		snprintf(err, err_len, "label '%s': a value has 1 to %d bytes", name, MAX_VALUE);
 		return -EINVAL;
 	}
-	if (!is_utf8(value)) {
+	if (utf8_prefix(value, strlen(value)) < strlen(value)) {
 		snprintf(err, err_len, "label '%s': its value is not UTF-8", name);
 		return -EINVAL;
 	}

@@ -86,7 +86,8 @@ static int complain_of_spool(const char *folder, int r, int pid, char *err, size
 		snprintf(err, err_len, "spool: %s: %s", folder,
 			 r == -EBUSY ? "it is in use by another agent: give each one its own" :
 			 r == -EPERM ? "it is another user's, or others may write to it: make it ours alone (chown, chmod 700)" :
-			 r == -ELOOP || r == -ENOTDIR ? "it is a link, or no directory: name a directory" : strerror(-r));
+			 r == -ELOOP || r == -ENOTDIR ? "it is a link, or no directory: name a directory" :
+			 r == -ENOENT ? "the directory above it is not there: make that first" : strerror(-r));
 	return r;
 }
 
@@ -236,9 +237,9 @@ void receiver_remove(struct receiver *rc, struct delivery *d)
 }
 
 /* When it may go: what waited for long not before its turn, so that a server that is back is not run over. */
-static uint64_t due_ns(const struct receiver *rc, const struct delivery *d)
+static uint64_t due_ns(const struct receiver *rc, const struct delivery *d, uint64_t now_utc_ns)
 {
-	bool replay = d->on_disk && time_utc_ns() > d->time_ns + REPLAY_AGE_NS;
+	bool replay = d->on_disk && now_utc_ns > d->time_ns + REPLAY_AGE_NS;
 
 	return replay && rc->next_replay_ns > d->next_ns ? rc->next_replay_ns : d->next_ns;
 }
@@ -267,6 +268,7 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 {
 	/* In trouble one request feels the way; the others wait for its answer. */
 	uint32_t max = rc->in_trouble ? 1 : MAX_IN_FLIGHT;
+	uint64_t now_utc_ns = time_utc_ns(), due;
 	struct keys busy = { 0 };
 
 	*ret_wake = UINT64_MAX;
@@ -277,10 +279,9 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 		return NULL;
 	}
 	for (struct delivery *d = rc->head; d; d = d->next) {
-		uint64_t due = due_ns(rc, d);
-
 		if (add_key(&busy, d->key) || d->easy)
 			continue;
+		due = due_ns(rc, d, now_utc_ns);
 		if (due <= now_ns)
 			return d;
 		if (due < *ret_wake)

@@ -27,8 +27,7 @@ struct delivery {
 	uint32_t starts;            /* of this request on a connection: libcurl would begin a second time by itself */
 	uint64_t sent;              /* bytes of the body, of this request */
 	uint64_t next_ns;           /* CLOCK_BOOTTIME: not before */
-	char answer[256];           /* the beginning of the body: what an error says */
-	size_t answer_len;
+	struct buf answer;          /* the beginning of the body, of this request: what an error says */
 	int grpc_status;            /* from headers or trailers; GRPC_NONE */
 	struct otlp_answer said;    /* of an OTLP receiver */
 	char error[CURL_ERROR_SIZE];

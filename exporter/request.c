@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "exporter/receiver.h"
 
-enum { MAX_SECRET = 64 << 10 };
+enum { MAX_SECRET = 64 << 10, MAX_ANSWER = 4096 };
 
 /* The file's first line; read only when the file is another one or newer than the last time. */
 static int secret_read(struct secret *s, const char *path)
@@ -65,11 +65,9 @@ static int note_sent(void *ctx, curl_off_t down_total, curl_off_t down, curl_off
 static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct delivery *d = ctx;
-	size_t room = sizeof(d->answer) - 1 - d->answer_len, take = n < room ? n : room;
+	size_t room = MAX_ANSWER - d->answer.len;
 
-	memcpy(d->answer + d->answer_len, data, take);
-	d->answer_len += take;
-	d->answer[d->answer_len] = '\0';
+	buf_append(&d->answer, data, n < room ? n : room);
 	return n;
 }
 
@@ -109,9 +107,9 @@ void delivery_read_answer(struct delivery *d, long status)
 	if (!(d->parcel->format & PARCEL_FORMAT_OTLP))
 		return;
 	if (!(d->parcel->format & PARCEL_FORMAT_GRPC))
-		otlp_read_answer(d->answer, d->answer_len, status >= 200 && status < 300, &d->said);
+		otlp_read_answer(d->answer.data, d->answer.len, status >= 200 && status < 300, &d->said);
 	else if (d->grpc_status == 0)
-		grpc_read_answer(d->answer, d->answer_len, &d->said);
+		grpc_read_answer(d->answer.data, d->answer.len, &d->said);
 }
 
 static int add_line(struct delivery *d, const char *line)
@@ -282,10 +280,9 @@ int receiver_request(struct receiver *rc, struct delivery *d, const char *user_a
 	d->easy = curl_easy_init();
 	if (!d->easy)
 		return -ENOMEM;
-	d->answer_len = 0;
 	d->starts = 0;
 	d->sent = 0;
-	d->answer[0] = d->error[0] = '\0';
+	d->error[0] = '\0';
 	d->grpc_status = GRPC_NONE;
 	d->said = (struct otlp_answer){ 0 };
 	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
@@ -326,6 +323,7 @@ void delivery_end_request(struct delivery *d)
 	curl_easy_cleanup(d->easy);
 	curl_slist_free_all(d->headers);
 	curl_slist_free_all(d->connect_to);
+	buf_fini(&d->answer);
 	d->easy = NULL;
 	d->headers = d->connect_to = NULL;
 }

@@ -191,7 +191,7 @@ static int take_file(struct spool *s, const char *name)
 	e = vec_push(&s->entries);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .format = h.format, .tried = !strcmp(kind, "sent"), .key = key_of(&h) };
+	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .tried = !strcmp(kind, "sent"), .key = key_of(&h) };
 	s->stats.found++;
 	s->stats.maybe_twice += e->tried;
 	return 0;
@@ -306,7 +306,7 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 		return r;
 	}
 	e = vec_push(&s->entries);
-	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .format = p->format, .key = parcel_key(p->what) };
+	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .key = parcel_key(p->what) };
 	*ret_number = s->next++;
 	return 0;
 }

@@ -12,7 +12,7 @@
  * Files are in the page cache when spool_put() returns: a killed agent loses nothing, a power cut what the kernel had
  * not written yet (some seconds; what is torn then is put aside).
  * One agent at a time: the folder is locked.
- * Memory: 32 bytes a parcel. Threads: the caller's lock.
+ * Memory: 24 bytes a parcel, beside what waits for its turn (struct delivery). Threads: the caller's lock.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,6 @@ struct spool_entry {
 	uint64_t number;
 	uint64_t time_ns;    /* the parcel's */
 	uint32_t bytes;      /* of the parcel */
-	uint8_t format;
 	uint8_t key;         /* parcel_key() */
 	bool tried;          /* it may have arrived */
 };

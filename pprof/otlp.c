@@ -66,13 +66,6 @@ struct otlp *otlp_free(struct otlp *o)
 	return NULL;
 }
 
-/* A repeated integer field, packed. */
-static void put_indices(struct buf *b, uint32_t field, const struct buf *indices)
-{
-	if (indices->len)
-		wire_bytes(b, field, indices->data, indices->len);
-}
-
 /* ---- samples ---- */
 
 struct sample_fields {
@@ -100,11 +93,12 @@ static void add_labels(struct adding *a, const struct profile_sample *s, struct 
 {
 	for (uint32_t k = 0; k < s->n_labels; k++) {
 		const struct profile_label *l = &a->p->labels.v[s->first_label + k];
-		uint32_t key = dictionary_text(&a->o->dictionary, attribute_name(profile_str(a->p, l->key)));
-		uint32_t unit = l->str ? 0 : dictionary_string(&a->in, l->unit);
+		uint32_t key, unit;
 
 		if (!l->str && !l->num && !l->unit) /* says nothing: as in pprof */
 			continue;
+		key = dictionary_text(&a->o->dictionary, attribute_name(profile_str(a->p, l->key)));
+		unit = l->str ? 0 : dictionary_string(&a->in, l->unit);
 		wire_varint(packed, dictionary_attribute(&a->o->dictionary, key, l->str ? profile_str(a->p, l->str) : NULL, l->num, unit));
 	}
 }
@@ -128,12 +122,13 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 	struct buf *attributes = &a->attributes, *value = &a->value;
 	struct sample_fields f = fields_of(a->o->layout);
 	const struct profile_sample *s = &a->p->samples.v[i];
-	uint32_t stack = dictionary_stack(&a->in, s->first_frame, s->n_frames);
 	int64_t n = count_of(a, i);
+	uint32_t stack;
 	size_t mark;
 
 	if (!n)
 		return;
+	stack = dictionary_stack(&a->in, s->first_frame, s->n_frames);
 	buf_reset(attributes);
 	buf_reset(value);
 	add_labels(a, s, attributes);
@@ -141,10 +136,10 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 	mark = wire_begin(out, PROFILE_SAMPLES);
 	wire_uint(out, SAMPLE_STACK, stack);
 	if (f.values < f.attributes)
-		put_indices(out, f.values, value);
-	put_indices(out, f.attributes, attributes);
+		wire_packed(out, f.values, value);
+	wire_packed(out, f.attributes, attributes);
 	if (f.values > f.attributes)
-		put_indices(out, f.values, value);
+		wire_packed(out, f.values, value);
 	wire_end(out, mark);
 	if (buf_error(attributes) || buf_error(value))
 		out->error = -ENOMEM;
@@ -166,7 +161,6 @@ static void put_type(struct otlp *o, uint32_t field, const char *type, const cha
 static uint32_t add_comments(struct adding *a)
 {
 	_cleanup_(buf_fini) struct buf any = BUF_INIT;
-	uint32_t key = dictionary_text(&a->o->dictionary, "pprof.profile.comment");
 	size_t array;
 
 	if (!a->p->comments.n)
@@ -181,7 +175,7 @@ static uint32_t add_comments(struct adding *a)
 		wire_end(&any, value);
 	}
 	wire_end(&any, array);
-	return dictionary_value(&a->o->dictionary, key, &any);
+	return dictionary_value(&a->o->dictionary, dictionary_text(&a->o->dictionary, "pprof.profile.comment"), &any);
 }
 
 static void put_profile(struct adding *a, struct buf *out)
@@ -203,7 +197,7 @@ static void put_profile(struct adding *a, struct buf *out)
 	buf_reset(&a->in.indices);
 	if (comments)
 		wire_varint(&a->in.indices, comments);
-	put_indices(out, PROFILE_ATTRIBUTES, &a->in.indices);
+	wire_packed(out, PROFILE_ATTRIBUTES, &a->in.indices);
 }
 
 /* Keys stand in full: what refers to the dictionary is not read by all who receive it. */

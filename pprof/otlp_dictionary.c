@@ -52,10 +52,32 @@ static uint32_t intern(struct dictionary *d, enum table t, const void *bytes, si
 	return id;
 }
 
-/* The entry in d->scratch. */
+/* An entry that was made in a buffer. */
+static uint32_t intern_made(struct dictionary *d, enum table t, const struct buf *entry)
+{
+	if (buf_error(entry)) {
+		d->error = buf_error(entry);
+		return 0;
+	}
+	return intern(d, t, entry->data, entry->len);
+}
+
 static uint32_t intern_scratch(struct dictionary *d, enum table t)
 {
-	return buf_error(&d->scratch) ? 0 : intern(d, t, d->scratch.data, d->scratch.len);
+	return intern_made(d, t, &d->scratch);
+}
+
+static uint32_t add_attribute(struct dictionary *d, uint32_t key, const struct buf *value, uint32_t unit)
+{
+	if (buf_error(value)) {
+		d->error = buf_error(value);
+		return 0;
+	}
+	buf_reset(&d->scratch);
+	wire_uint(&d->scratch, ATTRIBUTE_KEY, key);
+	wire_bytes(&d->scratch, ATTRIBUTE_VALUE, value->data, value->len);
+	wire_uint(&d->scratch, ATTRIBUTE_UNIT, unit);
+	return intern_scratch(d, TABLE_ATTRIBUTES);
 }
 
 static uint32_t add_text(struct dictionary *d, const char *s, size_t len)
@@ -96,11 +118,7 @@ uint32_t dictionary_attribute(struct dictionary *d, uint32_t key, const char *te
 		wire_varint(value, ANY_INT << 3 | WIRE_VARINT);
 		wire_varint(value, (uint64_t)number);
 	}
-	buf_reset(&d->scratch);
-	wire_uint(&d->scratch, ATTRIBUTE_KEY, key);
-	wire_bytes(&d->scratch, ATTRIBUTE_VALUE, value->data, value->len);
-	wire_uint(&d->scratch, ATTRIBUTE_UNIT, unit);
-	return buf_error(value) ? 0 : intern_scratch(d, TABLE_ATTRIBUTES);
+	return add_attribute(d, key, value, unit);
 }
 
 static uint32_t add_function(struct dictionary_profile *a, uint32_t i)
@@ -122,13 +140,6 @@ static uint32_t add_function(struct dictionary_profile *a, uint32_t i)
 	return *at = intern_scratch(a->d, TABLE_FUNCTIONS);
 }
 
-/* A repeated integer field, packed. */
-static void put_indices(struct buf *b, uint32_t field, const struct buf *indices)
-{
-	if (indices->len)
-		wire_bytes(b, field, indices->data, indices->len);
-}
-
 static uint32_t add_mapping(struct dictionary_profile *a, uint32_t i)
 {
 	const struct profile_mapping *m = &a->p->mappings.v[i];
@@ -148,7 +159,7 @@ static uint32_t add_mapping(struct dictionary_profile *a, uint32_t i)
 	wire_uint(&a->d->scratch, MAPPING_LIMIT, m->limit);
 	wire_uint(&a->d->scratch, MAPPING_OFFSET, m->offset);
 	wire_uint(&a->d->scratch, MAPPING_FILE, file);
-	put_indices(&a->d->scratch, MAPPING_ATTRIBUTES, &a->indices);
+	wire_packed(&a->d->scratch, MAPPING_ATTRIBUTES, &a->indices);
 	return *at = intern_scratch(a->d, TABLE_MAPPINGS);
 }
 
@@ -188,13 +199,11 @@ static uint32_t add_location(struct dictionary_profile *a, uint32_t i)
 	buf_reset(&a->indices);
 	if (type)
 		wire_varint(&a->indices, dictionary_attribute(a->d, dictionary_text(a->d, "profile.frame.type"), type, 0, 0));
-	put_indices(entry, LOCATION_ATTRIBUTES, &a->indices);
-	if (buf_error(entry) < 0)
-		return 0;
+	wire_packed(entry, LOCATION_ATTRIBUTES, &a->indices);
 	/* One that says nothing is still a frame. */
 	if (!entry->len)
 		buf_append(entry, "\x10\0", 2);
-	return *at = intern(a->d, TABLE_LOCATIONS, entry->data, entry->len);
+	return *at = intern_made(a->d, TABLE_LOCATIONS, entry);
 }
 
 /* A stack without frames is none. */
@@ -208,16 +217,13 @@ uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, ui
 	for (uint32_t i = 0; i < n_frames; i++)
 		wire_varint(packed, add_location(a, a->p->frames.v[first_frame + i]));
 	buf_reset(&a->d->scratch);
-	put_indices(&a->d->scratch, STACK_LOCATIONS, packed);
-	return buf_error(packed) ? 0 : intern_scratch(a->d, TABLE_STACKS);
+	wire_packed(&a->d->scratch, STACK_LOCATIONS, packed);
+	return intern_scratch(a->d, TABLE_STACKS);
 }
 
 uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *value)
 {
-	buf_reset(&d->scratch);
-	wire_uint(&d->scratch, ATTRIBUTE_KEY, key);
-	wire_bytes(&d->scratch, ATTRIBUTE_VALUE, value->data, value->len);
-	return buf_error(value) ? 0 : intern_scratch(d, TABLE_ATTRIBUTES);
+	return add_attribute(d, key, value, 0);
 }
 
 /* Links: none, written in full because some decoders want ids of their whole length. */
@@ -252,7 +258,7 @@ void dictionary_put(const struct dictionary *d, struct buf *out)
 
 int dictionary_error(const struct dictionary *d)
 {
-	int r = buf_error(&d->scratch);
+	int r = d->error;
 
 	for (int t = TABLE_MAPPINGS; t < TABLES && !r; t++)
 		r = strpool_error(&d->tables[t]);
@@ -263,8 +269,8 @@ void dictionary_reset(struct dictionary *d)
 {
 	for (int t = TABLE_MAPPINGS; t < TABLES; t++)
 		strpool_reset(&d->tables[t]);
-	buf_reset(&d->scratch);
 	d->bytes = 0;
+	d->error = 0;
 }
 
 void dictionary_fini(struct dictionary *d)

@@ -22,6 +22,7 @@ struct dictionary {
 	struct strpool tables[TABLES]; /* entry 0 of each is none, and of no bytes */
 	struct buf scratch, value;     /* an entry being made, and a value in it */
 	size_t bytes;                  /* about how long it is, encoded */
+	int error;                     /* of an entry that could not be made */
 };
 
 /* What the indices of one profile are in the dictionary; 0: not asked yet. */

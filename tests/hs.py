@@ -40,6 +40,13 @@ def workload(name):
     return str(path)
 
 
+def until(what, seconds=30):
+    end = time.time() + seconds
+    while not what():
+        assert time.time() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
 class Recording:
     """One run of `hotspan record`, its verdict and its folded stacks."""
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // goencode FILE: reads a pprof file and times google/pprof's own encoder on it, as the JSON lines of bench.h: the fastest
-// of the rounds of one second each.
+// of rounds that last a second together.
 package main
 
 import (

@@ -447,7 +447,7 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 	session_stats(a->session, &s);
 	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
 		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,
-		 r < 0 ? "; some profiles could not be sent in time and are dropped" : "");
+		 r < 0 ? "; some profiles could not be sent in time: they stay in a spool, or are dropped" : "");
 	return 0;
 }
 

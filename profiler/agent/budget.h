@@ -46,7 +46,7 @@ struct budget {
 void budget_init(struct budget *b, const struct budget_limits *limits);
 /* Other limits from here on: a bucket keeps its level. */
 void budget_set(struct budget *b, const struct budget_limits *limits);
-/* About once a second. frequency_hz and limit say what follows. True, every 10 s at most: memory is short, let go of what can go. */
+/* About once a second. frequency_hz and limit say what follows. True, at first and then every 10 s: memory is short, let go of what can go. */
 bool budget_step(struct budget *b, const struct budget_used *used);
 
 /* The option that limits: "max_cpu_percent", ...; NULL for BUDGET_FREE. */

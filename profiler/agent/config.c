@@ -11,6 +11,7 @@
 #include "agent/options.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/environment.h"
 #include "proc/relabel.h"
 
 enum { MAX_KEY = 128 };
@@ -119,7 +120,7 @@ static int unknown_key(struct reader *rd, const struct option_table *t, const ya
 	const char *near = option_nearest(t, key);
 
 	if (!near && t == &config_options)
-		near = option_nearest(&(struct option_table){ lists, ARRAY_SIZE(lists), 0 }, key);
+		near = option_nearest(&(struct option_table){ lists, ARRAY_SIZE(lists) }, key);
 	if (near)
 		return fail(rd, at, where, "there is no key '%s': did you mean '%s'?", key, near);
 	return fail(rd, at, where, "there is no key '%s': `hotspan config --reference` lists all", key);
@@ -366,14 +367,23 @@ static int read_overrides(const struct config_source *src, struct config *c, cha
 	return 0;
 }
 
+/* What has a default has no "none" of its own: "off" says it. */
+static int check_values(const struct config_source *src, const struct config *c, char *err, size_t err_len)
+{
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.v[i];
+
+		if (o->type == OPTION_STRING && *o->def && !option_is_set(o, c)) {
+			snprintf(err, err_len, "%s: %s: it is empty: give a value, \"off\" for none, or leave it out", src->path ? src->path : "configuration", o->key);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int check_servers(const struct config_source *src, const struct config *c, char *err, size_t err_len)
 {
-	static const char name[] = "DEBUGINFOD_URLS=";
-
-	for (char *const *e = src->environment; c->debuginfod && e && *e; e++)
-		if (!strncmp(*e, name, sizeof(name) - 1) && (*e)[sizeof(name) - 1])
-			return 0;
-	if (!c->debuginfod)
+	if (!c->debuginfod || environment_get(src->environment, "DEBUGINFOD_URLS"))
 		return 0;
 	snprintf(err, err_len, "%s: debuginfod: there are no servers to ask: set the variable DEBUGINFOD_URLS, or debuginfod: false",
 		 src->path ? src->path : "configuration");
@@ -394,6 +404,8 @@ int config_load(const struct config_source *src, struct config **ret, char *err,
 		r = read_overrides(src, c, err, err_len);
 	if (r >= 0)
 		r = config_add_otel(c, src->environment, err, err_len);
+	if (r >= 0)
+		r = check_values(src, c, err, err_len);
 	if (r >= 0)
 		r = check_servers(src, c, err, err_len);
 	if (r < 0) {

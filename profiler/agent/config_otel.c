@@ -10,6 +10,7 @@
 #include "agent/config.h"
 #include "agent/options.h"
 #include "base/cleanup.h"
+#include "base/environment.h"
 #include "base/pairs.h"
 
 #define PREFIX "OTEL_EXPORTER_OTLP_"
@@ -37,12 +38,7 @@ struct where {
 
 static const char *variable(const struct where *w, const char *name)
 {
-	size_t n = strlen(name);
-
-	for (char *const *e = w->environment; e && *e; e++)
-		if (!strncmp(*e, name, n) && (*e)[n] == '=' && (*e)[n + 1])
-			return *e + n + 1;
-	return NULL;
+	return environment_get(w->environment, name);
 }
 
 static int wrong(const struct where *w, const char *name, const char *why)

@@ -15,12 +15,18 @@ void governor_init(struct governor *g, struct session *session, const struct bud
 	budget_init(&g->budget, limits);
 }
 
+/* What holds the rate down: a limit that is felt too little to change it does not. */
+static enum budget_limit limit_of(const struct budget *b)
+{
+	return b->frequency_hz < b->limits.frequency_hz ? b->limit : BUDGET_FREE;
+}
+
 char *governor_text(const struct governor *g, char *out, size_t len)
 {
 	const struct budget *b = &g->budget;
 	char bytes[2][32];
 
-	if (b->limit == BUDGET_FREE)
+	if (limit_of(b) == BUDGET_FREE)
 		snprintf(out, len, "%u Hz", b->frequency_hz);
 	else if (b->limit == BUDGET_CPU)
 		snprintf(out, len, "%u Hz instead of %u: max_cpu_percent is %g, and %.2f are used", b->frequency_hz, b->limits.frequency_hz,
@@ -32,11 +38,11 @@ char *governor_text(const struct governor *g, char *out, size_t len)
 	return out;
 }
 
-/* At its beginning and its end, and not more often than once a minute. */
+/* Once a minute while it lasts, and at its end. */
 static void tell(struct governor *g)
 {
 	uint64_t now = time_boot_ns();
-	enum budget_limit limit = g->budget.limit;
+	enum budget_limit limit = limit_of(&g->budget);
 	char text[192];
 
 	if (limit != BUDGET_FREE && g->told == BUDGET_FREE)
@@ -44,25 +50,27 @@ static void tell(struct governor *g)
 	if (limit != BUDGET_FREE && (!g->warned_ns || now - g->warned_ns >= WARN_NS)) {
 		log_warn("budget: sampling at %s; totals stay true", governor_text(g, text, sizeof(text)));
 		g->warned_ns = now;
-	} else if (limit == BUDGET_FREE && g->told != BUDGET_FREE && now - g->warned_ns >= WARN_NS) {
+		g->warned = true;
+	} else if (limit == BUDGET_FREE && g->warned) {
 		log_info("budget: sampling at %s again after %.0f s", governor_text(g, text, sizeof(text)),
 			 (double)(now - g->limited_since_ns) / 1e9);
-		g->warned_ns = 0;
+		g->warned = false;
 	}
 }
 
 static int set_rate(struct governor *g)
 {
 	const struct budget *b = &g->budget;
+	enum budget_limit limit = limit_of(b);
 	int r = 0;
 
-	if (b->frequency_hz != g->told_hz || b->limit != g->told)
-		r = session_set_frequency(g->session, b->frequency_hz, budget_limit_name(b->limit));
+	if (b->frequency_hz != g->told_hz || limit != g->told)
+		r = session_set_frequency(g->session, b->frequency_hz, budget_limit_name(limit));
 	if (r < 0)
 		return r;
 	tell(g);
 	g->told_hz = b->frequency_hz;
-	g->told = b->limit;
+	g->told = limit;
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/environment.h"
 #include "base/file.h"
 #include "base/thread.h"
 #include "base/units.h"
@@ -38,16 +39,6 @@ struct kube {
 
 /* ---- where to ask ---- */
 
-static const char *variable(char *const *environment, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (char *const *e = environment; e && *e; e++)
-		if (!strncmp(*e, name, n) && (*e)[n] == '=' && (*e)[n + 1])
-			return *e + n + 1;
-	return NULL;
-}
-
 /* Names of nodes are DNS names: others would be another query. */
 static bool is_node_name(const char *s)
 {
@@ -56,7 +47,7 @@ static bool is_node_name(const char *s)
 
 int kube_url(const char *choice, char *const *environment, const char *node, const char *account_dir, char *out, size_t len)
 {
-	const char *host = variable(environment, "KUBERNETES_SERVICE_HOST"), *port = variable(environment, "KUBERNETES_SERVICE_PORT");
+	const char *host = environment_get(environment, "KUBERNETES_SERVICE_HOST"), *port = environment_get(environment, "KUBERNETES_SERVICE_PORT");
 	char token[512];
 	bool v6;
 
@@ -230,18 +221,11 @@ static void ask_once(struct kube *k)
 	tell(k, r, why);
 }
 
-static struct timespec in_ns(uint64_t ns)
-{
-	uint64_t at = time_mono_ns() + ns;
-
-	return (struct timespec){ .tv_sec = (time_t)(at / NSEC_PER_SEC), .tv_nsec = (long)(at % NSEC_PER_SEC) };
-}
-
 /* Until it is time again; false: to end. */
 static bool wait_turn(struct kube *k)
 {
 	uint64_t again = k->opts.again_ns ? k->opts.again_ns : AGAIN_NS;
-	struct timespec soon = in_ns(again), later = in_ns(EVERY_NS);
+	struct timespec soon = cond_deadline(again), later = cond_deadline(EVERY_NS);
 	bool go_on;
 
 	pthread_mutex_lock(&k->lock);
@@ -268,17 +252,13 @@ static void *run(void *arg)
 int kube_new(const struct kube_opts *opts, struct kube **ret)
 {
 	struct kube *k = calloc(1, sizeof(*k));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!k)
 		return -ENOMEM;
 	k->opts = *opts;
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&k->wake);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	k->url = strdup(opts->url);
 	k->account_dir = strdup(opts->account_dir);

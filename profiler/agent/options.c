@@ -38,9 +38,9 @@ static const struct option relabel_rows[] = {
 #undef RELABEL
 };
 
-const struct option_table config_options = { config_rows, ARRAY_SIZE(config_rows), sizeof(struct config) };
-const struct option_table receiver_options = { receiver_rows, ARRAY_SIZE(receiver_rows), sizeof(struct receiver_opts) };
-const struct option_table relabel_options = { relabel_rows, ARRAY_SIZE(relabel_rows), sizeof(struct relabel_opts) };
+const struct option_table config_options = { config_rows, ARRAY_SIZE(config_rows) };
+const struct option_table receiver_options = { receiver_rows, ARRAY_SIZE(receiver_rows) };
+const struct option_table relabel_options = { relabel_rows, ARRAY_SIZE(relabel_rows) };
 
 const struct option *option_find(const struct option_table *t, const char *key)
 {

@@ -27,7 +27,6 @@ struct option {
 struct option_table {
 	const struct option *v;
 	size_t n;
-	size_t size; /* of the struct the fields are in */
 };
 
 extern const struct option_table config_options;   /* struct config */
@@ -36,7 +35,7 @@ extern const struct option_table relabel_options;  /* struct relabel_opts */
 
 /* NULL when there is none. */
 const struct option *option_find(const struct option_table *t, const char *key);
-/* The key a misspelt one may have meant, NULL when none is near. prefix: only keys below it ("tls_config."). */
+/* The key a misspelt one may have meant, NULL when none is near. */
 const char *option_nearest(const struct option_table *t, const char *key);
 
 /* base: the struct. On failure err says what the value may be. 0, -EINVAL or -ENOMEM. */

@@ -137,7 +137,6 @@ static void *run(void *arg)
 int worker_new(const struct worker_opts *opts, struct worker **ret)
 {
 	struct worker *k = calloc(1, sizeof(*k));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!k)
@@ -145,10 +144,7 @@ int worker_new(const struct worker_opts *opts, struct worker **ret)
 	k->opts = *opts;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->given, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->finished, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&k->finished);
 	r = symbolizer_new(&opts->symbols, &k->symbols);
 	if (r >= 0) {
 		struct symbolizer_stats first;
@@ -218,14 +214,13 @@ void worker_give(struct worker *k, struct window *w)
 
 struct window *worker_take_back(struct worker *k, uint64_t timeout_ns, int *ret_result)
 {
-	uint64_t until = time_mono_ns() + timeout_ns;
-	struct timespec ts = { .tv_sec = (time_t)(until / NSEC_PER_SEC), .tv_nsec = (long)(until % NSEC_PER_SEC) };
+	struct timespec until = cond_deadline(timeout_ns);
 	struct window *w;
 	int r = 0;
 
 	pthread_mutex_lock(&k->lock);
 	while (timeout_ns && k->todo && !r)
-		r = pthread_cond_timedwait(&k->finished, &k->lock, &ts);
+		r = pthread_cond_timedwait(&k->finished, &k->lock, &until);
 	w = take_ptr(k->done);
 	if (w)
 		*ret_result = k->result;

@@ -7,11 +7,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-
-static int hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
+#include "base/units.h"
 
 /* Decodes %XX of s, spaces around it left out. False: a % that begins no byte, or that of a NUL. */
 static bool decode(const char *s, size_t len, struct buf *out)

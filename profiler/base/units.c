@@ -116,3 +116,8 @@ char *format_ns(uint64_t ns, char *out, size_t len)
 		snprintf(out, len, "%.1f us", v / 1e3);
 	return out;
 }
+
+int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}

@@ -19,6 +19,9 @@ uint64_t time_boot_ns(void);
 uint64_t time_utc_ns(void);
 uint64_t time_mono_ns(void);
 
+/* Of either case; -1: it is none. */
+int hex_digit(char c);
+
 /* "10", "10s", "1.5m", "200ms", "1h" -> ns. 0, or -EINVAL for anything else, -ERANGE above 100 years. */
 int parse_duration(const char *s, uint64_t *ret_ns);
 /* "65536", "64KiB", "16MiB", "1GB" -> bytes. 0, -EINVAL, or -ERANGE above 10^15. */

@@ -76,6 +76,14 @@ void wire_string(struct buf *b, uint32_t field, const char *s)
 		wire_bytes(b, field, s, strlen(s));
 }
 
+void wire_packed(struct buf *b, uint32_t field, const struct buf *varints)
+{
+	if (buf_error(varints))
+		b->error = buf_error(varints);
+	else if (varints->len)
+		wire_bytes(b, field, varints->data, varints->len);
+}
+
 size_t wire_begin(struct buf *b, uint32_t field)
 {
 	tag(b, field, WIRE_LEN);

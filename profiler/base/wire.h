@@ -43,5 +43,7 @@ void wire_double(struct buf *b, uint32_t field, double v);
 void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len); /* written even when empty */
 void wire_string(struct buf *b, uint32_t field, const char *s);               /* left out when empty */
 
+void wire_packed(struct buf *b, uint32_t field, const struct buf *varints);   /* of bare ones; left out when empty */
+
 size_t wire_begin(struct buf *b, uint32_t field); /* returns a mark for wire_end() */
 void wire_end(struct buf *b, size_t mark);

@@ -24,7 +24,7 @@ struct wire_field {
 
 static inline struct wire_reader wire_reader_of(const void *data, size_t len)
 {
-	return (struct wire_reader){ data, (const uint8_t *)data + len };
+	return (struct wire_reader){ data, len ? (const uint8_t *)data + len : data };
 }
 
 /* 1 and *ret; 0 at the end; -EBADMSG: cut short, or none of the four types. */

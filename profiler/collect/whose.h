@@ -34,7 +34,7 @@ enum collect_by {
 int whose_new(enum collect_by by, struct whose **ret);
 struct whose *whose_free(struct whose *w);
 
-/* From the next sample on; all make the sampler send all again. Rules and pods are taken over; NULL: none. */
+/* From the next sample on; what is new makes the sampler send all again. Rules and pods are taken over; NULL: none. */
 void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules);
 void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods);
 void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz);

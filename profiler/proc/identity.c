@@ -55,6 +55,12 @@ static bool is_time_to_look(const struct identity_view *v)
 	return p->looks < ARRAY_SIZE(look_after_ns) && !p->exited_ns && v->time_ns >= p->program_ns + look_after_ns[p->looks];
 }
 
+/* Nobody may read it, or it is too large: only a sample that brings it can tell more. */
+static bool is_given_up(const struct identity_view *v)
+{
+	return !v->process->declared_known && v->process->asked >= ASKS_MAX && !(v->rest && v->rest->start_bytes);
+}
+
 /* The looks that are still to come find nothing new once one was found. */
 static int add_context(const struct identity_view *v, struct strmap *to)
 {
@@ -96,7 +102,7 @@ bool identity_learn(const struct identity_view *v)
 	bool known;
 	int r;
 
-	if (!p || v->kernel_thread || (p->declared_known && !is_time_to_look(v)))
+	if (!p || v->kernel_thread || (p->declared_known && !is_time_to_look(v)) || is_given_up(v))
 		return false;
 	learn_user(v);
 	startup_read(p, v->rest, &start);

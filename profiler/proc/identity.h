@@ -6,7 +6,7 @@
  *
  *	service_name                                     service.h
  *	__process_pid__  __meta_process_exe  __meta_process_comm  __meta_process_commandline
- *	__meta_process_uid  __meta_process_username      the effective user; its name is the host's
+ *	__meta_process_uid  __meta_process_username      the effective user; its name as our own /etc/passwd has it
  *	__meta_cgroup_path  __container_id__  __meta_container_runtime
  *	__meta_kubernetes_pod_uid  __meta_systemd_unit   placement.h
  *	__meta_kubernetes_...                            pods.h

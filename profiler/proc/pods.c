@@ -19,7 +19,6 @@ struct container {
 	char *id; /* without "containerd://" */
 	char *name, *image;
 	uint32_t pod;
-	uint32_t reserved;
 };
 
 struct pod {
@@ -411,7 +410,7 @@ bool pods_equal(const struct pods *a, const struct pods *b)
 	return true;
 }
 
-/* Hundreds of them at most, asked once per program: a walk will do. */
+/* Asked once per program: a walk will do. */
 static const struct container *find_container(const struct pods *p, const char *id)
 {
 	vec_foreach(c, &p->containers)

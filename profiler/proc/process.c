@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "proc/executable.h"
 
 /*
  * Slots and index work as in image.c: ids are reused, stale index entries miss, and the index is
@@ -339,10 +340,8 @@ static int note_dump(struct processes *t, struct process *p, const struct proces
 /* The kernel maps the program before its interpreter and the program's libraries. */
 static void note_exe(struct process *p, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
-	if (!p->exe[0] && slash)
-		snprintf(p->exe, sizeof(p->exe), "%s", slash + 1);
+	if (!p->exe[0] && strchr(path, '/'))
+		snprintf(p->exe, sizeof(p->exe), "%s", executable_name(path));
 }
 
 int process_map(struct processes *t, struct process *p, const struct process_mmap *m)

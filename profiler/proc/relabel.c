@@ -384,11 +384,6 @@ static int join(const struct rule *rule, const struct strmap *labels, struct buf
 	return buf_error(out);
 }
 
-static int keep_if(bool yes)
-{
-	return yes ? 1 : 0;
-}
-
 static bool is_equal(const struct work *w, const struct buf *joined)
 {
 	const char *value = strmap_get(w->labels, w->rule->target);
@@ -406,13 +401,13 @@ static int apply(struct work *w)
 		return r;
 	switch (w->rule->action) {
 	case RELABEL_KEEP:
-		return keep_if(matches(w, (const char *)joined.data, joined.len));
+		return matches(w, (const char *)joined.data, joined.len);
 	case RELABEL_DROP:
-		return keep_if(!matches(w, (const char *)joined.data, joined.len));
+		return !matches(w, (const char *)joined.data, joined.len);
 	case RELABEL_KEEPEQUAL:
-		return keep_if(is_equal(w, &joined));
+		return is_equal(w, &joined);
 	case RELABEL_DROPEQUAL:
-		return keep_if(!is_equal(w, &joined));
+		return !is_equal(w, &joined);
 	case RELABEL_REPLACE:
 		r = do_replace(w, &joined);
 		break;

@@ -4,8 +4,8 @@
  * code - an image's functions without CFI, known by their symbols, and their rows (code_rows.h).
  *
  * Musl as most build it has none at all, nor has assembly whose author left it out. Asked for stretches of code that no
- * FDE covers; symbols are read at the first that is long enough to matter, so that an image with CFI for all its code
- * costs nothing. A function's part that compilers move away (NAME.cold) is entered in the middle of a frame, by jumps
+ * FDE covers; symbols are read at the first that is long enough to matter. What a compiler links in front of every
+ * program (crtbegin) is one, so nearly every image pays for that. A function's part that compilers move away (NAME.cold) is entered in the middle of a frame, by jumps
  * of another function: it has no rows.
  * Memory: the symbols of the image while its table is built, and a function's code with 20 bytes of state for each of
  * its bytes; no more than CODE_BYTES_MAX of code are followed.
@@ -37,5 +37,5 @@ static inline void code_freep(struct code **c)
 
 /* The rows of a stretch; those of an earlier one end. 0 or -ENOMEM. */
 int code_begin(struct code *c, uint64_t start, uint64_t end);
-/* 1: the next row, in order of address; between rows there is no rule. 0: done. -ENOMEM. */
+/* 1: the next row, in order of address; between rows there is no rule. 0: done. */
 int code_next(struct code *c, struct code_row *ret);

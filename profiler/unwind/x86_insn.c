@@ -279,7 +279,7 @@ static bool is_reg_operand(const struct reader *r, unsigned int n)
 
 static bool is_at_sp(const struct reader *r)
 {
-	return mod(r) != 3 && (r->modrm & 7) == 4 && r->sib == 0x24 && !(r->rex & (REX_B | REX_X)) && (mod(r) || r->disp == 0);
+	return mod(r) != 3 && (r->modrm & 7) == 4 && r->sib == 0x24 && !(r->rex & (REX_B | REX_X));
 }
 
 static bool is_at_fp(const struct reader *r)

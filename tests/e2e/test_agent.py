@@ -50,13 +50,6 @@ def names(series):
     return {n["name"]: n["self"] for n in series["names"]}
 
 
-def until(what, seconds=15):
-    end = time.time() + seconds
-    while not what():
-        assert time.time() < end, f"not within {seconds} s"
-        time.sleep(0.05)
-
-
 def delivered(agent, result="delivered"):
     return agent.metrics()[f'hotspan_receiver_profiles_total{{receiver="prod",result="{result}"}}']
 

@@ -8,7 +8,7 @@ import peers
 from hs import *  # noqa: F403
 from pyroscope import Fake, certificates
 
-CPUS, HOST = os.cpu_count(), socket.gethostname()
+HOST = socket.gethostname()
 DECODE = pathlib.Path(peers.__file__).parent / "otlp_decode.py"
 
 
@@ -60,13 +60,6 @@ def burn(seconds, service):
     """CPU ns by its own clock."""
     p = subprocess.run([workload("spin"), str(seconds)], capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
     return sum(answers(p.stdout).values())
-
-
-def until(what, seconds=15):
-    end = time.time() + seconds
-    while not what():
-        assert time.time() < end, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def test_every_way_carries_the_cpu_burnt():
@@ -166,6 +159,8 @@ def test_answers_over_http():
         agent.wait_for("refused it for good", "HTTP 400: no such field")
         peer.answer("partial 1 too old")
         agent.wait_for("without 1 of its profiles: too old")
+        peer.answer("partial 2 " + "a long story, " * 40)
+        until(lambda: metric(agent, "hotspan_receiver_rejected_profiles_total", receiver="prod") == 3)
 
 
 def test_a_server_that_is_away_gets_what_waited():

@@ -9,7 +9,6 @@ import socket
 from hs import *  # noqa: F403
 from pyroscope import Fake
 
-CPUS = os.cpu_count()
 SCALE = float(os.environ.get("HOTSPAN_SPOOL_SCALE", "1"))  # of outages and kills: the soak's is larger
 
 
@@ -30,13 +29,6 @@ def spin(seconds, service):
 
 def burnt(p):
     return sum(answers(p.communicate()[0]).values())
-
-
-def until(what, seconds=30):
-    end = time.time() + seconds
-    while not what():
-        assert time.time() < end, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def metric(agent, name, **labels):

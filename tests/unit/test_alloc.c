@@ -24,6 +24,7 @@
 #include "pprof/folded.h"
 #include "pprof/html.h"
 #include "pprof/merge.h"
+#include "pprof/otlp.h"
 #include "pprof/profile.h"
 #include "pprof/reader.h"
 #include "pprof/slice.h"
@@ -461,6 +462,43 @@ static int through_every_format(void *ctx)
 	return r;
 }
 
+struct otlp_case {
+	struct profile *p;
+	size_t len; /* of the request; 0: not known yet */
+};
+
+static int through_otlp(void *ctx)
+{
+	struct otlp_case *c = ctx;
+	_cleanup_(buf_fini) struct buf out = BUF_INIT;
+	_cleanup_(strmap_fini) struct strmap resource = { 0 };
+	struct otlp *o = NULL;
+	int r = strmap_set(&resource, "service.name", "shop");
+
+	if (r >= 0)
+		r = otlp_new(OTLP_1_10, "hotspan", "1", &o);
+	if (r >= 0)
+		r = otlp_add(o, &resource, c->p);
+	if (r >= 0)
+		r = otlp_finish(o, &out);
+	otlp_free(o);
+	if (r >= 0 && c->len && out.len != c->len)
+		return -EIO; /* something is missing, and nobody said so */
+	if (r >= 0)
+		c->len = out.len;
+	return r;
+}
+
+static void otlp_survives_every_failure(void **state)
+{
+	struct fixture f = { .stacks = 8, .depth = 4, .functions = 12, .processes = 2, .inlined_every = 3, .seed = 1, .hostile = 1 };
+	struct otlp_case c = { .p = fixture_profile(&f) };
+
+	assert_int_equal(through_otlp(&c), 0);
+	every_failure_is_survived(through_otlp, &c, 30);
+	profile_free(c.p);
+}
+
 static void every_format_survives_every_failure(void **state)
 {
 	every_failure_is_survived(through_every_format, NULL, 100);
@@ -587,6 +625,7 @@ int main(void)
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
 		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
+		cmocka_unit_test(otlp_survives_every_failure),
 		cmocka_unit_test(reading_a_script_survives_every_failure),
 		cmocka_unit_test(work_on_profiles_survives_every_failure),
 		cmocka_unit_test(printing_a_tree_survives_every_failure),
