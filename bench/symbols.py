@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """symbols - 1,000 addresses of a large C++ library (libjvm with openjdk-17-dbg, else libstdc++ with its -dbg) to functions,
 lines and inlined calls: `hotspan addr2line` cold and with its cache beside llvm-symbolizer, binutils' addr2line and
-eu-addr2line, and a profile of that library named by record, cold and with the cache."""
+eu-addr2line; the sampled addresses of libjvm to functions and lines by `perf script` and by hotspan; and a profile of that
+library named by record, cold and with the cache."""
 import json
 import os
 import pathlib
@@ -91,20 +92,46 @@ JAVA = """class Spin { public static void main(String[] a) { Object[] keep = new
 for (int i = 0; i < keep.length; i += 3) keep[i] = new Object[] { keep[(i + round) % keep.length], Integer.valueOf(i) }; } }"""
 
 
-def perf():
-    """perf names only what it sampled: as many addresses of the same library, with their lines."""
-    if not shutil.which("perf") or not shutil.which("java") or not debug_file(LIBRARIES[0]):
+def load_segments(path):
+    text = subprocess.run(["readelf", "-lW", path], capture_output=True, text=True).stdout
+    return [tuple(int(x, 16) for x in m) for m in re.findall(r"^  LOAD +(\w+) (\w+) \w+ (\w+) ", text, re.M)]
+
+
+def sampled(data, library):
+    """Where in the library perf's samples fell, in the addresses of its file: a list with as many as there are samples."""
+    text = subprocess.run(["perf", "script", "-i", data, "-F", "ip,dso", "--show-mmap-events"], capture_output=True, text=True).stdout
+    mapped = [tuple(int(x, 16) for x in m) for m in re.findall(rf"\[(\w+)\((\w+)\) @ (\w+) .*r-xp {re.escape(library)}$", text, re.M)]
+    offsets = [int(m, 16) - start + at for m in re.findall(rf"^ +(\w+) \({re.escape(library)}\)$", text, re.M)
+               for start, size, at in mapped if start <= int(m, 16) < start + size]
+    return [o - at + addr for o in offsets for at, addr, size in load_segments(library) if at <= o < at + size]
+
+
+def beside_perf(hotspan, cache):
+    """perf starts one addr2line for the library and asks it for the function and line of every sample, one after the other."""
+    library = LIBRARIES[0]
+    if not shutil.which("perf") or not shutil.which("java") or not debug_file(library):
         return
     with tempfile.TemporaryDirectory() as d:
         (pathlib.Path(d) / "Spin.java").write_text(JAVA)
-        subprocess.run(["perf", "record", "-B", "-N", "-q", "-F", "999", "-e", "cpu-clock", "-o", f"{d}/perf.data", "--", "timeout", "12",
-                        "java", "-XX:+UseParallelGC", "-Xmx1g", f"{d}/Spin.java"], capture_output=True)
-        data = ["perf", "script", "-i", f"{d}/perf.data", "--dsos", "libjvm.so"]
-        ips = subprocess.run([*data, "-F", "ip"], capture_output=True, text=True).stdout.split()
-        seconds, rss, _, ended = timed([*data, "-F", "ip,sym,srcline"], "")
-        row = {"bench": "symbols", "tool": "perf script, srcline", "file": "libjvm.so, what perf sampled", "seconds": round(seconds, 3), "rss_bytes": rss,
-               "lines": 0, "addresses": len(set(ips))}
-        yield row if ended else {**row, "given_up": True}
+        # --buildid-mmap: while another profiler has the kernel report build ids, Linux 6.18 marks perf's mappings as having one too,
+        # and perf 6.1, which did not ask, takes the inode for its length and aborts.
+        subprocess.run(["perf", "record", "-q", "--buildid-mmap", "-e", "cpu-clock:u", "-F", "199", "-o", f"{d}/perf.data", "--",
+                        "timeout", "-s", "INT", "4", "java", "-XX:+UseParallelGC", "-Xmx1g", f"{d}/Spin.java"], capture_output=True)
+        at = sampled(f"{d}/perf.data", library)
+        if not at:
+            return
+        text = "".join(f"{a:#x}\n" for a in at)
+        file = f"libjvm.so, {len(at)} samples at {len(set(at))} addresses"
+        asked = {"hotspan addr2line -f, cold": [hotspan, "addr2line", "--symbol-cache", cache, "-fe", library],
+                 "hotspan addr2line -f, with its cache": [hotspan, "addr2line", "--symbol-cache", cache, "-fe", library],
+                 "perf script -F ip,sym,srcline": ["perf", "script", "-i", f"{d}/perf.data", "-F", "ip,sym,srcline", "--dsos", os.path.basename(library)]}
+        took = {}
+        for name, argv in asked.items():
+            seconds, rss, lines, ended = timed(argv, text)
+            took[name] = seconds
+            row = {"bench": "symbols_perf", "tool": name, "file": file, "seconds": round(seconds, 3), "rss_bytes": rss, "lines": lines,
+                   "us_per_sample": round(1e6 * seconds / len(at), 1), "ratio": round(seconds / took["hotspan addr2line -f, cold"], 2)}
+            yield row if ended else {**row, "given_up": True}
 
 
 def profile(hotspan, cache):
@@ -123,11 +150,11 @@ def profile(hotspan, cache):
 
 def rows(hotspan):
     library = next((p for p in LIBRARIES if os.path.exists(p) and debug_file(p)), None)
-    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as second:
+    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as second, tempfile.TemporaryDirectory() as third:
         if library:
             yield from side_by_side(hotspan, library, debug_file(library), cache)
-        yield from perf()
-        yield from profile(hotspan, second)
+        yield from beside_perf(hotspan, second)
+        yield from profile(hotspan, third)
 
 
 def table(rows):
@@ -136,8 +163,9 @@ def table(rows):
         if not r["bench"].startswith("symbols"):
             continue
         more = (f"{r['samples']} samples, {r['named_percent']:.1f} % of frames named, {r['lines_percent']:.1f} % with their line" if "samples" in r else
-                f"{r['addresses']} addresses" + (", given up" if "given_up" in r else "") if "addresses" in r else
                 "given up" if "given_up" in r else f"{r['lines']} lines of output")
+        if "ratio" in r:
+            more += f", {r['us_per_sample']:.0f} us a sample, {r['ratio']:.2f} times hotspan's cold"
         helper = f"{r['helper_anon_bytes'] / 2**20:.0f}" if r.get("helper_anon_bytes") else "-"
         out.append(f"| {r['tool']} | {r['file']} | {'> ' if 'given_up' in r else ''}{r['seconds']:.2f} | {r['rss_bytes'] / 2**20:.0f} | {helper} | {more} |")
     return "\n".join(out)
