@@ -2,7 +2,6 @@
 #include "symbolize/converter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "symbolize/away.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/elf_image.h"
-#include "symbolize/fetcher.h"
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_dir.h"
 
@@ -21,20 +20,11 @@ enum {
 	TRIED_MAX = 16384,
 };
 
-struct waiting {
-	struct build_id id;
-	int fd, root_fd;
-	char *path;
-	int debug, alt; /* fetched; -1: not */
-	bool asked;     /* of the servers */
-	bool answered;  /* by them */
-};
-
 struct converter {
 	struct converter_opts opts;
 	char *debug_dir;
 	vec(struct waiting) queue;
-	vec(struct waiting) away; /* their debug files are being fetched */
+	struct away away; /* their debug files are being fetched */
 	vec(struct build_id) tried;
 	struct htable tried_index;
 	uint64_t forgotten_ns; /* when all that was tried last was */
@@ -45,18 +35,6 @@ struct converter {
 	uint64_t began_ns;
 };
 
-#define NOTHING ((struct waiting){ .fd = -1, .root_fd = -1, .debug = -1, .alt = -1 })
-
-static void waiting_fini(struct waiting *w)
-{
-	closep(&w->fd);
-	closep(&w->root_fd);
-	closep(&w->debug);
-	closep(&w->alt);
-	free(w->path);
-	*w = NOTHING;
-}
-
 int converter_new(const struct converter_opts *opts, struct converter **ret)
 {
 	struct converter *c = calloc(1, sizeof(*c));
@@ -64,7 +42,9 @@ int converter_new(const struct converter_opts *opts, struct converter **ret)
 	if (!c)
 		return -ENOMEM;
 	c->opts = *opts;
-	c->current = NOTHING;
+	c->opts.queue_max = opts->queue_max ? opts->queue_max : QUEUE_MAX;
+	c->away = (struct away){ .fetcher = opts->fetcher, .max = c->opts.queue_max };
+	c->current = WAITING_NONE;
 	c->out.fd = -1;
 	c->debug_dir = strdup(opts->debug_dir ? opts->debug_dir : "/usr/lib/debug");
 	if (!c->debug_dir) {
@@ -85,10 +65,8 @@ struct converter *converter_free(struct converter *c)
 	waiting_fini(&c->current);
 	vec_foreach(w, &c->queue)
 		waiting_fini(w);
-	vec_foreach(w, &c->away)
-		waiting_fini(w);
 	vec_fini(&c->queue);
-	vec_fini(&c->away);
+	away_fini(&c->away);
 	vec_fini(&c->tried);
 	htable_fini(&c->tried_index);
 	free(c->debug_dir);
@@ -121,7 +99,7 @@ static void forget_now_and_then(struct converter *c, uint64_t now_ns)
 {
 	if (!c->tried.n)
 		c->forgotten_ns = now_ns;
-	if (c->tried.n < TRIED_MAX && (now_ns - c->forgotten_ns < CONVERTER_AGAIN_NS || converter_pending(c)))
+	if (c->tried.n < TRIED_MAX && (now_ns - c->forgotten_ns < CONVERTER_AGAIN_NS || converter_pending(c) || c->away.n_later))
 		return;
 	c->tried.n = 0;
 	c->forgotten_ns = now_ns;
@@ -147,38 +125,27 @@ static int try_once(struct converter *c, const struct build_id *id)
 	return r;
 }
 
-static int dup_or_none(int fd, int *ret)
-{
-	*ret = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return fd >= 0 && *ret < 0 ? -errno : 0;
-}
-
 int converter_add(struct converter *c, const struct converter_source *src, uint64_t now_ns)
 {
-	struct waiting w = NOTHING, *slot;
+	struct waiting w;
 	int r;
 
 	forget_now_and_then(c, now_ns);
-	w.id = src->id;
 	if (src->id.kind == BUILD_ID_NONE)
 		return -EINVAL;
-	if (c->queue.n >= (c->opts.queue_max ? c->opts.queue_max : QUEUE_MAX))
+	if (c->queue.n >= c->opts.queue_max)
 		return -EBUSY;
-	r = dup_or_none(src->fd, &w.fd);
-	if (!r)
-		r = dup_or_none(src->root_fd, &w.root_fd);
-	if (!r && src->path && !(w.path = strdup(src->path)))
-		r = -ENOMEM;
-	slot = r ? NULL : vec_push(&c->queue);
-	if (!r)
-		r = slot ? try_once(c, &src->id) : -ENOMEM;
-	if (r) {
-		c->queue.n -= slot != NULL;
-		waiting_fini(&w);
+	r = waiting_init(&w, src);
+	if (r < 0)
 		return r;
-	}
-	*slot = w;
-	return 0;
+	r = vec_reserve(&c->queue, 1);
+	if (!r)
+		r = try_once(c, &src->id);
+	if (!r)
+		*vec_push(&c->queue) = w;
+	else
+		waiting_fini(&w);
+	return r;
 }
 
 static struct debug_file_search search_of(const struct converter *c)
@@ -298,51 +265,10 @@ static struct waiting take_first(struct converter *c)
 	return w;
 }
 
-/* The servers are asked for the debug file of the one at hand: the next one's turn. */
-static bool send_for(struct converter *c)
+/* One whose debug file has come, or will not come, first: without it, it ends as it would have without servers. */
+static bool take_next(struct converter *c, uint64_t now_ns)
 {
-	struct waiting *slot;
-
-	if (!c->opts.fetcher || c->current.asked || c->current.id.kind != BUILD_ID_GNU)
-		return false;
-	if (vec_reserve(&c->away, 1) < 0 || fetcher_add(c->opts.fetcher, &c->current.id) < 0)
-		return false;
-	slot = vec_push(&c->away);
-	*slot = c->current;
-	slot->asked = true;
-	c->current = NOTHING;
-	return true;
-}
-
-static void take_fetched(struct converter *c)
-{
-	struct fetched f;
-
-	while (c->opts.fetcher && fetcher_next(c->opts.fetcher, &f))
-		vec_foreach(w, &c->away) {
-			if (!build_id_equal(&w->id, &f.id))
-				continue;
-			w->answered = true;
-			w->debug = f.debug < 0 ? -1 : f.debug;
-			w->alt = f.alt;
-		}
-}
-
-/* One whose debug file has come, or will not come: without it, it ends as it would have without servers. */
-static bool take_answered(struct converter *c)
-{
-	vec_foreach(w, &c->away)
-		if (w->answered) {
-			c->current = *w;
-			*w = c->away.v[--c->away.n];
-			return true;
-		}
-	return false;
-}
-
-static bool take_next(struct converter *c)
-{
-	if (take_answered(c))
+	if (away_next(&c->away, now_ns, &c->current))
 		return true;
 	if (!c->queue.n)
 		return false;
@@ -356,13 +282,15 @@ static bool start_next(struct converter *c, uint64_t now_ns, struct converted *r
 	int r;
 
 	for (;;) {
-		if (c->helper || !take_next(c))
+		if (c->helper || !take_next(c, now_ns))
 			return false;
 		c->began_ns = now_ns;
 		r = start(c, now_ns);
 		if (!r)
 			return false;
-		if (r != -ENODATA || !send_for(c))
+		if (r == -ENODATA)
+			r = away_send(&c->away, &c->current);
+		if (r)
 			break;
 	}
 	*ret = (struct converted){ 0 };
@@ -375,7 +303,6 @@ bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 	struct converted done = { 0 };
 	enum helper_result result;
 
-	take_fetched(c);
 	if (!c->helper)
 		return start_next(c, now_ns, ret);
 	if (!helper_step(c->helper, now_ns, &result, &done.stats))
@@ -387,16 +314,22 @@ bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 
 uint32_t converter_pending(const struct converter *c)
 {
-	return c->queue.n + c->away.n + (c->helper != NULL);
+	return c->queue.n + away_pending(&c->away) + (c->helper != NULL);
+}
+
+uint32_t converter_later(const struct converter *c)
+{
+	return c->away.n_later;
 }
 
 void converter_wait(const struct converter *c, uint64_t now_ns, uint64_t max_ns)
 {
+	/* While a helper runs no answer of servers is looked at. */
 	struct pollfd p[] = { { .fd = c->helper ? helper_fd(c->helper) : -1, .events = POLLIN },
-			      { .fd = c->away.n ? fetcher_fd(c->opts.fetcher) : -1, .events = POLLIN } };
+			      { .fd = c->helper ? -1 : away_fd(&c->away), .events = POLLIN } };
 	uint64_t left = c->helper ? helper_deadline_ns(c->helper) : UINT64_MAX;
 
-	if (!c->helper && !c->away.n)
+	if (!c->helper && !away_pending(&c->away))
 		return;
 	left = left > now_ns ? left - now_ns : 0;
 	left = left < max_ns ? left : max_ns;

@@ -9,8 +9,8 @@
  *
  * One helper at a time. An image is tried once an hour; what failed because of itself is remembered in the directory
  * too, and not tried again before a week is over or the program is another. So what failed because of us (no room on
- * the disk), had no debug information or a server that did not answer has another chance.
- * Memory: a bounded queue, each place with a descriptor of the image and one of its root. Threads: one owner, who
+ * the disk) or had no debug information has another chance; one whose servers are down is tried again earlier (away.h).
+ * Memory: a bounded queue and as many that wait for servers, each with a descriptor of the image and one of its root. Threads: one owner, who
  * calls converter_wait().
  */
 #include <stdbool.h>
@@ -31,7 +31,7 @@ struct converter_opts {
 	int exe_fd;               /* as in helper_opts; borrowed */
 	struct fetcher *fetcher;  /* borrowed; NULL: debug files are looked for on this host alone */
 	uint32_t timeout_s;       /* of one image, by the wall clock; 0: 300 */
-	uint32_t queue_max;       /* 0: 64 */
+	uint32_t queue_max;       /* of images here, and of those waiting for servers; 0: 64 */
 	struct sandbox_limits limits;
 };
 
@@ -61,5 +61,7 @@ bool converter_next(struct converter *c, uint64_t now_ns, struct converted *ret)
 
 /* Images queued, being fetched and running. */
 uint32_t converter_pending(const struct converter *c);
+/* Images whose debug file may lie on a server that could not be reached: it is asked again in ten minutes. */
+uint32_t converter_later(const struct converter *c);
 /* Waits until then, or for so long at most. */
 void converter_wait(const struct converter *c, uint64_t now_ns, uint64_t max_ns);

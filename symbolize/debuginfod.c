@@ -16,7 +16,8 @@
 enum {
 	SERVERS_MAX = 16,
 	REDIRECTS_MAX = 5,
-	DOWN_S = 60, /* a server that failed is left alone for so long */
+	HOLD_S = 600, /* a server that failed is left alone for so long, twice as long each time */
+	HOLD_MAX_S = 3600,
 	TIMEOUT_S = 90,
 	MISSING_S = 600,
 	SLOW_BYTES = 100 * 1000, /* less than this within the timeout is too slow */
@@ -26,6 +27,7 @@ enum {
 struct server {
 	char *url; /* without a slash at its end */
 	uint64_t down_until_s;
+	uint32_t hold_s; /* how long the next time */
 };
 
 struct debuginfod {
@@ -69,7 +71,7 @@ static int add_server(struct debuginfod *d, const char *url, size_t len)
 		return -E2BIG;
 	while (len && url[len - 1] == '/')
 		len--;
-	d->servers[d->n_servers].url = strndup(url, len);
+	d->servers[d->n_servers] = (struct server){ .url = strndup(url, len), .hold_s = HOLD_S };
 	return d->servers[d->n_servers++].url ? 0 : -ENOMEM;
 }
 
@@ -166,6 +168,7 @@ static void set_options(CURL *curl, const char *url, struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* a name server that hangs does not hold up who cancels */
 	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "hotspan");
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)o->timeout_s);
@@ -220,21 +223,41 @@ static int fetch_from(struct debuginfod *d, const struct server *s, const struct
 	return r;
 }
 
+static void note_failure(struct debuginfod *d, struct server *s, uint64_t now_s)
+{
+	s->down_until_s = now_s + s->hold_s;
+	s->hold_s = 2 * s->hold_s < HOLD_MAX_S ? 2 * s->hold_s : HOLD_MAX_S;
+	d->stats.failed++;
+}
+
+/* One server, unless it failed a while ago. */
+static int fetch_unless_down(struct debuginfod *d, struct server *s, const struct build_id *id, uint64_t now_s,
+			     const atomic_bool *cancel)
+{
+	int r;
+
+	if (s->down_until_s > now_s) {
+		d->stats.held_off++;
+		return -EAGAIN;
+	}
+	r = fetch_from(d, s, id, now_s, cancel);
+	if (r == -EAGAIN)
+		note_failure(d, s, now_s);
+	else if (r >= 0 || r == -ENOENT)
+		s->hold_s = HOLD_S;
+	return r;
+}
+
 /* All servers in turn, until one has it or we have to stop. */
 static int fetch(struct debuginfod *d, const struct build_id *id, uint64_t now_s, const atomic_bool *cancel)
 {
 	int worst = -ENOENT;
 
 	for (uint32_t i = 0; i < d->n_servers; i++) {
-		struct server *s = &d->servers[i];
-		int r = s->down_until_s > now_s ? -EAGAIN : fetch_from(d, s, id, now_s, cancel);
+		int r = fetch_unless_down(d, &d->servers[i], id, now_s, cancel);
 
 		if (r >= 0 || r == -ECANCELED || r == -ENOMEM || r == -ENOSPC || r == -EDQUOT)
 			return r;
-		if (r == -EAGAIN && s->down_until_s <= now_s) {
-			s->down_until_s = now_s + DOWN_S;
-			d->stats.failed++;
-		}
 		worst = r == -ENOENT ? worst : r;
 	}
 	return worst;

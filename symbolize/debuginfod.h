@@ -5,7 +5,8 @@
  *
  * Only when it is asked for: it tells servers what runs here. A fetch blocks, up to minutes: it belongs on a
  * thread of its own, and a flag that another sets ends it within a second or two. Servers are asked in
- * turn; one that cannot be reached, is too slow or breaks off is left alone for a minute. What comes is
+ * turn; one that cannot be reached, is too slow or breaks off is left alone for ten minutes, then for twenty, and so
+ * on up to an hour, until it answers again. What comes is
  * believed when it is an ELF file of the build id asked for. Files and what nobody has are kept in a
  * folder (debug_cache.h).
  * Only http and https, at most 5 redirects, from https only to https; no credentials, no cookies.
@@ -52,6 +53,7 @@ int debuginfod_fetch(struct debuginfod *d, const struct build_id *id, uint64_t n
 
 struct debuginfod_stats {
 	uint64_t hits, fetched, missing, failed; /* answered by the cache; by servers; by none; errors of servers */
+	uint64_t held_off;                       /* servers not asked, because they failed a while ago */
 	uint64_t bytes;                          /* received */
 };
 void debuginfod_stats(const struct debuginfod *d, struct debuginfod_stats *ret);

@@ -97,11 +97,10 @@ int fetcher_new(const struct debuginfod_opts *opts, struct fetcher **ret)
 
 	if (!f)
 		return -ENOMEM;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->added, NULL);
 	f->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = f->event_fd < 0 ? -errno : debuginfod_new(opts, &f->client);
+	r = f->event_fd < 0 ? -errno : curl_global_init(CURL_GLOBAL_DEFAULT) ? -ENOMEM : debuginfod_new(opts, &f->client);
 	if (r >= 0)
 		r = thread_start(&f->thread, run, f);
 	f->running = r >= 0;

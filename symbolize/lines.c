@@ -111,7 +111,7 @@ int lines_get(struct lines *l, const struct converter_source *src, struct symcac
 		return r;
 	r = converter_add(l->converter, src, time_boot_ns());
 	if (r == -EALREADY)
-		return converter_pending(l->converter) ? -EAGAIN : -ENODATA;
+		return converter_pending(l->converter) || converter_later(l->converter) ? -EAGAIN : -ENODATA;
 	return !r || r == -EBUSY ? -EAGAIN : r == -ENOMEM ? r : -ENODATA;
 }
 
@@ -135,7 +135,7 @@ void lines_wait(const struct lines *l, uint64_t max_ns)
 
 void lines_stats(const struct lines *l, struct lines_stats *ret)
 {
-	*ret = (struct lines_stats){ .pending = converter_pending(l->converter) };
+	*ret = (struct lines_stats){ .pending = converter_pending(l->converter), .later = converter_later(l->converter) };
 	for (int i = 0; i < HELPER_RESULTS; i++)
 		ret->made[i] = l->made[i];
 	if (l->fetcher)

@@ -25,6 +25,7 @@ struct lines_opts {
 
 struct lines_stats {
 	uint32_t pending;                /* images that wait for theirs */
+	uint32_t later;                  /* images that servers, which failed, are to be asked for again */
 	uint64_t made[HELPER_RESULTS];   /* images tried in this run, by what came of it */
 	struct debuginfod_stats servers; /* what debuginfod servers were asked for */
 };

@@ -69,6 +69,8 @@ static void names(const struct session_stats *s, struct buf *b)
 	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.fetched, "result", "fetched", NULL);
 	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.missing, "result", "missing", NULL);
 	prom_value(b, "hotspan_debuginfod_files_total", (double)s->lines.servers.failed, "result", "failed", NULL);
+	one(b, "hotspan_debuginfod_held_off_total", PROM_COUNTER, "Servers not asked, because they failed a while ago.", (double)s->lines.servers.held_off);
+	one(b, "hotspan_debug_info_deferred", PROM_GAUGE, "Images whose debug files are asked for again when servers that failed are.", s->lines.later);
 }
 
 static void unwinding(const struct unwinder_stats *u, struct buf *b)

@@ -99,6 +99,7 @@ static void list_debug_info(const struct session_stats *s, struct buf *b)
 	}
 	fact(b, &before, s->lines.servers.fetched, "", "debug files were fetched");
 	fact(b, &before, s->lines.servers.failed, "", "requests to debuginfod servers failed");
+	fact(b, &before, s->lines.later, "", "images have none, for servers could not be asked");
 	fact(b, &before, s->lines.pending, "", "images still wait for theirs: the next run has them sooner");
 }
 

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		get(d, argv[i]);
 	debuginfod_stats(d, &st);
-	printf("hits %lu fetched %lu missing %lu failed %lu bytes %lu\n", st.hits, st.fetched, st.missing, st.failed, st.bytes);
+	printf("hits %lu fetched %lu missing %lu failed %lu held off %lu bytes %lu\n", st.hits, st.fetched, st.missing, st.failed, st.held_off, st.bytes);
 	debuginfod_free(d);
 	curl_global_cleanup();
 	return 0;

@@ -43,7 +43,7 @@ def test_a_file_is_fetched_once_and_kept(d):
     bid, data = elf(d, "one")
     s = Server({path(bid): data})
     assert get(d / "cache", [s.url + "/"], f"{bid}@{NOW}", f"{bid}@{NOW + DAY}")[:2] == [f"ok {len(data)}"] * 2
-    assert get(d / "cache", [s.url], f"{bid}@{NOW}")[-1] == "hits 1 fetched 0 missing 0 failed 0 bytes 0"
+    assert get(d / "cache", [s.url], f"{bid}@{NOW}")[-1] == "hits 1 fetched 0 missing 0 failed 0 held off 0 bytes 0"
     assert s.asked == [path(bid)]
     assert (d / "cache").stat().st_mode & 0o777 == 0o700
     assert [p.name for p in (d / "cache").iterdir()] == [f"{bid}.debug"]
@@ -58,7 +58,7 @@ def test_what_nobody_has_is_not_asked_for_again_for_ten_minutes(d):
     a, b = Server({}), Server({})
     bid = "ab" * 20
     out = get(d / "cache", [a.url, b.url], *(f"{bid}@{NOW + t}" for t in (0, 1, 599, 600)))
-    assert out == ["ENOENT"] * 4 + ["hits 2 fetched 0 missing 2 failed 0 bytes 0"], out
+    assert out == ["ENOENT"] * 4 + ["hits 2 fetched 0 missing 2 failed 0 held off 0 bytes 0"], out
     assert a.asked == b.asked == [path(bid)] * 2
 
 
@@ -140,14 +140,36 @@ def test_only_urls_of_web_servers_are_taken(d):
 
 
 @in_folder
-def test_a_server_that_fails_is_left_alone_for_a_minute(d):
+def test_a_server_that_fails_is_left_alone_for_ten_minutes(d):
     bid, data = elf(d, "one")
     other, _ = elf(d, "other")
     bad, good = Server({path(bid): 503, path(other): 503}), Server({path(bid): data})
     urls = ["http://127.0.0.1:1", bad.url, good.url]
-    out = get(d / "cache", urls, f"{bid}@{NOW}", f"{other}@{NOW + 1}", f"{other}@{NOW + 61}")
-    assert out == [f"ok {len(data)}", "EAGAIN", "EAGAIN", f"hits 0 fetched 1 missing 0 failed 4 bytes {len(data)}"], out
+    out = get(d / "cache", urls, f"{bid}@{NOW}", f"{other}@{NOW + 599}", f"{other}@{NOW + 600}")
+    assert out == [f"ok {len(data)}", "EAGAIN", "EAGAIN", f"hits 0 fetched 1 missing 0 failed 4 held off 2 bytes {len(data)}"], out
     assert bad.asked == [path(bid), path(other)]
+
+
+@in_folder
+def test_a_server_that_fails_again_is_left_alone_for_longer_up_to_an_hour(d):
+    bid, data = elf(d, "one")
+    answers = iter([503, 503, 503, 503, 503, 404, 503, data])
+
+    def page(h):
+        a = next(answers)
+        h.send_response(a if isinstance(a, int) else 200)
+        h.end_headers()
+        h.wfile.write(b"" if isinstance(a, int) else a)
+
+    ids = [f"{i:02}" * 20 for i in range(13)]
+    s = Server({path(i): page for i in [*ids, bid]})
+    times, held = [0], (600, 1200, 2400, 3600, 3600)
+    for t in held:
+        times += [times[-1] + t - 1, times[-1] + t]
+    times += [times[-1] + 1, times[-1] + 600, times[-1] + 601]  # it answered, failed, and is held off from anew
+    out = get(d / "cache", [s.url], *(f"{i}@{NOW + t}" for i, t in zip([*ids, bid], times)))
+    assert out[:11] == ["EAGAIN"] * 10 + ["ENOENT"], out
+    assert out[11:] == ["EAGAIN", "EAGAIN", f"ok {len(data)}", f"hits 0 fetched 1 missing 1 failed 6 held off 6 bytes {len(data)}"], out
 
 
 @in_folder

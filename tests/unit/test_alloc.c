@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -38,6 +39,7 @@
 #include "proc/target.h"
 #include "symbolize/convert.h"
 #include "symbolize/converter.h"
+#include "symbolize/fetcher.h"
 #include "symbolize/symbolizer.h"
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_build.h"
@@ -250,6 +252,35 @@ static void symcaches_survive_every_failure(void **state)
 	every_failure_is_survived(keep_symcaches, path, 12);
 	snprintf(command, sizeof(command), "rm -r %s", path);
 	assert_int_equal(system(command), 0);
+}
+
+/* Ids that no server is asked for: what the thread does then is our own. */
+static int fetch_files(void *ctx)
+{
+	const struct debuginfod_opts o = { .urls = "http://127.0.0.1:1 http://127.0.0.1:2", .dir = ctx };
+	const struct build_id id = { .kind = BUILD_ID_GO, .len = 16 };
+	struct fetcher *f = NULL;
+	struct fetched got;
+	int r = fetcher_new(&o, &f);
+
+	for (int i = 0; !r && i < 20; i++)
+		r = fetcher_add(f, &id);
+	for (int i = 0; !r && i < 20; i++) {
+		while (!fetcher_next(f, &got))
+			poll(&(struct pollfd){ .fd = fetcher_fd(f), .events = POLLIN }, 1, 1000);
+		r = got.debug == -ENOENT && got.alt < 0 ? 0 : -EIO;
+	}
+	fetcher_free(f);
+	return r;
+}
+
+static void fetching_survives_every_failure(void **state)
+{
+	char dir[] = "/tmp/hotspan-fetch-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	every_failure_is_survived(fetch_files, dir, 6);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static int make_unwind_rows(void *ctx)
@@ -618,6 +649,7 @@ int main(void)
 		cmocka_unit_test(jit_code_survives_every_failure),
 		cmocka_unit_test(a_symcache_survives_every_failure),
 		cmocka_unit_test(symcaches_survive_every_failure),
+		cmocka_unit_test(fetching_survives_every_failure),
 		cmocka_unit_test(unwind_rows_survive_every_failure),
 		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),

@@ -14,6 +14,7 @@
 #include "symbolize/converter.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/elf_image.h"
+#include "symbolize/fetcher.h"
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_dir.h"
 
@@ -242,22 +243,119 @@ static void the_debug_file_is_found(void **state)
 	assert_true(done.stats.nodes > 10 && done.stats.rows > 100 && done.stats.symbols > 10);
 }
 
+/* CHILD's. */
+static void install_debug_file(struct world *w)
+{
+	char hex[BUILD_ID_HEX_LEN], name[128];
+	struct build_id id;
+	_cleanup_(closep) int fd = open(CHILD, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(build_id_of_file(fd, &id), 0);
+	build_id_hex(&id, hex);
+	snprintf(name, sizeof(name), "debug/.build-id/%.2s/%s.debug", hex, hex + 2);
+	assert_int_equal(run("objcopy --only-keep-debug %s %s", CHILD, tree_path(&w->tree, name)), 0);
+}
+
 static void a_file_that_is_gone_is_named_by_its_debug_file(void **state)
 {
 	struct world *w = *state;
 	_cleanup_(closep) int fd = open(CHILD, O_RDONLY | O_CLOEXEC);
 	struct converter_source src = { .fd = -1, .root_fd = -1 };
-	char hex[BUILD_ID_HEX_LEN], name[128];
 	struct converted done;
 
 	assert_int_equal(build_id_of_file(fd, &src.id), 0);
-	build_id_hex(&src.id, hex);
-	snprintf(name, sizeof(name), "debug/.build-id/%.2s/%s.debug", hex, hex + 2);
-	assert_int_equal(run("objcopy --only-keep-debug %s %s", CHILD, tree_path(&w->tree, name)), 0);
+	install_debug_file(w);
 	assert_int_equal(converter_add(w->c, &src, 0), 0);
 	done = next(w);
 	assert_int_equal(done.result, HELPER_OK);
 	assert_true(done.stats.rows > 100);
+}
+
+/* Nobody listens at the servers' ports. */
+static struct fetcher *deaf_fetcher(struct world *w)
+{
+	const struct debuginfod_opts o = { .urls = "http://127.0.0.1:1", .dir = tree_path(&w->tree, "debuginfod") };
+	struct fetcher *f;
+
+	assert_int_equal(fetcher_new(&o, &f), 0);
+	w->c = converter_free(w->c);
+	assert_int_equal(converter_new(&(struct converter_opts){ .dir = w->dir, .exe_fd = w->exe, .debug_dir = w->debug_dir,
+								 .fetcher = f, .queue_max = 1 }, &w->c), 0);
+	return f;
+}
+
+static void add_stripped(struct world *w, const char *name)
+{
+	_cleanup_(closep) int fd = -1;
+	struct converter_source src = { .root_fd = -1 };
+
+	assert_int_equal(run("strip -o %s %s", tree_path(&w->tree, name), name), 0);
+	src.fd = fd = open(tree_path(&w->tree, name), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(build_id_of_file(fd, &src.id), 0);
+	assert_int_equal(converter_add(w->c, &src, 0), 0);
+}
+
+/* Nothing is done until then. */
+static void step_until_later(struct world *w, uint64_t now_ns)
+{
+	struct converted done;
+
+	do {
+		assert_false(converter_next(w->c, now_ns, &done));
+		converter_wait(w->c, now_ns, 1000000000);
+	} while (converter_pending(w->c));
+	assert_int_equal(converter_later(w->c), 1);
+}
+
+static void servers_that_were_down_are_asked_again(void **state)
+{
+	const uint64_t later = 600 * NSEC_PER_SEC;
+	struct world *w = *state;
+	struct fetcher *f = deaf_fetcher(w);
+	struct debuginfod_stats st;
+	struct converted done;
+
+	add_stripped(w, CHILD);
+	step_until_later(w, 1);
+	assert_false(converter_next(w->c, later, &done));
+	assert_int_equal(converter_pending(w->c), 0);
+	step_until_later(w, later + 1);
+	fetcher_stats(f, &st);
+	assert_int_equal(st.failed, 1);
+	assert_int_equal(st.held_off, 1);
+	w->c = converter_free(w->c);
+	fetcher_free(f);
+}
+
+static void a_debug_package_installed_meanwhile_is_found(void **state)
+{
+	struct world *w = *state;
+	struct fetcher *f = deaf_fetcher(w);
+	struct converted done;
+
+	add_stripped(w, CHILD);
+	step_until_later(w, 1);
+	install_debug_file(w);
+	while (!converter_next(w->c, 1 + 600 * NSEC_PER_SEC, &done))
+		converter_wait(w->c, 1 + 600 * NSEC_PER_SEC, 1000000000);
+	assert_int_equal(done.result, HELPER_OK);
+	assert_int_equal(converter_later(w->c), 0);
+	w->c = converter_free(w->c);
+	fetcher_free(f);
+}
+
+static void no_more_than_so_many_wait_for_servers(void **state)
+{
+	struct world *w = *state;
+	struct fetcher *f = deaf_fetcher(w);
+
+	add_stripped(w, CHILD);
+	step_until_later(w, 1);
+	add_stripped(w, BUILD_DIR "/hotspan");
+	assert_int_equal(next(w).result, HELPER_FAILED);
+	assert_int_equal(converter_later(w->c), 1);
+	w->c = converter_free(w->c);
+	fetcher_free(f);
 }
 
 /* The seed carries the units of its .dwo itself. */
@@ -412,6 +510,9 @@ int main(void)
 		converter_test(without_dwarf_no_helper_is_started),
 		converter_test(the_debug_file_is_found),
 		converter_test(a_file_that_is_gone_is_named_by_its_debug_file),
+		converter_test(servers_that_were_down_are_asked_again),
+		converter_test(a_debug_package_installed_meanwhile_is_found),
+		converter_test(no_more_than_so_many_wait_for_servers),
 		converter_test(a_dwo_is_found_by_its_names),
 		converter_test(a_missing_dwo_costs_its_unit),
 		converter_test(a_package_is_found_beside_the_image),
