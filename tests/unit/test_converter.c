@@ -348,11 +348,13 @@ static void no_more_than_so_many_wait_for_servers(void **state)
 {
 	struct world *w = *state;
 	struct fetcher *f = deaf_fetcher(w);
+	struct converted done;
 
 	add_stripped(w, CHILD);
 	step_until_later(w, 1);
 	add_stripped(w, BUILD_DIR "/hotspan");
-	assert_int_equal(next(w).result, HELPER_FAILED);
+	assert_true(converter_next(w->c, 2, &done));
+	assert_int_equal(done.result, HELPER_FAILED);
 	assert_int_equal(converter_later(w->c), 1);
 	w->c = converter_free(w->c);
 	fetcher_free(f);
