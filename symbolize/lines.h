@@ -32,7 +32,7 @@ struct lines_stats {
 
 /*
  * -EPERM: the directory is another user's; other errors of making it, or of opening our own program; -EINVAL,
- * -EPROTONOSUPPORT, -E2BIG: of the URLs, as in debuginfod_new(). What is fetched is kept beside the directory.
+ * -EPROTONOSUPPORT, -E2BIG: of the URLs, as in debuginfod_new(). What is fetched is kept in DIR/debuginfod.
  */
 int lines_new(const struct lines_opts *opts, struct lines **ret);
 /* What such an error means and what to do, in a line: written to ret, which is returned. */

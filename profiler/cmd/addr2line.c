@@ -161,8 +161,10 @@ static void put_source(struct lookup *l, const char *file, uint32_t line)
 
 static void put_frame(struct lookup *l, const struct sym_frame *f)
 {
+	const char *name = l->o->demangle ? f->name : f->system_name;
+
 	if (l->o->functions) {
-		buf_puts(&l->out, l->o->demangle ? f->name : f->system_name);
+		buf_puts(&l->out, name[0] ? name : "??"); /* between functions, where a line goes on */
 		buf_puts(&l->out, l->o->pretty ? " at " : "\n");
 	}
 	put_source(l, f->file, f->line);
@@ -251,6 +253,8 @@ static int wait_for_lines(struct lookup *l)
 	for (int i = HELPER_OK + 1; i < HELPER_RESULTS; i++)
 		if (s.lines.made[i] && i != HELPER_NO_DEBUG_INFO)
 			log_warn("%s: no lines: %s", l->o->exe, helper_result_name((enum helper_result)i));
+	if (s.lines.later)
+		log_warn("%s: no lines: a debuginfod server could not be asked", l->o->exe);
 	symbolizer_upgrade(l->symbols);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #define MAX_INTERVAL_NS (3600 * NSEC_PER_SEC)
 
 /* In the order of the rows below. */
-enum { ROW_WHAT, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_KERNEL, ROW_USER, ROW_BY, ROW_SHOWN, ROW_INTERVAL,
+enum { ROW_WHAT, ROW_PID, ROW_COMM, ROW_CGROUP, ROW_HOW, ROW_FREQUENCY, ROW_KERNEL, ROW_USER, ROW_BY, ROW_DEBUGINFOD, ROW_SHOWN, ROW_INTERVAL,
        ROW_WINDOW, ROW_SORT, ROW_LINES, ROW_NO_INLINE, ROW_FILTER, ROW_OUTPUT, ROW_BATCH, ROW_COUNT, ROW_ONCE, ROW_ROWS, ROW_JSON };
 
 static const struct flag flags[] = {
@@ -27,6 +27,7 @@ static const struct flag flags[] = {
 	[ROW_KERNEL] = TARGET_ROW_KERNEL,
 	[ROW_USER] = TARGET_ROW_USER,
 	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default) or thread", .values = "process|thread" },
+	[ROW_DEBUGINFOD] = TARGET_ROW_DEBUGINFOD,
 	[ROW_SHOWN] = { .heading = "What is shown" },
 	[ROW_INTERVAL] = { 'i', "interval", "TIME", "refresh this often (default 1s; from 100ms)" },
 	[ROW_WINDOW] = { 'w', "window", "TIME", "average over exactly the last TIME, up to 64 intervals\n"

@@ -4,6 +4,7 @@
 import random
 
 from hs import *  # noqa: F403
+from http_pages import Server
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-addr2line-"))
 LIBSTDCXX = pathlib.Path("/usr/lib/x86_64-linux-gnu/libstdc++.so.6")
@@ -158,6 +159,30 @@ def test_lines_and_inlined_calls():
         known |= dict.fromkeys(["leaf", "walk", "shop::leaf(int)", "shop::walk(int)", "_ZNK4shop6basket3sumEi", "shop::basket::sum(int) const"], "sum")
         for options in ("-e", "-fe", "-fie", "-fCipe", "-afse", "-ie"):
             same([options, path], words, lines=True, known=known)
+
+
+def test_a_debug_file_is_fetched_when_that_is_asked_for():
+    path, app = program("-O2", "-g", "-Wl,--build-id=sha1"), tmp / "fetched"
+    build_id = re.search(r"Build ID: (\w+)", subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout)[1]
+    subprocess.run([need("objcopy"), "--only-keep-debug", path, tmp / "fetched.debug"], check=True)
+    subprocess.run(["objcopy", "--strip-all", path, app], check=True)
+    server = Server({f"/buildid/{build_id}/debuginfo": (tmp / "fetched.debug").read_bytes()})
+    main = re.search(r"^(\w+) \w+ T main$", subprocess.run(["nm", "-S", path], capture_output=True, text=True).stdout, re.M)[1]
+
+    def ask(cache, *options, url=server.url):
+        p = subprocess.run([HOTSPAN, "addr2line", *options, "--symbol-cache", tmp / cache, "-fe", app, main], capture_output=True, text=True,
+                           timeout=60, env=dict(os.environ, DEBUGINFOD_URLS=url))
+        return p.returncode, p.stdout, p.stderr
+
+    assert ask("a") == (0, "??\n??:0\n", "") and not server.asked
+    status, out, err = ask("a", "--debuginfod")
+    assert status == 0 and re.fullmatch(r"main\n\S+/shop\.cc:\d+\n", out) and not err, (out, err)
+    assert (tmp / "a/debuginfod" / f"{build_id}.debug").exists()
+    assert ask("a") == (0, out, "") and len(server.asked) == 1
+    status, out, err = ask("b", "--debuginfod", url="http://127.0.0.1:1")
+    assert status == 0 and out == "??\n??:0\n" and "could not be asked" in err, (out, err)
+    p = subprocess.run([HOTSPAN, "addr2line", "--debuginfod", "-e", app, main], capture_output=True, text=True)
+    assert p.returncode == 2 and "DEBUGINFOD_URLS" in p.stderr, p
 
 
 if __name__ == "__main__":
