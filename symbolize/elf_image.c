@@ -14,6 +14,9 @@
 enum { MAX_SEGMENTS = 4096 };
 /* Two pages today; what its header says beyond this is not believed. */
 #define VDSO_MAX (64 * KIB)
+/* Of an object file: all that would be loaded, and what a section may be aligned to. */
+#define OBJECT_MAX (1ull << 48)
+#define ALIGN_MAX  (1 * MIB)
 
 static int read_segments(struct elf_image *img)
 {
@@ -41,10 +44,60 @@ static int read_segments(struct elf_image *img)
 	return 0;
 }
 
+/* Sections that hold code, or those that do not, from an address on. */
+static int lay_out(struct elf_image *img, bool code, uint64_t *at)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+
+	while ((scn = elf_nextscn(img->elf, scn))) {
+		uint64_t align;
+
+		if (!gelf_getshdr(scn, &sh) || !(sh.sh_flags & SHF_ALLOC) || !!(sh.sh_flags & SHF_EXECINSTR) != code)
+			continue;
+		align = sh.sh_addralign > 1 && sh.sh_addralign <= ALIGN_MAX && !(sh.sh_addralign & (sh.sh_addralign - 1)) ? sh.sh_addralign : 1;
+		*at = (*at + align - 1) & ~(align - 1);
+		if (sh.sh_size > OBJECT_MAX - *at)
+			return -EBADMSG;
+		img->section_at[elf_ndxscn(scn)] = *at;
+		*at += sh.sh_size;
+	}
+	return 0;
+}
+
+static int lay_out_object(struct elf_image *img)
+{
+	uint64_t at = ELF_OBJECT_BASE;
+	size_t n;
+	int r;
+
+	if (elf_getshdrnum(img->elf, &n) < 0 || n > UINT32_MAX)
+		return -EBADMSG;
+	img->section_at = calloc(n + 1, sizeof(*img->section_at));
+	free(img->segments);
+	img->segments = calloc(1, sizeof(*img->segments));
+	if (!img->section_at || !img->segments)
+		return -ENOMEM;
+	img->n_sections = (uint32_t)n;
+	r = lay_out(img, true, &at);
+	img->n_segments = at > ELF_OBJECT_BASE;
+	img->segments[0] = (struct elf_segment){ .vaddr = ELF_OBJECT_BASE, .memsz = at - ELF_OBJECT_BASE, .flags = PF_R | PF_X };
+	return r < 0 ? r : lay_out(img, false, &at);
+}
+
+static bool is_object(const struct elf_image *img)
+{
+	GElf_Ehdr eh;
+
+	return gelf_getehdr(img->elf, &eh) && eh.e_type == ET_REL;
+}
+
 static int finish_open(struct elf_image *img, struct elf_image **ret)
 {
 	int r = img->elf && elf_kind(img->elf) == ELF_K_ELF ? read_segments(img) : -EBADMSG;
 
+	if (r >= 0 && is_object(img))
+		r = lay_out_object(img);
 	if (r < 0)
 		elf_image_free(img);
 	else
@@ -94,6 +147,7 @@ struct elf_image *elf_image_free(struct elf_image *img)
 		return NULL;
 	elf_end(img->elf);
 	free(img->segments);
+	free(img->section_at);
 	free(img);
 	return NULL;
 }

@@ -44,6 +44,19 @@ struct source {
 	bool has_symtab;     /* which knows the same symbols, unsized ones among their neighbours */
 };
 
+/* Those of an object file count from their section. */
+static bool place(const struct elf_image *from, GElf_Sym *sym)
+{
+	uint64_t at = 0;
+
+	if (!from->section_at)
+		return true;
+	if (sym->st_shndx >= SHN_LORESERVE || !elf_image_section_address(from, sym->st_shndx, &at))
+		return false;
+	sym->st_value += at;
+	return true;
+}
+
 static bool wanted(const struct source *src, const GElf_Sym *sym, bool dynamic)
 {
 	int type = GELF_ST_TYPE(sym->st_info);
@@ -70,7 +83,7 @@ static int add_table(const struct source *src, const struct elf_image *from, con
 		const char *s;
 		enum symbol_rank rank;
 
-		if (!gelf_getsym(data, (int)i, &sym) || !wanted(src, &sym, dynamic))
+		if (!gelf_getsym(data, (int)i, &sym) || !place(from, &sym) || !wanted(src, &sym, dynamic))
 			continue;
 		s = elf_strptr(from->elf, sh.sh_link, sym.st_name);
 		if (!s || is_marker(s))

@@ -26,8 +26,10 @@ static int read_sections(struct addr2line_input *in, const char *wanted)
 		names = 0;
 	while ((scn = elf_nextscn(in->elf->elf, scn))) {
 		const char *name = gelf_getshdr(scn, &sh) ? elf_strptr(in->elf->elf, names, sh.sh_name) : NULL;
-		struct addr2line_section s = { sh.sh_addr, is_loaded(&sh) ? sh.sh_size : 0 }, *slot;
+		struct addr2line_section s = { sh.sh_addr, is_loaded(&sh) ? sh.sh_size : 0, sh.sh_flags & SHF_EXECINSTR }, *slot;
 
+		if (in->elf->section_at)
+			elf_image_section_address(in->elf, (uint32_t)elf_ndxscn(scn), &s.address);
 		if (wanted && name && !in->has_base && !strcmp(name, wanted)) {
 			in->base = s;
 			in->has_base = true;
@@ -76,6 +78,16 @@ static uint64_t number(const char *s)
 	return v;
 }
 
+/* In an object file a symbol's value is what it has in its section. */
+static uint64_t symbol_value(const struct addr2line_input *in, uint64_t address)
+{
+	if (in->elf->section_at)
+		vec_foreach(s, &in->sections)
+			if (address - s->address < s->size)
+				return address - s->address;
+	return address;
+}
+
 static bool find_symbol(struct addr2line_input *in, const char *name, size_t len, uint64_t *ret)
 {
 	if (!in->symbols_read)
@@ -86,7 +98,7 @@ static bool find_symbol(struct addr2line_input *in, const char *name, size_t len
 
 		if (strncmp(known, name, len) || known[len])
 			continue;
-		*ret = s->addr;
+		*ret = symbol_value(in, s->addr);
 		return true;
 	}
 	return false;
@@ -103,10 +115,22 @@ uint64_t addr2line_input_value(struct addr2line_input *in, const char *word)
 	return number(word + strspn(word, " \t"));
 }
 
+static int offset_in_object(const struct addr2line_input *in, uint64_t value, uint64_t *ret)
+{
+	vec_foreach(s, &in->sections)
+		if (s->code && value < s->size) {
+			*ret = s->address + value;
+			return 0;
+		}
+	return -ENOENT;
+}
+
 int addr2line_input_address(const struct addr2line_input *in, uint64_t value, uint64_t *ret)
 {
 	bool inside = !in->sections.n; /* section headers were cut off */
 
+	if (in->elf->section_at && !in->has_base)
+		return offset_in_object(in, value, ret);
 	vec_foreach(s, &in->sections)
 		inside |= value >= s->address && value - s->address < s->size;
 	if (in->has_base)

@@ -4,7 +4,8 @@
  * addr2line_input - what is asked of addr2line: "4011d6", "0x4011d6", "main+0x16", in the file or in a section.
  *
  * As binutils reads it: digits up to the first other character; a word with a + or one that begins like no
- * hexadecimal number is a symbol of the file, when there is one; else it is 0.
+ * hexadecimal number is a symbol of the file, when there is one; else it is 0. In an object file what is asked for are
+ * offsets in the first section with code that is as large, unless one is named.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ struct elf_image;
 
 struct addr2line_section {
 	uint64_t address, size;
+	bool code;
 };
 
 struct addr2line_input {

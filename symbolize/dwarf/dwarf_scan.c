@@ -231,6 +231,7 @@ int dwarf_scan(const struct dwarf_files *files, struct symcache_build *out, stru
 	if (s->texts)
 		r = scan(s, files);
 	s->stats.dead_ranges = s->live.dead;
+	s->stats.unrelocated = s->store.unrelocated;
 	s->stats.budget_spent = s->budget.spent;
 	*ret = s->stats;
 	scan_fini(s);

@@ -16,7 +16,8 @@
  * a multiple of the input (struct dwarf_budget), so that no file takes more than linear time.
  *
  * Read: DWARF 2 to 5, 32 and 64 bit, little-endian; GNU's extensions for split DWARF 4 and dwz.
- * Not read: ET_REL images (their sections are not relocated), .debug_types, ref_sig8.
+ * Object files (x86-64, arm64) have the addresses that elf_image gives them.
+ * Not read: .debug_types, ref_sig8.
  * Sources: DWARF 5 standard, February 2017; "DebugFission" and "DebugFissionDWP" of the GCC wiki.
  */
 #include <stdbool.h>
@@ -48,12 +49,13 @@ struct dwarf_scan_stats {
 	uint64_t ranges, dead_ranges; /* dead: in no executable segment */
 	uint64_t sequences, dead_sequences, rows;
 	uint64_t damaged_lines;  /* line programs given up */
+	uint64_t unrelocated;    /* relocations of an object file that we do not know */
 	bool budget_spent;       /* hostile: some names or ranges were left out */
 };
 
 /*
  * 0: all that could be read is in the builder; *ret tells what could not.
  * -ENODATA: there is no DWARF. -EBADMSG: no ELF we read, or no unit could be read. -EFBIG: sections larger than
- * the bounds. -ENOTSUP: relocatable or big-endian. -ENOMEM. -E2BIG: the builder is full. Or of the scratch file.
+ * the bounds. -ENOTSUP: big-endian, or an object file of another machine. -ENOMEM. -E2BIG: the builder is full. Or of the scratch file.
  */
 int dwarf_scan(const struct dwarf_files *files, struct symcache_build *out, struct dwarf_scan_stats *ret);

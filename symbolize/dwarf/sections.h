@@ -3,31 +3,17 @@
 /*
  * sections - the debug sections of one ELF file, mapped, and inflated where they are compressed.
  *
+ * Those of an object file are copied, and relocated (relocate.h).
  * Compressed: SHF_COMPRESSED by zlib or zstd, and the older .zdebug_* ("ZLIB", the size, a zlib stream).
- * Memory: dwarf_store owns all mappings; sections are valid until dwarf_store_fini().
+ * Memory: of the store; sections are valid until dwarf_store_fini().
  * Sources: ELF gABI "Section Compression"; binutils' bfd/compress.c for the older shape.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/vec.h"
 #include "symbolize/bytes.h"
-
-struct dwarf_mapping {
-	void *at;
-	size_t len;
-	bool heap; /* malloc()ed */
-	bool file; /* pages that can be let go: they come back from the file */
-};
-
-struct dwarf_store {
-	int scratch;           /* -1: none */
-	bool exact;            /* as in struct dwarf_files */
-	uint64_t scratch_len;  /* used */
-	uint64_t inflated, inflated_max;
-	vec(struct dwarf_mapping) mappings;
-};
+#include "symbolize/dwarf/store.h"
 
 enum dwarf_section_id {
 	DWARF_INFO,
@@ -43,14 +29,9 @@ enum dwarf_section_id {
 	DWARF_SECTIONS,
 };
 
-struct dwarf_section {
-	const uint8_t *data;
-	uint64_t len;
-};
-
 enum dwarf_object_kind {
 	DWARF_LINKED, /* the image or its debug file */
-	DWARF_ALT,    /* dwz's: has the type of an object file */
+	DWARF_ALT,    /* dwz's: has the type of an object file, but is not relocated */
 	DWARF_SPLIT,  /* .dwo, .dwp: likewise; its sections are those named .dwo */
 };
 
@@ -64,10 +45,6 @@ struct dwarf_object {
 /* Maps what `which` (bits 1 << id) asks for. 0 also when none is there; the errors of dwarf_scan(). */
 int dwarf_object_open(struct dwarf_store *st, int fd, enum dwarf_object_kind kind, uint32_t which,
 		      struct dwarf_object *ret);
-/* Bytes of a section that will not be read again soon: their pages leave our memory. */
-void dwarf_store_drop_pages(const struct dwarf_store *st, const uint8_t *from, const uint8_t *to);
-void dwarf_store_fini(struct dwarf_store *st);
-
 #define DWARF_ALL ((1u << DWARF_SECTIONS) - 1)
 
 static inline struct bytes dwarf_section_bytes(struct dwarf_section s)

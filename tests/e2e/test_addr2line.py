@@ -161,6 +161,23 @@ def test_lines_and_inlined_calls():
             same([options, path], words, lines=True, known=known)
 
 
+def test_offsets_in_object_files():
+    for flags in (("-O2", "-g"), ("-O0", "-g", "-gdwarf-4"), ("-O2", "-g", "-ffunction-sections"), ("-O2",)):
+        (tmp / "feed.c").write_text("static int inner(int x)\n{\n\treturn x * 3 + (x >> 1);\n}\n\nint feed(int x)\n{\n\treturn inner(x) + inner(-x);\n}\n\n"
+                                    "int food(int x)\n{\n\treturn feed(x) ^ feed(x + 1);\n}\n")
+        path = tmp / ("o" + "".join(flags) + ".o")
+        subprocess.run([need("gcc"), *flags, "-c", tmp / "feed.c", "-o", path], check=True)
+        text = subprocess.run(["nm", "-S", path], capture_output=True, text=True).stdout
+        functions = [(name, int(a, 16), int(size, 16)) for a, size, name in re.findall(r"^(\w+) (\w+) [tT] (\w+)$", text, re.M)]
+        apart = "-ffunction-sections" in flags
+        for function, begin, size in functions:
+            for options in ("-f", "-fi", "-af"):
+                same([options, "-j", f".text.{function}" if apart else ".text", "-e", path], range(begin, begin + size), known={"inner": function})
+            if not apart:
+                same(["-fe", path], [*range(begin, begin + size), function + "+4"], known={"inner": function})
+        assert len(functions) in (2, 3), functions
+
+
 def test_a_debug_file_is_fetched_when_that_is_asked_for():
     path, app = program("-O2", "-g", "-Wl,--build-id=sha1"), tmp / "fetched"
     build_id = re.search(r"Build ID: (\w+)", subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout)[1]

@@ -111,9 +111,9 @@ static void print_stats(const struct dwarf_scan_stats *s, double seconds)
 	getrusage(RUSAGE_SELF, &ru);
 	fprintf(stderr,
 		"%.3f s, %ld MB peak, %ld MB anonymous at its end; %lu units, %lu dwo, %lu damaged, %lu missing dwo; %lu dies, %lu nodes, "
-		"%lu ranges, %lu dead; %lu sequences, %lu dead, %lu rows, %lu damaged; budget %s\n",
+		"%lu ranges, %lu dead; %lu sequences, %lu dead, %lu rows, %lu damaged; %lu not relocated; budget %s\n",
 		seconds, ru.ru_maxrss / 1024, anonymous_mb(), s->units, s->dwo_units, s->damaged_units, s->missing_dwos, s->dies,
-		s->nodes, s->ranges, s->dead_ranges, s->sequences, s->dead_sequences, s->rows, s->damaged_lines,
+		s->nodes, s->ranges, s->dead_ranges, s->sequences, s->dead_sequences, s->rows, s->damaged_lines, s->unrelocated,
 		s->budget_spent ? "spent" : "kept");
 }
 

@@ -107,9 +107,9 @@ def causes():
     return out
 
 
-def compare(name, path, *options, oracle=llvms, oracle_path=None, oracle_options=(), n=N):
+def compare(name, path, *options, oracle=llvms, oracle_path=None, oracle_options=(), pick_from=None, n=N):
     """Fails when more than one in a thousand is different, known causes (dwarf_causes.tsv) not counted."""
-    addresses = pick(path, n)
+    addresses = pick(pick_from or path, n)
     a = ours(path, addresses, *options)
     b = oracle(oracle_path or path, addresses, *oracle_options)
     at, known = symbols(oracle_path or path), causes().get(name, {})
@@ -284,6 +284,38 @@ def dwz(name="dwz", version=4, *options):
         compare(f"{name}-alone", d / "alone", oracle_path=d / "before")
 
 
+def link_as_laid_out(path):
+    """The object file linked, its sections with code one after the other from 0x1000 on: a linker's answer to what we do."""
+    at, script = 0x1000, ""
+    for m in re.finditer(r"\] (\S+)\s+PROGBITS\s+\w+ \w+ (\w+) \w+\s+(\w*X\w*)\s+\d+\s+\d+\s+(\d+)$", run("readelf", "-SW", path), re.M):
+        at = -(-at // int(m[4])) * int(m[4])
+        script += f'"{m[1]}" {at:#x} : {{ *("{m[1]}") }}\n'
+        at += int(m[2], 16)
+    path.with_suffix(".ld").write_text(f"SECTIONS {{\n{script}. = 0x10000000; .rest : {{ *(.data*) *(.rodata*) *(.bss*) *(.eh_frame) *(.gcc_except_table*) *(.tbss*) *(.tdata*) }}\n}}")
+    run("ld", "-T", path.with_suffix(".ld"), "--unresolved-symbols=ignore-all", "--noinhibit-exec", "-e", "0", path, "-o", path.with_suffix(".linked"))
+    return path.with_suffix(".linked")
+
+
+def object_file(name, cc, *flags, strip=False):
+    def f():
+        with tempfile.TemporaryDirectory() as t:
+            build(pathlib.Path(t), cc, *flags)
+            path, options = pathlib.Path(t) / "shapes.o", ()
+            linked = link_as_laid_out(path)
+            if strip:  # as of a kernel module: code in one file, debug information in another
+                run("objcopy", "--only-keep-debug", path, f"{path}.debug")
+                run("strip", "--strip-debug", path)
+                options = ("-d", f"{path}.debug")
+            compare(name, path, *options, oracle_path=linked, pick_from=linked)
+    CASES[name] = f
+
+
+for cc in ("gcc", "clang-16"):
+    for v in (2, 4, 5):
+        object_file(f"{cc}-object{v}", cc, f"-gdwarf-{v}")
+    object_file(f"{cc}-object-sections", cc, "-ffunction-sections", "-fdata-sections")
+    object_file(f"{cc}-object-types", cc, "-fdebug-types-section")
+    object_file(f"{cc}-object-debug", cc, "-gz=zlib", strip=True)
 CASES.update(rust=rust, go=go, binutils=binutils, dwz=dwz, dwz5=lambda: dwz("dwz5", 5), dwz5sup=lambda: dwz("dwz5sup", 5, "-5"))
 TOOLS = {"rust": "rustc", "go": "go"}  # tests of their own, which may skip
 

@@ -19,7 +19,8 @@ unit_test(dwarf SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_dwarf.c ${CMAKE_CURRENT_L
 # Under a sanitizer a slice: most of the time is the compilers'.
 set(dwarf_cases "")
 if(HOTSPAN_SANITIZE)
-	set(dwarf_cases libc binutils dwz gcc-dwarf2 gcc-split4-dwo gcc-zlib clang-16-split5-dwp clang-16-lto)
+	set(dwarf_cases libc binutils dwz gcc-dwarf2 gcc-split4-dwo gcc-zlib clang-16-split5-dwp clang-16-lto
+		gcc-object-debug clang-16-object5)
 endif()
 script_test(dwarf_oracle unit 900 unit/dwarf_oracle.py ${dwarf_cases})
 script_test(dwarf_rust unit 120 unit/dwarf_oracle.py rust)
