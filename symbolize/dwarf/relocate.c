@@ -41,14 +41,16 @@ static bool symbol_value(const struct relocations *r, uint32_t index, uint64_t *
 {
 	Elf64_Sym sym;
 	uint64_t at = 0;
+	bool known;
 
 	if (index >= bytes_left(&r->symbols) / sizeof(sym))
 		return false;
 	memcpy(&sym, r->symbols.at + index * sizeof(sym), sizeof(sym));
 	if (sym.st_shndx < SHN_LORESERVE && !elf_image_section_address(r->img, sym.st_shndx, &at))
 		return false;
-	*ret = sym.st_value + at;
-	return sym.st_shndx < SHN_LORESERVE || sym.st_shndx == SHN_ABS;
+	known = sym.st_shndx < SHN_LORESERVE || sym.st_shndx == SHN_ABS;
+	*ret = known ? sym.st_value + at : 0;
+	return known || sym.st_shndx == SHN_COMMON; /* variables that only a linker gives a place */
 }
 
 static bool apply(const struct relocations *r, const Elf64_Rela *rela, uint8_t *section, uint64_t len)
