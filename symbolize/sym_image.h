@@ -40,6 +40,7 @@ struct sym_image {
 	uint64_t news;            /* lines_news() when it was last asked for */
 	struct perf_map perf;
 	struct jitdump dump;
+	struct sym_modules *modules; /* of the kernel; NULL: names only */
 	uint64_t slide; /* of the kernel: how far it was put from where its file says */
 	/* Of the kernel: what was met since kallsyms was read, and when to look again for what is never named. */
 	bool met_unnamed, met_loaded;
@@ -47,7 +48,7 @@ struct sym_image {
 };
 
 struct symbolizer {
-	char *kallsyms, *debug_dir;
+	char *kallsyms, *debug_dir, *modules_dir;
 	struct lines *lines; /* NULL: names only */
 	int lines_error;     /* why, where they were asked for */
 	vec(struct sym_image *) images;

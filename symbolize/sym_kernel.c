@@ -7,6 +7,7 @@
 #include "symbolize/debug_file.h"
 #include "symbolize/kallsyms.h"
 #include "symbolize/lines.h"
+#include "symbolize/sym_modules.h"
 
 enum {
 	WAIT_MAX = 256, /* rounds, from 1 on twice as many each time */
@@ -60,6 +61,8 @@ int sym_kernel_load(struct sym_image *img, const struct sym_source *src)
 {
 	int r = kallsyms_read(img->owner->kallsyms, &img->table);
 
+	if (r >= 0 && img->owner->lines)
+		r = sym_modules_new(img->owner, &img->modules);
 	return r < 0 ? r : look_for_lines(img, src);
 }
 
@@ -92,6 +95,12 @@ int sym_kernel_load_again(struct sym_image *img, const struct sym_source *src)
 	if (r < 0) {
 		symtab_fini(&fresh);
 		return r == -ENOMEM ? r : 0;
+	}
+	/* A module may have been loaded again, elsewhere, or another of its name. */
+	img->modules = sym_modules_free(img->modules);
+	if (img->owner->lines && sym_modules_new(img->owner, &img->modules) < 0) {
+		symtab_fini(&fresh);
+		return -ENOMEM;
 	}
 	symtab_fini(&img->table);
 	img->table = fresh;

@@ -12,6 +12,7 @@
 #include "symbolize/demangle.h"
 #include "symbolize/go_lines.h"
 #include "symbolize/lines.h"
+#include "symbolize/sym_modules.h"
 #include "symbolize/symcache.h"
 
 /* Demangled names of more than this are made anew rather than kept. */
@@ -43,7 +44,9 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret)
 		s->kallsyms = NULL;
 	if (asprintf(&s->debug_dir, "%s%s", sysroot, debug) < 0)
 		s->debug_dir = NULL;
-	if (!s->kallsyms || !s->debug_dir || (opts && opts->lines && open_lines(s, opts) < 0)) {
+	if (asprintf(&s->modules_dir, "%s/sys/module", sysroot) < 0)
+		s->modules_dir = NULL;
+	if (!s->kallsyms || !s->debug_dir || !s->modules_dir || (opts && opts->lines && open_lines(s, opts) < 0)) {
 		symbolizer_free(s);
 		return -ENOMEM;
 	}
@@ -54,6 +57,7 @@ int symbolizer_new(const struct symbolizer_opts *opts, struct symbolizer **ret)
 static struct sym_image *image_free(struct sym_image *img)
 {
 	sym_elf_free(img);
+	sym_modules_free(img->modules);
 	symtab_fini(&img->table);
 	perf_map_fini(&img->perf);
 	jitdump_fini(&img->dump);
@@ -75,6 +79,7 @@ struct symbolizer *symbolizer_free(struct symbolizer *s)
 	lines_free(s->lines);
 	free(s->kallsyms);
 	free(s->debug_dir);
+	free(s->modules_dir);
 	free(s);
 	return NULL;
 }
@@ -167,7 +172,15 @@ static int add_image(struct symbolizer *s, const struct sym_source *src, uint64_
 
 static bool may_have_more(const struct sym_image *img, const struct sym_source *src)
 {
-	return img->wants_cache || sym_is_jit(img->kind) || (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src));
+	return img->wants_cache || img->modules || sym_is_jit(img->kind) || (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src));
+}
+
+static void upgrade_image(struct sym_image *img)
+{
+	if (img->wants_cache)
+		sym_elf_upgrade(img);
+	if (img->modules)
+		sym_modules_upgrade(img->modules);
 }
 
 /* JIT code is read on where the last round ended. */
@@ -175,8 +188,7 @@ static int change_image(struct sym_image *img, const struct sym_source *src)
 {
 	int r = 0;
 
-	if (img->wants_cache)
-		sym_elf_upgrade(img);
+	upgrade_image(img);
 	if (img->kind == SYM_KERNEL && sym_kernel_may_name_more(img, src)) {
 		r = sym_kernel_load_again(img, src);
 	} else if (sym_is_jit(img->kind)) {
@@ -234,8 +246,7 @@ void symbolizer_upgrade(struct symbolizer *s)
 		struct sym_image *img = s->images.v[i];
 
 		account(s, img, -1);
-		if (img->wants_cache)
-			sym_elf_upgrade(img);
+		upgrade_image(img);
 		account(s, img, 1);
 	}
 }
@@ -287,6 +298,21 @@ int sym_image_resolve(struct sym_image *img, uint64_t offset, struct sym_frame *
 	return seg ? sym_image_resolve_address(img, offset - seg->offset + seg->vaddr, ret, max) : -ENOENT;
 }
 
+/* What debug files know of the kernel's code. 0: nothing. */
+static int resolve_kernel(struct sym_image *img, const struct symbol *sym, uint64_t addr, struct sym_frame *ret, size_t max)
+{
+	const char *module = sym->module ? symtab_str(&img->table, sym->module) : NULL;
+	int n = 0;
+
+	if (module && img->modules)
+		n = sym_modules_resolve(img->modules, module, addr, ret, max);
+	else if (!module && img->cache)
+		n = sym_elf_resolve(img, addr - img->slide, ret, max);
+	for (int i = 0; i < n; i++)
+		ret[i].module = module;
+	return n;
+}
+
 int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_frame *ret, size_t max)
 {
 	const struct symbol *sym;
@@ -304,7 +330,8 @@ int sym_image_resolve_address(struct sym_image *img, uint64_t addr, struct sym_f
 	if (!sym)
 		return -ENOENT;
 	img->met_loaded |= sym->module != 0;
-	if (img->cache && !sym->module && (n = sym_elf_resolve(img, addr - img->slide, ret, max)) > 0)
+	n = resolve_kernel(img, sym, addr, ret, max);
+	if (n > 0)
 		return n;
 	ret[0] = (struct sym_frame){ .system_name = symtab_str(&img->table, sym->name) };
 	ret[0].name = sym_pretty_name(img->owner, ret[0].system_name);

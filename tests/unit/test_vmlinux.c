@@ -24,6 +24,17 @@
 	"\treturn twice(*p);\n"                                                  \
 	"}\n"
 
+#define MODULE                                                                          \
+	"static inline int twice(int x) { return x * 2 + 1; }\n"                        \
+	"__attribute__((noinline)) int hook(volatile int *p)\n"                         \
+	"{\n"                                                                           \
+	"\treturn twice(*p);\n"                                                         \
+	"}\n"                                                                           \
+	"__attribute__((noinline, section(\".text.unlikely\"))) int rare(volatile int *p)\n" \
+	"{\n"                                                                           \
+	"\treturn *p - 3;\n"                                                            \
+	"}\n"
+
 static char root[] = "/tmp/hotspan-vmlinux-XXXXXX";
 
 static void write_file(const char *name, const char *text)
@@ -129,12 +140,100 @@ static void the_kernel_has_lines_where_its_debug_file_is(void **state)
 	assert_string_equal(chain[0].name, "nf_hook");
 	assert_string_equal(chain[0].module, "nf_tables");
 	symbolizer_free(s);
+	run("rm -rf %s/*", root);
+}
+
+/* Built as the kernel builds its own, with the debug file where linux-image-*-dbg has it, and what sysfs says of it. */
+static void make_module(void)
+{
+	char hex[BUILD_ID_HEX_LEN], path[128];
+	struct build_id id;
+
+	write_file("hook.c", MODULE);
+	snprintf(path, sizeof(path), "%s/hook.ko", root);
+	run("mkdir -p %s/sys/module/hook/notes %s/sys/module/hook/sections %s/proc", root, root, root);
+	run("cd %s && gcc -O2 -g -c -mcmodel=kernel -fno-pic -ffreestanding hook.c -o hook.o && ld -r --build-id=sha1 hook.o -o hook.ko && "
+	    "objcopy -O binary --only-section=.note.gnu.build-id hook.ko sys/module/hook/notes/.note.gnu.build-id", root);
+	assert_int_equal(build_id_of_file(open(path, O_RDONLY | O_CLOEXEC), &id), 0);
+	assert_int_equal(id.kind, BUILD_ID_GNU);
+	build_id_hex(&id, hex);
+	run("mkdir -p %s/usr/lib/debug/.build-id/%.2s && objcopy --only-keep-debug %s %s/usr/lib/debug/.build-id/%.2s/%s.debug", root, hex, path,
+	    root, hex, hex + 2);
+	write_file("sys/module/hook/sections/.text", "0xffffffffc0500000\n");
+	write_file("sys/module/hook/sections/.text.unlikely", "0xffffffffc0700000\n");
+	write_file("proc/kallsyms", "ffffffff81000000 T _text\nffffffffc0500000 t hook\t[hook]\nffffffffc0700000 t rare\t[hook]\n"
+				    "ffffffffc0800000 t other\t[other]\n");
+}
+
+static struct symbolizer *open_with_lines(void)
+{
+	_cleanup_(freep) char *cache = NULL;
+	struct symbolizer *s;
+
+	assert_true(asprintf(&cache, "%s/cache", root) > 0);
+	assert_int_equal(symbolizer_new(&(struct symbolizer_opts){ .sysroot = root, .lines = true, .cache_dir = cache }, &s), 0);
+	return s;
+}
+
+static void a_module_has_lines_wherever_its_sections_lie(void **state)
+{
+	const struct build_id id = { .kind = BUILD_ID_GNU, .len = 20 };
+	struct sym_frame chain[8];
+	struct symbolizer *s;
+	struct sym_image *img;
+
+	make_module();
+	s = open_with_lines();
+	img = load(s, &id);
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500000, chain, 8), 1);
+	assert_null(chain[0].file);
+	while (symbolizer_step(s, NSEC_PER_SEC))
+		;
+	symbolizer_upgrade(s);
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500002, chain, 8), 2);
+	assert_string_equal(chain[0].name, "twice");
+	assert_int_equal(chain[0].line, 1);
+	assert_string_equal(chain[1].name, "hook");
+	assert_int_equal(chain[1].line, 4);
+	assert_string_equal(chain[1].module, "hook");
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0700002, chain, 8), 1);
+	assert_string_equal(chain[0].name, "rare");
+	assert_int_equal(chain[0].line, 8);
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0800000, chain, 8), 1);
+	assert_string_equal(chain[0].module, "other");
+	symbolizer_free(s);
+}
+
+/* As for anyone but root. */
+static void a_module_whose_place_is_hidden_keeps_its_names(void **state)
+{
+	const struct build_id id = { .kind = BUILD_ID_GNU, .len = 20 };
+	struct sym_frame chain[8];
+	struct symbolizer *s;
+	struct sym_image *img;
+
+	make_module();
+	write_file("sys/module/hook/sections/.text", "0x0000000000000000\n");
+	s = open_with_lines();
+	img = load(s, &id);
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500000, chain, 8), 1);
+	while (symbolizer_step(s, NSEC_PER_SEC))
+		;
+	symbolizer_upgrade(s);
+	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500002, chain, 8), 1);
+	assert_string_equal(chain[0].name, "hook");
+	assert_null(chain[0].file);
+	symbolizer_free(s);
 	run("rm -rf %s", root);
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(the_kernel_has_lines_where_its_debug_file_is) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_kernel_has_lines_where_its_debug_file_is),
+		cmocka_unit_test(a_module_has_lines_wherever_its_sections_lie),
+		cmocka_unit_test(a_module_whose_place_is_hidden_keeps_its_names),
+	};
 
 	if (argc > 1 && !strcmp(argv[1], HELPER_COMMAND))
 		return helper_serve(convert_image);
