@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
-#include "symbolize/debug_file.h"
 #include "symbolize/kallsyms.h"
+#include "symbolize/kernel_debug.h"
 #include "symbolize/lines.h"
 #include "symbolize/sym_modules.h"
 
@@ -40,8 +40,7 @@ static uint64_t lowest_symbol(const struct symtab *t)
 static int look_for_lines(struct sym_image *img, const struct sym_source *src)
 {
 	struct symbolizer *s = img->owner;
-	const struct debug_file_search search = { .debug_dir = s->debug_dir, .root_fd = -1 };
-	_cleanup_(closep) int fd = s->lines ? debug_file_open(NULL, &src->id, &search) : -ENOENT;
+	_cleanup_(closep) int fd = s->lines ? kernel_debug_open(s->debug_dir, &src->id, NULL) : -ENOENT;
 	_cleanup_(elf_image_freep) struct elf_image *elf = NULL;
 	int r;
 

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "symbolize/debug_file.h"
+#include "symbolize/kernel_debug.h"
 #include "symbolize/lines.h"
 #include "symbolize/sym_image.h"
 
@@ -107,7 +107,6 @@ static int learn_parts(const struct sym_modules *m, struct module *mod, const st
 
 static int open_debug_file(const struct sym_modules *m, struct module *mod)
 {
-	const struct debug_file_search search = { .debug_dir = m->owner->debug_dir, .root_fd = -1 };
 	char path[PATH_MAX];
 	int r;
 
@@ -115,7 +114,7 @@ static int open_debug_file(const struct sym_modules *m, struct module *mod)
 	    snprintf(path, sizeof(path), "%s/%s/notes/.note.gnu.build-id", m->owner->modules_dir, mod->name) >= PATH_MAX)
 		return -ENOENT;
 	r = build_id_of_notes(path, &mod->img.cache_id);
-	return r < 0 ? r : debug_file_open(NULL, &mod->img.cache_id, &search);
+	return r < 0 ? r : kernel_debug_open(m->owner->debug_dir, &mod->img.cache_id, mod->name);
 }
 
 /* What is missing leaves it without lines; -ENOMEM too: the next time the kernel's symbols are read it is tried again. */

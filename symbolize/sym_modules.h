@@ -3,8 +3,8 @@
 /*
  * sym_modules - lines and inlined frames of the kernel's modules, where their debug files are installed.
  *
- * A module is an object file, whose sections the kernel puts wherever there is room. Which file: by the build id in
- * /sys/module/NAME/notes. Where they lie: /sys/module/NAME/sections, which only root reads. An address becomes one of the
+ * A module is an object file, whose sections the kernel puts wherever there is room. Which file: kernel_debug.h, by the
+ * build id in /sys/module/NAME/notes. Where they lie: /sys/module/NAME/sections, which only root reads. An address becomes one of the
  * debug file as elf_image lays it out, and its symcache is asked. A module without all that keeps its names of kallsyms.
  * Memory: the symcaches of modules that were met. Frames are as valid as those of the image.
  * Source: Linux kernel/module/sysfs.c, Documentation/ABI/testing/sysfs-module.

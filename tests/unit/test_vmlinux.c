@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of the kernel, from a debug file made here: a program at a kernel's addresses, and a kallsyms moved by KASLR. */
+/* Lines of the kernel and its modules, from debug files made here: a program at a kernel's addresses, and a kallsyms moved by KASLR. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -11,6 +13,7 @@
 #include "base/units.h"
 #include "symbolize/build_id.h"
 #include "symbolize/helper_serve.h"
+#include "symbolize/kernel_debug.h"
 #include "symbolize/symbolizer.h"
 
 #define TEXT  0xffffffff81000000ull
@@ -143,25 +146,44 @@ static void the_kernel_has_lines_where_its_debug_file_is(void **state)
 	run("rm -rf %s/*", root);
 }
 
-/* Built as the kernel builds its own, with the debug file where linux-image-*-dbg has it, and what sysfs says of it. */
-static void make_module(void)
+static void the_kernel_is_found_by_its_release(void **state)
 {
-	char hex[BUILD_ID_HEX_LEN], path[128];
+	struct build_id id = make_vmlinux(), other = { .kind = BUILD_ID_GNU, .len = 20 };
+	_cleanup_(freep) char *debug = NULL;
+	_cleanup_(closep) int fd = -1;
+	char hex[BUILD_ID_HEX_LEN];
+	struct utsname u;
+
+	build_id_hex(&id, hex);
+	assert_true(asprintf(&debug, "%s/usr/lib/debug", root) > 0);
+	assert_int_equal(uname(&u), 0);
+	run("mkdir %s/boot && mv %s/.build-id/%.2s/%s.debug %s/boot/vmlinux-%s", debug, debug, hex, hex + 2, debug, u.release);
+	fd = kernel_debug_open(debug, &id, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(kernel_debug_open(debug, &other, NULL), -ENOENT);
+	run("rm -rf %s/*", root);
+}
+
+/* Built as the kernel builds its own, with the debug file where linux-image-*-dbg has it, and what sysfs says of it. */
+static void make_module(const char *file)
+{
+	struct utsname u;
 	struct build_id id;
+	char path[128];
 
 	write_file("hook.c", MODULE);
 	snprintf(path, sizeof(path), "%s/hook.ko", root);
-	run("mkdir -p %s/sys/module/hook/notes %s/sys/module/hook/sections %s/proc", root, root, root);
+	run("mkdir -p %s/sys/module/a_hook/notes %s/sys/module/a_hook/sections %s/proc", root, root, root);
 	run("cd %s && gcc -O2 -g -c -mcmodel=kernel -fno-pic -ffreestanding hook.c -o hook.o && ld -r --build-id=sha1 hook.o -o hook.ko && "
-	    "objcopy -O binary --only-section=.note.gnu.build-id hook.ko sys/module/hook/notes/.note.gnu.build-id", root);
+	    "objcopy -O binary --only-section=.note.gnu.build-id hook.ko sys/module/a_hook/notes/.note.gnu.build-id", root);
 	assert_int_equal(build_id_of_file(open(path, O_RDONLY | O_CLOEXEC), &id), 0);
 	assert_int_equal(id.kind, BUILD_ID_GNU);
-	build_id_hex(&id, hex);
-	run("mkdir -p %s/usr/lib/debug/.build-id/%.2s && objcopy --only-keep-debug %s %s/usr/lib/debug/.build-id/%.2s/%s.debug", root, hex, path,
-	    root, hex, hex + 2);
-	write_file("sys/module/hook/sections/.text", "0xffffffffc0500000\n");
-	write_file("sys/module/hook/sections/.text.unlikely", "0xffffffffc0700000\n");
-	write_file("proc/kallsyms", "ffffffff81000000 T _text\nffffffffc0500000 t hook\t[hook]\nffffffffc0700000 t rare\t[hook]\n"
+	assert_int_equal(uname(&u), 0);
+	run("mkdir -p %s/usr/lib/debug/lib/modules/%s/kernel/net && objcopy --only-keep-debug %s %s/usr/lib/debug/lib/modules/%s/kernel/net/%s", root,
+	    u.release, path, root, u.release, file);
+	write_file("sys/module/a_hook/sections/.text", "0xffffffffc0500000\n");
+	write_file("sys/module/a_hook/sections/.text.unlikely", "0xffffffffc0700000\n");
+	write_file("proc/kallsyms", "ffffffff81000000 T _text\nffffffffc0500000 t hook\t[a_hook]\nffffffffc0700000 t rare\t[a_hook]\n"
 				    "ffffffffc0800000 t other\t[other]\n");
 }
 
@@ -182,7 +204,7 @@ static void a_module_has_lines_wherever_its_sections_lie(void **state)
 	struct symbolizer *s;
 	struct sym_image *img;
 
-	make_module();
+	make_module("a-hook.ko");
 	s = open_with_lines();
 	img = load(s, &id);
 	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500000, chain, 8), 1);
@@ -195,7 +217,7 @@ static void a_module_has_lines_wherever_its_sections_lie(void **state)
 	assert_int_equal(chain[0].line, 1);
 	assert_string_equal(chain[1].name, "hook");
 	assert_int_equal(chain[1].line, 4);
-	assert_string_equal(chain[1].module, "hook");
+	assert_string_equal(chain[1].module, "a_hook");
 	assert_int_equal(sym_image_resolve(img, 0xffffffffc0700002, chain, 8), 1);
 	assert_string_equal(chain[0].name, "rare");
 	assert_int_equal(chain[0].line, 8);
@@ -212,8 +234,8 @@ static void a_module_whose_place_is_hidden_keeps_its_names(void **state)
 	struct symbolizer *s;
 	struct sym_image *img;
 
-	make_module();
-	write_file("sys/module/hook/sections/.text", "0x0000000000000000\n");
+	make_module("a_hook.ko.debug");
+	write_file("sys/module/a_hook/sections/.text", "0x0000000000000000\n");
 	s = open_with_lines();
 	img = load(s, &id);
 	assert_int_equal(sym_image_resolve(img, 0xffffffffc0500000, chain, 8), 1);
@@ -231,6 +253,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_has_lines_where_its_debug_file_is),
+		cmocka_unit_test(the_kernel_is_found_by_its_release),
 		cmocka_unit_test(a_module_has_lines_wherever_its_sections_lie),
 		cmocka_unit_test(a_module_whose_place_is_hidden_keeps_its_names),
 	};
