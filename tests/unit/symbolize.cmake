@@ -15,7 +15,10 @@ script_test(jit_oracle unit 120 unit/jit_oracle.py)
 unit_test(symcache SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_symcache.c USES symbolize)
 add_executable(dwarf_dump ${CMAKE_CURRENT_LIST_DIR}/dwarf_dump.c)
 target_link_libraries(dwarf_dump PRIVATE symbolize)
-unit_test(dwarf SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_dwarf.c ${CMAKE_CURRENT_LIST_DIR}/fixture_dwarf.c USES symbolize)
+foreach(t dwarf dwarf_lines dwarf_files)
+	unit_test(${t} SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${t}.c ${CMAKE_CURRENT_LIST_DIR}/fixture_dwarf.c
+		${CMAKE_CURRENT_LIST_DIR}/fixture_scan.c USES symbolize)
+endforeach()
 # Under a sanitizer a slice: most of the time is the compilers'.
 set(dwarf_cases "")
 if(HOTSPAN_SANITIZE)

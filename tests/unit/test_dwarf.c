@@ -1,83 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DWARF that is odd, damaged or a lie: what can be read is there, the rest is counted, nothing hangs. */
+/* DWARF entries that are odd, damaged or a lie: what can be read is there, the rest is counted, nothing hangs. */
 #include "unit.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "fixture_dwarf.h"
-#include "symbolize/dwarf/dwarf_scan.h"
-#include "symbolize/dwarf/dwarf_wants.h"
-#include "symbolize/symcache.h"
-#include "symbolize/symcache_build.h"
-
-static const struct build_id key = { .kind = BUILD_ID_GNU, .len = 4 };
-
-struct scanned {
-	struct dwarf_scan_stats stats;
-	struct symcache *cache;
-	int result;
-};
-
-static struct scanned scan_files(const struct dwarf_files *files)
-{
-	struct scanned s = { 0 };
-	struct symcache_build *b;
-	int fd = memfd_create("symcache", MFD_CLOEXEC);
-
-	assert_int_equal(symcache_build_new(&b), 0);
-	s.result = dwarf_scan(files, b, &s.stats);
-	assert_int_equal(fchmod(fd, 0600), 0);
-	assert_int_equal(symcache_build_write(b, fd, &key), 0);
-	assert_int_equal(symcache_open(fd, &key, &s.cache), 0);
-	symcache_build_free(b);
-	close(fd);
-	return s;
-}
-
-static struct scanned scan(const struct fix *f)
-{
-	int fd = fix_file(f, false);
-	struct scanned s = scan_files(&(struct dwarf_files){
-		.image = fd, .debug = -1, .alt = -1, .dwp = -1, .scratch = -1, .exact = true });
-
-	close(fd);
-	return s;
-}
-
-/* "inner:line<outer:line", by linkage name or name. */
-static const char *at(const struct scanned *s, uint64_t address)
-{
-	static char text[4096];
-	struct symcache_frame f[256];
-	int n = symcache_find(s->cache, address, f, ARRAY_SIZE(f));
-	size_t len = 0;
-
-	text[0] = 0;
-	for (int i = 0; i < n && len < sizeof(text) - 256; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s:%u", i ? "<" : "",
-					symcache_string(s->cache, f[i].linkage ? f[i].linkage : f[i].name), f[i].line);
-	return text;
-}
-
-static uint32_t start_line(const struct scanned *s, uint64_t address)
-{
-	struct symcache_frame f[256];
-
-	return symcache_find(s->cache, address, f, ARRAY_SIZE(f)) > 0 ? f[0].start_line : 0;
-}
-
-static void done(struct scanned *s, struct fix *f)
-{
-	symcache_free(s->cache);
-	fix_fini(f);
-}
+#include "fixture_scan.h"
 
 static void an_inlined_call_is_named_by_an_entry_that_comes_later(void **state)
 {
@@ -99,14 +26,14 @@ static void an_inlined_call_is_named_by_an_entry_that_comes_later(void **state)
 	fix_unit_end(&f);
 	s = scan(&f);
 	assert_int_equal(s.result, 0);
-	assert_string_equal(at(&s, 0x2000), "outer:0");
-	assert_string_equal(at(&s, 0x2010), "_Zmiddle:0<outer:11");
-	assert_string_equal(at(&s, 0x2015), "_Zinner:0<_Zmiddle:12<outer:11");
-	assert_int_equal(start_line(&s, 0x2015), 4);
-	assert_int_equal(start_line(&s, 0x2000), 7);
-	assert_string_equal(at(&s, 0x2030), "outer:0");
-	assert_string_equal(at(&s, 0x2100), "");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), "outer:0");
+	assert_string_equal(scanned_at(&s, 0x2010), "_Zmiddle:0<outer:11");
+	assert_string_equal(scanned_at(&s, 0x2015), "_Zinner:0<_Zmiddle:12<outer:11");
+	assert_int_equal(scanned_start_line(&s, 0x2015), 4);
+	assert_int_equal(scanned_start_line(&s, 0x2000), 7);
+	assert_string_equal(scanned_at(&s, 0x2030), "outer:0");
+	assert_string_equal(scanned_at(&s, 0x2100), "");
+	scanned_done(&s, &f);
 }
 
 static void references_reach_into_units_before_and_behind(void **state)
@@ -139,9 +66,9 @@ static void references_reach_into_units_before_and_behind(void **state)
 	fix_patch32(&f.s[DWARF_INFO], patch, second);
 	s = scan(&f);
 	assert_int_equal(s.stats.units, 2);
-	assert_string_equal(at(&s, 0x2001), "_Zlate:0<a:0");
-	assert_string_equal(at(&s, 0x3001), "_Zearly:0<b:0");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2001), "_Zlate:0<a:0");
+	assert_string_equal(scanned_at(&s, 0x3001), "_Zearly:0<b:0");
+	scanned_done(&s, &f);
 }
 
 static void origins_that_lead_in_a_circle_name_nothing(void **state)
@@ -175,11 +102,11 @@ static void origins_that_lead_in_a_circle_name_nothing(void **state)
 	fix_unit_end(&f);
 	s = scan(&f);
 	assert_int_equal(s.result, 0);
-	assert_string_equal(at(&s, 0x2000), ":0<outer:1");
-	assert_string_equal(at(&s, 0x2010), ":0<outer:2");
-	assert_string_equal(at(&s, 0x2020), ":0<outer:3");
-	assert_string_equal(at(&s, 0x2030), ":0<outer:4");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), ":0<outer:1");
+	assert_string_equal(scanned_at(&s, 0x2010), ":0<outer:2");
+	assert_string_equal(scanned_at(&s, 0x2020), ":0<outer:3");
+	assert_string_equal(scanned_at(&s, 0x2030), ":0<outer:4");
+	scanned_done(&s, &f);
 }
 
 static void a_call_without_ranges_stays_in_the_chain(void **state)
@@ -201,8 +128,8 @@ static void a_call_without_ranges_stays_in_the_chain(void **state)
 		fix_null(&f);
 	fix_unit_end(&f);
 	s = scan(&f);
-	assert_string_equal(at(&s, 0x2010), "_Ztwo:0<_Zone:10<outer:9");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2010), "_Ztwo:0<_Zone:10<outer:9");
+	scanned_done(&s, &f);
 }
 
 static void a_definition_takes_what_its_declaration_says(void **state)
@@ -220,9 +147,9 @@ static void a_definition_takes_what_its_declaration_says(void **state)
 	fix_u64(&f.s[DWARF_INFO], 0x10);
 	fix_unit_end(&f);
 	s = scan(&f);
-	assert_string_equal(at(&s, 0x2000), "_Zmethod:0");
-	assert_int_equal(start_line(&s, 0x2000), 77);
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), "_Zmethod:0");
+	assert_int_equal(scanned_start_line(&s, 0x2000), 77);
+	scanned_done(&s, &f);
 }
 
 static void what_the_linker_dropped_is_left_out(void **state)
@@ -260,12 +187,12 @@ static void what_the_linker_dropped_is_left_out(void **state)
 	s = scan(&f); /* the list has no end */
 	assert_int_equal(s.stats.dead_ranges, ARRAY_SIZE(dead));
 	assert_int_equal(s.stats.ranges, 3);
-	assert_string_equal(at(&s, 0x2010), "parts:0");
-	assert_string_equal(at(&s, 0x2005), "");
-	assert_string_equal(at(&s, 0x4007), "parts:0");
-	assert_string_equal(at(&s, FIX_TEXT_END - 1), "parts:0");
-	assert_string_equal(at(&s, FIX_TEXT_END), "");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2010), "parts:0");
+	assert_string_equal(scanned_at(&s, 0x2005), "");
+	assert_string_equal(scanned_at(&s, 0x4007), "parts:0");
+	assert_string_equal(scanned_at(&s, FIX_TEXT_END - 1), "parts:0");
+	assert_string_equal(scanned_at(&s, FIX_TEXT_END), "");
+	scanned_done(&s, &f);
 }
 
 static void entries_that_run_over_their_unit_cost_only_the_rest_of_it(void **state)
@@ -283,10 +210,10 @@ static void entries_that_run_over_their_unit_cost_only_the_rest_of_it(void **sta
 	fix_patch32(&f.s[DWARF_INFO], f.unit, (uint32_t)(f.s[DWARF_INFO].len - f.unit - 4 - 20));
 	s = scan(&f);
 	assert_int_equal(s.result, 0);
-	assert_string_equal(at(&s, 0x2000), "good:0");
-	assert_string_equal(at(&s, 0x3000), "");
+	assert_string_equal(scanned_at(&s, 0x2000), "good:0");
+	assert_string_equal(scanned_at(&s, 0x3000), "");
 	assert_true(s.stats.damaged_units >= 1);
-	done(&s, &f);
+	scanned_done(&s, &f);
 }
 
 static void units_that_overlap_are_read_as_they_say(void **state)
@@ -309,8 +236,8 @@ static void units_that_overlap_are_read_as_they_say(void **state)
 	fix_patch32(&f.s[DWARF_INFO], outer, (uint32_t)(f.s[DWARF_INFO].len - outer - 4));
 	s = scan(&f);
 	assert_int_equal(s.stats.units, 1);
-	assert_string_equal(at(&s, 0x2000), "one:0");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), "one:0");
+	scanned_done(&s, &f);
 }
 
 static void a_code_without_an_abbreviation_ends_its_unit(void **state)
@@ -329,10 +256,10 @@ static void a_code_without_an_abbreviation_ends_its_unit(void **state)
 	}
 	s = scan(&f);
 	assert_int_equal(s.stats.damaged_units, 2);
-	assert_string_equal(at(&s, 0x2000), "first:0");
-	assert_string_equal(at(&s, 0x3000), "second:0");
-	assert_string_equal(at(&s, 0x8000), "");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), "first:0");
+	assert_string_equal(scanned_at(&s, 0x3000), "second:0");
+	assert_string_equal(scanned_at(&s, 0x8000), "");
+	scanned_done(&s, &f);
 }
 
 static void abbreviations_that_lie_are_refused(void **state)
@@ -360,10 +287,10 @@ static void abbreviations_that_lie_are_refused(void **state)
 		fix_null(&f);
 		fix_unit_end(&f);
 		s = scan(&f);
-		assert_string_equal(at(&s, 0x2000), "before:0");
+		assert_string_equal(scanned_at(&s, 0x2000), "before:0");
 		/* Two names are odd, but their sizes are known. */
-		assert_string_equal(at(&s, 0x3000), lies[i].n == 2 ? "behind:0" : "");
-		done(&s, &f);
+		assert_string_equal(scanned_at(&s, 0x3000), lies[i].n == 2 ? "behind:0" : "");
+		scanned_done(&s, &f);
 	}
 }
 
@@ -385,10 +312,10 @@ static void nesting_has_a_bound(void **state)
 	fix_null(&f);
 	fix_unit_end(&f);
 	s = scan(&f);
-	assert_string_equal(at(&s, 0x2000), "outer:0");
-	assert_string_equal(at(&s, 0x3000), "in the deep:0");
-	assert_string_equal(at(&s, 0x4000), "behind:0");
-	done(&s, &f);
+	assert_string_equal(scanned_at(&s, 0x2000), "outer:0");
+	assert_string_equal(scanned_at(&s, 0x3000), "in the deep:0");
+	assert_string_equal(scanned_at(&s, 0x4000), "behind:0");
+	scanned_done(&s, &f);
 }
 
 static void calls_nest_deeper_than_any_chain(void **state)
@@ -408,8 +335,8 @@ static void calls_nest_deeper_than_any_chain(void **state)
 	fix_unit_end(&f);
 	s = scan(&f);
 	assert_int_equal(s.result, 0);
-	assert_true(strlen(at(&s, 0x2000)) > 1000);
-	done(&s, &f);
+	assert_true(strlen(scanned_at(&s, 0x2000)) > 1000);
+	scanned_done(&s, &f);
 }
 
 static void a_sibling_leads_forward_or_nowhere(void **state)
@@ -433,8 +360,8 @@ static void a_sibling_leads_forward_or_nowhere(void **state)
 		fix_unit_end(&f);
 		s = scan(&f);
 		assert_int_equal(s.stats.damaged_units, 0);
-		assert_string_equal(at(&s, 0x2000), "behind:0");
-		done(&s, &f);
+		assert_string_equal(scanned_at(&s, 0x2000), "behind:0");
+		scanned_done(&s, &f);
 	}
 }
 
@@ -468,245 +395,7 @@ static void what_is_shared_too_often_is_left_out(void **state)
 	s = scan(&f);
 	assert_true(s.stats.budget_spent);
 	assert_true(seconds() - begin < 5);
-	done(&s, &f);
-}
-
-/* Header of a line program: one directory, one file; then its opcodes. */
-static size_t line_header(struct buf *b, uint8_t version, uint8_t min_inst, uint8_t max_ops)
-{
-	size_t begin = b->len, header;
-
-	fix_u32(b, 0);
-	fix_u16(b, version);
-	if (version >= 5)
-		fix_u16(b, 8); /* addresses; no selectors */
-	header = b->len;
-	fix_u32(b, 0);
-	buf_putc(b, (char)min_inst);
-	if (version >= 4)
-		buf_putc(b, (char)max_ops);
-	buf_putc(b, 1);
-	buf_putc(b, -5);
-	buf_putc(b, 14);
-	buf_putc(b, 14);
-	buf_append(b, "\0\1\1\1\1\0\0\0\1\0\0\1\2", 13); /* opcode 13 is nobody's, and has two operands */
-	if (version >= 5) {
-		buf_append(b, "\1\1\10\1/dir\0", 9); /* one format: path, string; one directory */
-		buf_append(b, "\2\1\10\2\13\1file.c\0\0", 14);
-	} else {
-		fix_text(b, "inc");
-		buf_putc(b, 0);
-		fix_text(b, "file.c");
-		buf_append(b, "\1\0\0\0", 4);
-	}
-	fix_patch32(b, header, (uint32_t)(b->len - header - 4));
-	return begin;
-}
-
-static void set_address(struct buf *b, uint64_t address)
-{
-	buf_append(b, "\0\11\2", 3);
-	fix_u64(b, address);
-}
-
-static void line_program(struct fix *f, uint8_t version, uint8_t min_inst, uint8_t max_ops)
-{
-	struct buf *b = &f->s[DWARF_LINE];
-	size_t begin = line_header(b, version, min_inst, max_ops);
-
-	if (version >= 5)
-		buf_append(b, "\4\0", 2); /* file 0 */
-	set_address(b, 0x2000);
-	buf_append(b, "\3\11\1", 3);	   /* line 10: row */
-	buf_append(b, "\15\5\6", 3);	   /* the unknown one */
-	buf_putc(b, 14 + 14 * 1 + 5 + 1);  /* address + 1, line + 1: row 11 */
-	buf_append(b, "\10", 1);	   /* const_add_pc: (255 - 14) / 14 = 17 */
-	buf_append(b, "\3\1\1", 3);	   /* line 12: row */
-	buf_append(b, "\11\100\0\3\1\1", 6); /* fixed_advance_pc 64, line 13: row */
-	buf_append(b, "\3\1\1", 3);	   /* line 14 at the same place: it counts */
-	buf_append(b, "\2\4\0\1\1", 5);	   /* advance_pc 4; end */
-	set_address(b, 0);		   /* a dead sequence */
-	buf_append(b, "\1\2\10\0\1\1", 6);
-	set_address(b, 0x3000);		   /* one without an end */
-	buf_append(b, "\1", 1);
-	fix_patch32(b, begin, (uint32_t)(b->len - begin - 4));
-}
-
-static const char *line_at(const struct scanned *s, uint64_t address)
-{
-	static char text[256];
-	struct symcache_frame f[4];
-
-	text[0] = 0;
-	if (symcache_find(s->cache, address, f, 4) > 0)
-		snprintf(text, sizeof(text), "%s:%u", symcache_string(s->cache, f[0].file), f[0].line);
-	return text;
-}
-
-static void line_programs_of_every_version_run(void **state)
-{
-	static const uint16_t unit[] = { DW_AT_name, DW_FORM_string, DW_AT_comp_dir, DW_FORM_string, DW_AT_stmt_list, DW_FORM_sec_offset };
-
-	for (uint8_t version = 2; version <= 5; version++) {
-		struct fix f = { .version = version };
-		const char *path = version == 5 ? "/dir/file.c" : "/work/inc/file.c";
-		char want[64];
-		struct scanned s;
-		struct buf *info = &f.s[DWARF_INFO];
-
-		fix_abbrev(&f, 1, DW_TAG_compile_unit, false, unit, 3);
-		fix_unit(&f, "", 0);
-		info->len = f.unit + (version == 5 ? 12 : 11); /* its own first entry */
-		fix_uleb(info, 1);
-		fix_text(info, "u");
-		fix_text(info, "/work");
-		fix_u32(info, 0);
-		fix_unit_end(&f);
-		line_program(&f, version, 1, 1);
-		s = scan(&f);
-		assert_int_equal(s.result, 0);
-		assert_int_equal(s.stats.sequences, 1);
-		assert_int_equal(s.stats.dead_sequences, 1);
-		assert_int_equal(s.stats.damaged_lines, 1);
-		for (int i = 0; i < 4; i++) {
-			static const uint64_t places[] = { 0x2000, 0x2001, 0x2012, 0x2052 };
-			static const int lines[] = { 10, 11, 12, 14 };
-
-			snprintf(want, sizeof(want), "%s:%d", path, lines[i]);
-			assert_string_equal(line_at(&s, places[i]), want);
-		}
-		assert_string_equal(line_at(&s, 0x2056), "");
-		assert_string_equal(line_at(&s, 0x3000), "");
-		done(&s, &f);
-	}
-}
-
-static void bundles_of_instructions_advance_together(void **state)
-{
-	static const uint16_t unit[] = { DW_AT_name, DW_FORM_string, DW_AT_stmt_list, DW_FORM_sec_offset };
-	struct fix f = { 0 };
-	struct scanned s;
-	struct buf *b = &f.s[DWARF_LINE], *info = &f.s[DWARF_INFO];
-	size_t begin;
-
-	fix_abbrev(&f, 1, DW_TAG_compile_unit, false, unit, 2);
-	fix_unit(&f, "", 0);
-	info->len = f.unit + 11;
-	fix_uleb(info, 1);
-	fix_text(info, "u");
-	fix_u32(info, 0);
-	fix_unit_end(&f);
-	begin = line_header(b, 4, 16, 3); /* three operations in 16 bytes */
-	set_address(b, 0x2000);
-	buf_append(b, "\1", 1);		       /* line 1 */
-	buf_append(b, "\2\4\3\1\1", 5);	       /* 4 operations: one bundle and one; line 2 */
-	buf_append(b, "\2\2\3\1\1", 5);	       /* 2 more: the next bundle; line 3 */
-	buf_append(b, "\2\3\0\1\1", 5);	       /* a bundle; end */
-	fix_patch32(b, begin, (uint32_t)(b->len - begin - 4));
-	s = scan(&f);
-	assert_string_equal(line_at(&s, 0x2000), "inc/file.c:1");
-	assert_string_equal(line_at(&s, 0x2010), "inc/file.c:2");
-	assert_string_equal(line_at(&s, 0x2020), "inc/file.c:3");
-	assert_string_equal(line_at(&s, 0x2030), "");
-	done(&s, &f);
-}
-
-static void files_without_dwarf_are_told(void **state)
-{
-	struct fix f = { 0 };
-	struct scanned s = scan(&f);
-	int fd;
-
-	assert_int_equal(s.result, -ENODATA);
-	symcache_free(s.cache);
-	fix_abbrevs(&f);
-	buf_append(&f.s[DWARF_INFO], "\x10\0\0\0\4\0", 6); /* longer than the section */
-	s = scan(&f);
-	assert_int_equal(s.result, -EBADMSG);
-	symcache_free(s.cache);
-	fd = memfd_create("empty", MFD_CLOEXEC);
-	s = scan_files(&(struct dwarf_files){ .image = fd, .debug = -1, .alt = -1, .dwp = -1, .scratch = -1 });
-	assert_int_equal(s.result, -EBADMSG);
-	close(fd);
-	done(&s, &f);
-}
-
-static void load_seed(int fd, enum dwarf_object_kind kind, struct fix *ret)
-{
-	struct dwarf_store store = { .scratch = -1, .inflated_max = 1 << 24 };
-	struct dwarf_object o = { 0 };
-
-	if (!dwarf_object_open(&store, fd, kind, DWARF_ALL, &o))
-		for (unsigned int i = 0; i < DWARF_SECTIONS; i++)
-			buf_append(&ret->s[i], o.s[i].data, o.s[i].len);
-	dwarf_store_fini(&store);
-}
-
-/* What was linked beside what was split from it. */
-static struct scanned scan_pair(const struct fix *linked, const struct fix *split)
-{
-	int fd = fix_file(linked, false), dwo = fix_file(split, true);
-	struct dwarf_files files = { .image = fd, .debug = -1, .alt = -1, .dwp = dwo, .dwos = &dwo, .n_dwos = 1,
-				     .scratch = -1, .exact = true };
-	struct scanned s;
-
-	/* The id of a package's unit is in the index too: what lies in the .dwo is found first. */
-	if (split->s[DWARF_CU_INDEX].len)
-		files.n_dwos = 0;
-	s = scan_files(&files);
-	close(fd);
-	close(dwo);
-	return s;
-}
-
-static unsigned int cut_everywhere(struct fix *linked, struct fix *split)
-{
-	unsigned int scans = 0;
-
-	for (unsigned int i = 0; i < 2 * DWARF_SECTIONS; i++) {
-		struct buf *b = i < DWARF_SECTIONS ? &linked->s[i] : &split->s[i - DWARF_SECTIONS];
-		size_t whole = b->len, step = whole > 300 ? 5 : 1;
-
-		for (size_t n = 0; n < whole; n += step, scans++) {
-			struct scanned s;
-
-			b->len = n;
-			s = scan_pair(linked, split);
-			symcache_free(s.cache);
-		}
-		b->len = whole;
-	}
-	return scans;
-}
-
-/* Every section of every seed, cut at every length: ASan sees what is read beyond. */
-static void a_section_may_end_anywhere(void **state)
-{
-	DIR *dir = opendir(TESTS_DIR "/fuzz/corpus/dwarf");
-	unsigned int files = 0, splits = 0, scans = 0;
-
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));) {
-		int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC);
-		struct fix linked = { 0 }, split = { 0 };
-		struct scanned s;
-
-		if (e->d_name[0] != '.') {
-			load_seed(fd, DWARF_LINKED, &linked);
-			load_seed(fd, DWARF_SPLIT, &split);
-			s = scan_pair(&linked, &split);
-			files++;
-			splits += s.stats.dwo_units > 0;
-			symcache_free(s.cache);
-			scans += cut_everywhere(&linked, &split);
-		}
-		fix_fini(&linked);
-		fix_fini(&split);
-		close(fd);
-	}
-	closedir(dir);
-	assert_true(files >= 25 && splits >= 6);
-	print_message("%u scans of %u files\n", scans, files);
+	scanned_done(&s, &f);
 }
 
 int main(void)
@@ -726,10 +415,6 @@ int main(void)
 		cmocka_unit_test(calls_nest_deeper_than_any_chain),
 		cmocka_unit_test(a_sibling_leads_forward_or_nowhere),
 		cmocka_unit_test(what_is_shared_too_often_is_left_out),
-		cmocka_unit_test(line_programs_of_every_version_run),
-		cmocka_unit_test(bundles_of_instructions_advance_together),
-		cmocka_unit_test(files_without_dwarf_are_told),
-		cmocka_unit_test(a_section_may_end_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
