@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "proc/relabel_regex.h"
 #include "proc/relabel_text.h"
 
 /* Steps and memory of one match: some milliseconds. */
@@ -47,6 +48,11 @@ int relabel_action_find(const char *name)
 }
 
 /* ---- making rules ---- */
+
+static void free_context(pcre2_compile_context **c)
+{
+	pcre2_compile_context_free(*c);
+}
 
 struct complaint {
 	char *text;
@@ -116,21 +122,30 @@ static int check_sources(const struct relabel_rule *r, const struct complaint *c
 	return 0;
 }
 
+/* A dollar is the end alone, and a line ends with a line feed, as in RE2. */
 static int compile(struct rule *rule, const char *regex, const struct complaint *c)
 {
+	const uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX | PCRE2_UTF |
+				 PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	_cleanup_(buf_fini) struct buf text = BUF_INIT;
+	_cleanup_(free_context) pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	PCRE2_UCHAR why[128];
 	PCRE2_SIZE at;
-	int error;
+	char refused[128];
+	int error, r = relabel_regex(regex, &text, refused, sizeof(refused));
 
-	rule->regex = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED,
-				    PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
-				    &error, &at, NULL);
+	if (r == -EINVAL)
+		return complain(c, "regex '%s': %s", regex, refused);
+	if (r < 0 || !context)
+		return -ENOMEM;
+	pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+	rule->regex = pcre2_compile(text.len ? text.data : (PCRE2_SPTR) "", text.len, options, &error, &at, context);
 	if (rule->regex)
 		return 0;
 	if (error == PCRE2_ERROR_HEAP_FAILED)
 		return -ENOMEM;
 	pcre2_get_error_message(error, why, sizeof(why));
-	return complain(c, "regex '%s': %s, at character %zu", regex, (const char *)why, (size_t)at + 1);
+	return complain(c, "regex '%s': %s", regex, (const char *)why);
 }
 
 static char *copy(const char *s, const char *otherwise)

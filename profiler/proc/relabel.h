@@ -11,8 +11,8 @@
  *	labeldrop, labelkeep    labels whose name matches go, or stay alone
  *	lowercase, uppercase    target_label = the joined source labels
  *
- * Regular expressions match the whole text; they are PCRE2's, which has all of RE2's that Prometheus documents. A label
- * with an empty value is none; a label that is not there is empty.
+ * Regular expressions match the whole text; they are RE2's (relabel_regex.h), matched by PCRE2. A label with an empty
+ * value is none; a label that is not there is empty.
  * Time: a match takes so many steps at most; beyond that it is no match, and counted. Memory of a set: rules can double
  * a value or the labels again and again, so what goes beyond the limits below is not set, and counted.
  * Threads: one, since a match needs room. Memory: owns what it makes; rules are borrowed until relabel_new() returns.

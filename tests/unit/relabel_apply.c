@@ -3,6 +3,7 @@
  * relabel_apply: rules and label sets on standard input, what becomes of them on standard output; tests/unit/gorelabel
  * does the same with Prometheus' own package, tests/unit/relabel_oracle.py says how.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,13 +48,20 @@ static void read_rule(struct given *g, const char *line)
 
 static void apply(struct given *g)
 {
+	struct relabel_losses lost = { 0 };
 	struct relabel *r = NULL;
 	char err[256];
 	size_t bad;
+	int answer = g->bad ? -EINVAL : relabel_new(g->rules, g->n, &r, &bad, err, sizeof(err));
 
-	if (g->bad || relabel_new(g->rules, g->n, &r, &bad, err, sizeof(err)) < 0)
+	if (answer >= 0)
+		answer = relabel_apply(r, &g->labels);
+	relabel_losses(r, &lost);
+	if (answer < 0)
 		puts("bad");
-	else if (relabel_apply(r, &g->labels) != 1)
+	else if (lost.too_long)
+		puts("too long");
+	else if (!answer)
 		puts("drop");
 	else
 		vec_foreach(e, &g->labels.v)

@@ -66,7 +66,7 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ "relabel_configs: {action: drop}\n", ":1: relabel_configs: it must be a list: begin each with `- source_labels:` or another key" },
 		{ "relabel_config: []\n", ":1: there is no key 'relabel_config': did you mean 'relabel_configs'?" },
 		{ "relabel_configs:\n  - action: burn\n", ":2: relabel_configs[0].action: 'burn' is none of replace|keep|drop|keepequal|dropequal|hashmod|labelmap|labeldrop|labelkeep|lowercase|uppercase" },
-		{ "relabel_configs:\n  - action: drop\n  - {action: keep, regex: 'a('}\n", ":3: relabel_configs[1]: regex 'a(': missing closing parenthesis, at character 3" },
+		{ "relabel_configs:\n  - action: drop\n  - {action: keep, regex: 'a('}\n", ":3: relabel_configs[1]: regex 'a(': missing closing parenthesis" },
 		{ "relabel_configs:\n  - {source_labels: [a, {b: c}], target_label: d}\n", ":2: relabel_configs[0].source_labels: its entries must be plain text" },
 		{ "relabel_configs:\n  - {action: labeldrop, regex: a, target_label: d}\n", ":2: relabel_configs[0]: action labeldrop takes regex, and nothing else" },
 		{ "labels: prod\n", ":1: labels: it must be a mapping: write {name: value}" },

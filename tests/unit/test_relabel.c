@@ -214,6 +214,96 @@ static void what_rules_make_stays_within_the_limits(void **state)
 	strmap_fini(&m);
 }
 
+/* Whether a text matches is what Go says of it; tests/unit/relabel_oracle.py asks. */
+static void expressions_are_read_as_re2_reads_them(void **state)
+{
+	static const struct {
+		const char *regex, *text;
+		bool match;
+	} rows[] = {
+		{ "a\\sb", "a b", true },
+		{ "a\\sb", "a\vb", false },
+		{ "a[\\s-z]b", "a-b", true },
+		{ "a\\Sb", "a\vb", true },
+		{ "a[^\\S]b", "a\tb", true },
+		{ "a\\vb", "a\vb", true },
+		{ "a\\vb", "a\nb", false },
+		{ "a{,5}", "a{,5}", true },
+		{ "a{,5}", "aaa", false },
+		{ "a{2,3}?", "aaa", true },
+		{ "\\Qa.b*\\E+", "a.b**", true },
+		{ "\\p{Greek}", "\u03b1", true },
+		{ "\\p{Greek}", "\u0342", false }, /* its extensions have it */
+		{ "\\p{^Greek}\\PN\\pL", "aaa", true },
+		{ "[^]a]", "b", true },
+		{ "[]a]", "]", true },
+		{ "[[:alpha:]-9]+", "a-9", true },
+		{ "[[.a.]]", ".]", true },
+		{ "[\u00e0-\u00e9-z]+", "\u00e4-z", true },
+		{ "\\x41\\x{1F600}", "A\U0001F600", true },
+		{ "foo$", "foo\n", false },
+		{ "(?-s).+", "a\rb", true },
+		{ "(?-s).+", "a\nb", false },
+		{ "(?i:FOO)(?U)o*", "fooo", true },
+		{ "(?P<a>x)(?<b>y)", "xy", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct relabel_rule rule = { .action = RELABEL_KEEP, SOURCES("a"), .regex = rows[i].regex };
+		struct strmap m = { 0 };
+		struct relabel *r;
+		char err[256];
+		size_t bad;
+
+		assert_int_equal(strmap_set(&m, "a", rows[i].text), 0);
+		if (relabel_new(&rule, 1, &r, &bad, err, sizeof(err)) < 0)
+			fail_msg("row %zu: %s", i, err);
+		if (relabel_apply(r, &m) != rows[i].match)
+			fail_msg("row %zu: %s on %s", i, rows[i].regex, rows[i].text);
+		relabel_free(r);
+		strmap_fini(&m);
+	}
+}
+
+static void what_re2_does_not_have_is_refused_by_its_name(void **state)
+{
+	static const struct {
+		const char *regex, *says;
+	} rows[] = {
+		{ "a(?=b)", "'(?=' begins no group of RE2's" },
+		{ "(?<!a)b", "'(?<!' begins no group of RE2's" },
+		{ "(?>a)", "'(?>' begins no group of RE2's" },
+		{ "(?x)a", "'(?x' begins no group of RE2's" },
+		{ "(?i-)a", "'(?i' begins no group of RE2's" },
+		{ "(*UCP)a", "'(*' has nothing to repeat" },
+		{ "(a)\\1", "'\\1' is a back reference, which RE2 has not, or octal: write \\x{..}" },
+		{ "\\K", "'\\K' is no escape of RE2's" },
+		{ "[\\b]", "'\\b' is no escape of RE2's" },
+		{ "[a-\\d]", "'\\d' is no escape of RE2's" },
+		{ "a\\", "'\\' is no escape of RE2's" },
+		{ "a++", "'+' repeats a repetition" },
+		{ "a{2}{3}", "'{3}' repeats a repetition" },
+		{ "a{1001}", "'{1001}' is no repetition of RE2's: at most 1000, and the smaller number first" },
+		{ "a{3,2}", "'{3,2}' is no repetition of RE2's: at most 1000, and the smaller number first" },
+		{ "\\x4", "'\\x4' has no hexadecimal digits: write \\x41 or \\x{1F600}" },
+		{ "\\p{1}", "'\\p{' names no class: write \\pL or \\p{Greek}" },
+		{ "*", "quantifier does not follow a repeatable item" },
+		{ "a)", "unmatched closing parenthesis" },
+		{ "[a", "missing terminating ] for character class" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct relabel_rule rule = { .action = RELABEL_KEEP, .regex = rows[i].regex };
+		struct relabel *r;
+		char err[256], want[256];
+		size_t bad;
+
+		snprintf(want, sizeof(want), "regex '%s': %s", rows[i].regex, rows[i].says);
+		assert_int_equal(relabel_new(&rule, 1, &r, &bad, err, sizeof(err)), -EINVAL);
+		assert_string_equal(err, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +321,8 @@ int main(void)
 		cmocka_unit_test(wrong_rules_are_refused_with_the_key),
 		cmocka_unit_test(a_match_that_does_not_end_is_none),
 		cmocka_unit_test(what_rules_make_stays_within_the_limits),
+		cmocka_unit_test(expressions_are_read_as_re2_reads_them),
+		cmocka_unit_test(what_re2_does_not_have_is_refused_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
