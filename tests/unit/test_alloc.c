@@ -424,6 +424,42 @@ static void who_a_process_is_survives_every_failure(void **state)
 	free(rest);
 }
 
+static int relabel_in_every_way(void *ctx)
+{
+	static const char *const sources[] = { "a", "b" };
+	static const struct relabel_rule rules[] = {
+		{ .source_labels = sources, .n_source_labels = 2, .regex = "[^\\s]+;(?P<x>\\w+)", .target_label = "c", .replacement = "${x}$1-" },
+		{ .action = RELABEL_HASHMOD, .source_labels = sources, .n_source_labels = 1, .target_label = "d", .modulus = 7 },
+		{ .action = RELABEL_UPPERCASE, .source_labels = sources, .n_source_labels = 2, .target_label = "e" },
+		{ .action = RELABEL_LABELMAP, .regex = "([ab])", .replacement = "x_$1" },
+		{ .action = RELABEL_LABELDROP, .regex = "[ab]" },
+	};
+	struct strmap m = { 0 };
+	struct relabel *r = NULL;
+	char err[128];
+	size_t bad;
+	int e = strmap_set(&m, "a", "1");
+
+	if (e >= 0)
+		e = strmap_set(&m, "b", "2");
+	if (e >= 0)
+		e = relabel_new(rules, sizeof(rules) / sizeof(*rules), &r, &bad, err, sizeof(err));
+	if (e >= 0)
+		e = relabel_apply(r, &m);
+	if (e == 1) {
+		assert_string_equal(strmap_get(&m, "c"), "22-");
+		assert_int_equal(m.v.n, 5);
+	}
+	relabel_free(r);
+	strmap_fini(&m);
+	return e == 1 ? 0 : e;
+}
+
+static void relabelling_survives_every_failure(void **state)
+{
+	every_failure_is_survived(relabel_in_every_way, NULL, 60);
+}
+
 static int list_pods(void *ctx)
 {
 	static const char list[] = "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":\"n\",\"labels\":{\"a\":\"b\"}},"
@@ -656,6 +692,7 @@ int main(void)
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
+		cmocka_unit_test(relabelling_survives_every_failure),
 		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(otlp_survives_every_failure),
