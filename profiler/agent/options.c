@@ -165,19 +165,22 @@ static int set_string(void *to, const char *text)
 	return 0;
 }
 
-/* choices: "text|json". */
-static bool is_choice(const char *choices, const char *text)
+/* choices: "text|json". As it is spelled there, whatever the case: Kubernetes' operators write `action: Drop`. */
+static int set_choice(const char *choices, void *to, const char *text, char *err, size_t err_len)
 {
 	size_t n = strlen(text);
+	char name[32];
 
 	for (const char *s = choices; *s;) {
 		size_t len = strcspn(s, "|");
 
-		if (len == n && !memcmp(s, text, n))
-			return true;
+		if (len == n && len < sizeof(name) && !strncasecmp(s, text, n)) {
+			snprintf(name, sizeof(name), "%.*s", (int)len, s);
+			return set_string(to, name);
+		}
 		s += len + (s[len] == '|');
 	}
-	return false;
+	return complain(err, err_len, "'%s' is none of %s", text, choices);
 }
 
 /* "env=prod,region=eu": as variables and flags have it. */
@@ -263,9 +266,7 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 	case OPTION_PERCENT:
 		return set_percent(o, to, text, err, err_len);
 	case OPTION_CHOICE:
-		if (!is_choice(o->unit, text))
-			return complain(err, err_len, "'%s' is none of %s", text, o->unit);
-		return set_string(to, text);
+		return set_choice(o->unit, to, text, err, err_len);
 	case OPTION_STRING:
 	case OPTION_SECRET:
 		return set_string(to, text);

@@ -267,6 +267,17 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 	assert_string_equal((char *)once.data, (char *)twice.data);
 }
 
+static void a_choice_is_taken_in_any_case_and_told_in_its_own(void **state)
+{
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("log_format: JSON\nrelabel_configs:\n  - {action: LabelDrop, regex: a}\n", NULL, &c, err, sizeof(err)), 0);
+	assert_string_equal(c->log_format, "json");
+	assert_string_equal(c->relabel_configs.v[0].action, "labeldrop");
+	config_free(c);
+}
+
 /* Those that packaging/MIGRATION.md sends people to. */
 static void the_examples_load(void **state)
 {
@@ -343,6 +354,7 @@ int main(void)
 		FILE_TEST(opentelemetrys_variables_make_a_receiver_and_labels),
 		FILE_TEST(opentelemetrys_variables_that_are_wrong_are_named),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
+		FILE_TEST(a_choice_is_taken_in_any_case_and_told_in_its_own),
 		FILE_TEST(the_examples_load),
 		FILE_TEST(rows_that_need_a_restart_keep_their_value),
 		FILE_TEST(the_documents_in_the_tree_are_those_of_the_rows),
