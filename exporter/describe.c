@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exporter/receiver.h"
+#include "exporter/request.h"
+#include "exporter/retry.h"
 
 /* The text of {"code":...,"message":"..."}; NULL when the answer is nothing of the kind. */
 static const char *connect_message(const char *answer)
@@ -48,27 +49,31 @@ static void quote(const char *s, bool json, char *out, size_t len)
 }
 
 /* What the server or libcurl says, in one line. */
-void delivery_describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len)
+void request_describe(const struct request *rq, const struct retry_result *result, char *out,
+		      size_t len)
 {
-	const char *said = d->error[0] ? d->error : curl_easy_strerror(result->curl_code), *message;
+	const char *said = rq->error[0] ? rq->error : curl_easy_strerror(result->curl_code),
+		   *message;
 	char text[300], answer[256];
 
 	if (result->grpc && result->grpc_status >= 0) {
-		snprintf(out, len, "gRPC %s%s%s", grpc_status_name(result->grpc_status), *d->said.message ? ": " : "", d->said.message);
+		snprintf(out, len, "gRPC %s%s%s", grpc_status_name(result->grpc_status),
+			 *rq->said.message ? ": " : "", rq->said.message);
 		return;
 	}
-	if (result->http_status && *d->said.message) {
-		snprintf(out, len, "HTTP %ld: %s", result->http_status, d->said.message);
+	if (result->http_status && *rq->said.message) {
+		snprintf(out, len, "HTTP %ld: %s", result->http_status, rq->said.message);
 		return;
 	}
 	if (result->http_status) {
-		snprintf(answer, sizeof(answer), "%.*s", (int)d->answer.len, d->answer.len ? (const char *)d->answer.data : "");
+		snprintf(answer, sizeof(answer), "%.*s", (int)rq->answer.len,
+			 rq->answer.len ? (const char *)rq->answer.data : "");
 		message = connect_message(answer);
 		quote(message ? message : answer, message, text, sizeof(text));
 		snprintf(out, len, "HTTP %ld%s%s", result->http_status, *text ? ": " : "", text);
 		return;
 	}
-	if (d->starts > 1)
+	if (rq->starts > 1)
 		said = "the connection was closed without an answer";
 	quote(said, false, out, len);
 }

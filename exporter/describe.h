@@ -7,8 +7,9 @@
  */
 #include <stddef.h>
 
-struct delivery;
+struct request;
 struct retry_result;
 
 /* "HTTP 503: shutting down", "Failed to connect to ...". The request has not been ended yet. */
-void delivery_describe(const struct delivery *d, const struct retry_result *result, char *out, size_t len);
+void request_describe(const struct request *rq, const struct retry_result *result, char *out,
+		      size_t len);

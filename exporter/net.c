@@ -16,6 +16,7 @@
 #include "base/vec.h"
 #include "exporter/describe.h"
 #include "exporter/receiver.h"
+#include "exporter/request.h"
 
 /* Pyroscope refuses what began more than an hour ago; leave time to send it. */
 #define MAX_AGE_NS (55 * 60 * NSEC_PER_SEC)
@@ -82,7 +83,7 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 		tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel ? d->parcel->what : "an earlier interval", consequence[why],
 		     *detail ? ": " : "", detail);
 	}
-	delivery_done(d);
+	delivery_done(rc, d);
 	delivery_free(d);
 }
 
@@ -154,27 +155,28 @@ static bool counts_as_try(enum retry_cause cause)
 }
 
 /* It took the request, but not all that is in it. */
-static void note_rejected(struct net *n, struct receiver *rc, const struct delivery *d, int64_t rejected)
+static void note_rejected(struct net *n, struct receiver *rc, const struct otlp_answer *said)
 {
 	uint64_t now = time_boot_ns();
 
-	rc->stats.rejected += (uint64_t)rejected;
+	rc->stats.rejected += (uint64_t)said->rejected;
 	if (rc->told_rejected_ns && now - rc->told_rejected_ns <= TELL_AGAIN_NS)
 		return;
 	rc->told_rejected_ns = now;
-	tell(n, NET_DROPPED, rc, "receiver %s: it took a request without %lld of its profiles%s%s", rc->opts.name, (long long)rejected,
-	     *d->said.message ? ": " : "", d->said.message);
+	tell(n, NET_DROPPED, rc, "receiver %s: it took a request without %lld of its profiles%s%s",
+	     rc->opts.name, (long long)said->rejected, *said->message ? ": " : "", said->message);
 }
 
-static void settle(struct net *n, struct delivery *d, const struct retry_result *result, uint64_t retry_after_ns)
+static void settle(struct net *n, struct request *rq, const struct retry_result *result,
+		   uint64_t retry_after_ns)
 {
-	struct receiver *rc = d->receiver;
+	struct receiver *rc = rq->receiver;
+	struct delivery *d = rq->delivery;
 	struct retry_verdict v = retry_judge(result);
+	struct otlp_answer said = rq->said;
 	char detail[400];
 
-	int64_t rejected = d->said.rejected;
-
-	delivery_describe(d, result, detail, sizeof(detail));
+	request_describe(rq, result, detail, sizeof(detail));
 	delivery_end_request(d);
 	rc->in_flight--;
 	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;
@@ -188,10 +190,10 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	if (v.answer == PARCEL_OK) {
 		rc->stats.delivered++;
 		rc->stats.delivered_bytes += d->bytes;
-		if (rejected > 0)
-			note_rejected(n, rc, d, rejected);
+		if (said.rejected > 0)
+			note_rejected(n, rc, &said);
 		went_well(n, rc);
-		delivery_done(d);
+		delivery_done(rc, d);
 		delivery_free(d);
 	} else if (v.answer == PARCEL_UNANSWERED) {
 		/* A server that has fallen silent would swallow the whole queue: one at a time. */
@@ -205,12 +207,13 @@ static void settle(struct net *n, struct delivery *d, const struct retry_result 
 	}
 }
 
-static bool sent_whole(const struct delivery *d)
+static bool sent_whole(const struct request *rq)
 {
+	uint64_t bytes = rq->delivery->bytes;
 	curl_off_t now = 0;
 
-	curl_easy_getinfo(d->easy, CURLINFO_SIZE_UPLOAD_T, &now);
-	return d->bytes && ((uint64_t)now >= d->bytes || d->sent >= d->bytes);
+	curl_easy_getinfo(rq->easy, CURLINFO_SIZE_UPLOAD_T, &now);
+	return bytes && ((uint64_t)now >= bytes || rq->sent >= bytes);
 }
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
@@ -228,34 +231,33 @@ static void collect_finished(struct net *n)
 	while ((msg = curl_multi_info_read(n->multi, &left))) {
 		struct retry_result result = { .curl_code = (int)msg->data.result };
 		curl_off_t after = 0;
-		struct delivery *d;
+		struct request *rq;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&d);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&rq);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &result.http_status);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_RETRY_AFTER, &after);
-		result.sent_whole = sent_whole(d);
-		result.otlp = d->parcel->format & PARCEL_FORMAT_OTLP;
-		result.grpc = d->parcel->format & PARCEL_FORMAT_GRPC;
-		result.grpc_status = d->grpc_status;
-		delivery_read_answer(d, result.http_status);
-		result.retry_said = d->said.retry_ns;
+		result.sent_whole = sent_whole(rq);
+		result.otlp = rq->parcel->format & PARCEL_FORMAT_OTLP;
+		result.grpc = rq->parcel->format & PARCEL_FORMAT_GRPC;
+		result.grpc_status = rq->grpc_status;
+		request_read_answer(rq, result.http_status);
+		result.retry_said = rq->said.retry_ns;
 		/* TLS 1.3: what the server thinks of our certificate comes after we began to talk. */
-		if (strstr(d->error, " alert "))
+		if (strstr(rq->error, " alert "))
 			result.curl_code = CURLE_SSL_CONNECT_ERROR;
 		curl_multi_remove_handle(n->multi, msg->easy_handle);
 		after = after < 0 ? 0 : after > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : after;
-		settle(n, d, &result, later((uint64_t)after * NSEC_PER_SEC, d->said.retry_ns));
+		settle(n, rq, &result, later((uint64_t)after * NSEC_PER_SEC, rq->said.retry_ns));
 	}
 }
 
-static void start(struct net *n, struct delivery *d)
+static void start(struct net *n, struct receiver *rc, struct delivery *d)
 {
-	struct receiver *rc = d->receiver;
 	struct retry_verdict local = { PARCEL_RETRY, RETRY_CREDENTIALS, true };
 	char err[400] = "out of memory";
-	int r = delivery_load(d);
+	int r = delivery_load(rc, d);
 
 	if (r == -EBADMSG || r == -ENOENT) {
 		receiver_remove(rc, d);
@@ -265,8 +267,8 @@ static void start(struct net *n, struct delivery *d)
 	if (r < 0)
 		snprintf(err, sizeof(err), "cannot read the spool: %s", strerror(-r));
 	else
-		r = receiver_request(rc, d, n->opts.user_agent, err, sizeof(err));
-	if (r >= 0 && curl_multi_add_handle(n->multi, d->easy) == CURLM_OK) {
+		r = request_new(rc, d, n->opts.user_agent, &d->request, err, sizeof(err));
+	if (r >= 0 && curl_multi_add_handle(n->multi, d->request->easy) == CURLM_OK) {
 		receiver_started(rc, time_boot_ns());
 		return;
 	}
@@ -284,7 +286,7 @@ static void drop_old(struct net *n, struct receiver *rc)
 	while (d && now > d->time_ns + max_age) {
 		struct delivery *next = d->next;
 
-		if (!d->easy) {
+		if (!d->request) {
 			receiver_remove(rc, d);
 			drop(n, rc, d, NET_DROP_TOO_OLD, "");
 		}
@@ -306,7 +308,7 @@ static int start_due(struct net *n)
 		if (rc->gone)
 			continue;
 		while ((d = receiver_next(rc, now, &earliest)))
-			start(n, d);
+			start(n, rc, d);
 		wake = earliest < wake ? earliest : wake;
 	}
 	if (wake == UINT64_MAX || wake > now + IDLE_WAIT_MS * NSEC_PER_MSEC)
@@ -395,8 +397,8 @@ static void end_requests(struct net *n)
 {
 	vec_foreach(rc, &n->receivers)
 		for (struct delivery *d = (*rc)->head; d; d = d->next)
-			if (d->easy) {
-				curl_multi_remove_handle(n->multi, d->easy);
+			if (d->request) {
+				curl_multi_remove_handle(n->multi, d->request->easy);
 				delivery_end_request(d);
 			}
 }

@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "exporter/otlp_format.h"
+#include "exporter/request.h"
 
 /* Requests to one receiver at once: an answer takes half a second, profiles come in bunches. */
 enum { MAX_IN_FLIGHT = 8 };
@@ -54,8 +56,7 @@ static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_
 
 	if (!d)
 		return NULL;
-	d->receiver = rc;
-	d->bytes = bytes;
+	d->bytes = (uint32_t)bytes;
 	d->time_ns = time_ns;
 	d->key = key;
 	d->prev = rc->tail;
@@ -183,12 +184,12 @@ int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 	return 0;
 }
 
-int delivery_load(struct delivery *d)
+int delivery_load(struct receiver *rc, struct delivery *d)
 {
-	int r = d->parcel ? 0 : spool_get(d->receiver->spool, d->number, &d->parcel);
+	int r = d->parcel ? 0 : spool_get(rc->spool, d->number, &d->parcel);
 
 	if (r >= 0 && d->on_disk)
-		spool_try(d->receiver->spool, d->number); /* at worst a kill now is not known to have sent it */
+		spool_try(rc->spool, d->number); /* at worst a kill now is not known to have sent it */
 	return r;
 }
 
@@ -198,17 +199,17 @@ void delivery_unload(struct delivery *d)
 		d->parcel = parcel_unref(d->parcel);
 }
 
-void delivery_done(struct delivery *d)
+void delivery_done(struct receiver *rc, struct delivery *d)
 {
 	if (d->on_disk)
-		spool_done(d->receiver->spool, d->number);
+		spool_done(rc->spool, d->number);
 }
 
 static struct delivery *oldest_waiting(struct receiver *rc, bool on_disk)
 {
 	struct delivery *d = rc->head;
 
-	while (d && (d->easy || d->on_disk != on_disk))
+	while (d && (d->request || d->on_disk != on_disk))
 		d = d->next;
 	return d;
 }
@@ -279,7 +280,7 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 		return NULL;
 	}
 	for (struct delivery *d = rc->head; d; d = d->next) {
-		if (add_key(&busy, d->key) || d->easy)
+		if (add_key(&busy, d->key) || d->request)
 			continue;
 		due = due_ns(rc, d, now_utc_ns);
 		if (due <= now_ns)
@@ -288,6 +289,11 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 			*ret_wake = due;
 	}
 	return NULL;
+}
+
+void delivery_end_request(struct delivery *d)
+{
+	d->request = request_free(d->request);
 }
 
 struct delivery *delivery_free(struct delivery *d)

@@ -4,35 +4,27 @@
  * receiver - one destination: its queue, its requests in flight, its state of health. Driven by net.c
  * on the network thread, under its lock.
  */
-#include <curl/curl.h>
 #include <stdbool.h>
 
 #include "exporter/net.h"
-#include "exporter/otlp_format.h"
 #include "exporter/spool.h"
 
-#define GRPC_NONE (-1)
+struct request;
 
-/* One parcel on its way to one receiver. */
+/* One parcel for one receiver. Small, since thousands may wait on disk. */
 struct delivery {
-	struct receiver *receiver;
-	struct parcel *parcel;      /* NULL: on disk, and not being sent */
-	uint64_t bytes, time_ns;    /* of it */
-	uint64_t number;            /* in the spool */
-	bool on_disk;
-	uint8_t key;                /* parcel_key() */
-	CURL *easy;                 /* NULL: waits */
-	struct curl_slist *headers, *connect_to;
-	uint32_t tries;
-	uint32_t starts;            /* of this request on a connection: libcurl would begin a second time by itself */
-	uint64_t sent;              /* bytes of the body, of this request */
-	uint64_t next_ns;           /* CLOCK_BOOTTIME: not before */
-	struct buf answer;          /* the beginning of the body, of this request: what an error says */
-	int grpc_status;            /* from headers or trailers; GRPC_NONE */
-	struct otlp_answer said;    /* of an OTLP receiver */
-	char error[CURL_ERROR_SIZE];
 	struct delivery *prev, *next; /* in the receiver's queue, oldest first */
+	struct parcel *parcel;        /* NULL: on disk, and not being sent */
+	struct request *request;      /* NULL: waits */
+	uint64_t number;              /* in the spool */
+	uint64_t time_ns;             /* the parcel's */
+	uint64_t next_ns;             /* CLOCK_BOOTTIME: not before */
+	uint32_t bytes;               /* of the parcel */
+	uint16_t tries;
+	uint8_t key; /* parcel_key() */
+	bool on_disk;
 };
+_Static_assert(sizeof(struct delivery) <= 64, "what a parcel on disk costs in memory");
 
 /* A file with a secret, read again when it changes. */
 struct secret {
@@ -71,7 +63,7 @@ int receiver_set(struct receiver *rc, const struct receiver_opts *opts);
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
 /* Its bytes, for sending: from disk. 0; -EBADMSG: damaged; other negative errno. */
-int delivery_load(struct delivery *d);
+int delivery_load(struct receiver *rc, struct delivery *d);
 /* They are not needed for now. */
 void delivery_unload(struct delivery *d);
 /* While the queue is over its bound: the oldest that is not in flight, taken out. NULL: the queue fits. */
@@ -84,12 +76,8 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 /* One of its requests is under way. */
 void receiver_started(struct receiver *rc, uint64_t now_ns);
 
-/* Makes the request of a delivery. 0, -ENOMEM, or -EACCES with err: a secret's file cannot be read. */
-int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len);
-/* What it ended with, read out of the answer: d->said. status: HTTP's. */
-void delivery_read_answer(struct delivery *d, long status);
 /* It arrived, or is given up: it is no longer on disk. */
-void delivery_done(struct delivery *d);
-/* Ends it, whatever became of it. */
+void delivery_done(struct receiver *rc, struct delivery *d);
+/* The request ends, whatever became of it. */
 void delivery_end_request(struct delivery *d);
 struct delivery *delivery_free(struct delivery *d);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "exporter/receiver.h"
+#include "exporter/request.h"
 
 enum { MAX_SECRET = 64 << 10, MAX_ANSWER = 4096 };
 
@@ -48,26 +49,26 @@ static int secret_read(struct secret *s, const char *path)
  */
 static int before_request(void *ctx, char *ip, char *local_ip, int port, int local_port)
 {
-	struct delivery *d = ctx;
+	struct request *rq = ctx;
 
-	return d->starts++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+	return rq->starts++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static int note_sent(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
-	struct delivery *d = ctx;
+	struct request *rq = ctx;
 
-	if ((uint64_t)up > d->sent)
-		d->sent = (uint64_t)up;
+	if ((uint64_t)up > rq->sent)
+		rq->sent = (uint64_t)up;
 	return 0;
 }
 
 static size_t keep_answer(char *data, size_t size, size_t n, void *ctx)
 {
-	struct delivery *d = ctx;
-	size_t room = MAX_ANSWER - d->answer.len;
+	struct request *rq = ctx;
+	size_t room = MAX_ANSWER - rq->answer.len;
 
-	buf_append(&d->answer, data, n < room ? n : room);
+	buf_append(&rq->answer, data, n < room ? n : room);
 	return n;
 }
 
@@ -89,95 +90,96 @@ static const char *header_value(const char *line, size_t len, const char *name, 
 /* gRPC's status comes behind the body, or before it where there is none; libcurl hands over both as headers. */
 static size_t keep_grpc_status(char *data, size_t size, size_t n, void *ctx)
 {
-	struct delivery *d = ctx;
+	struct request *rq = ctx;
 	const char *value;
 	size_t len;
 
 	if ((value = header_value(data, n, "grpc-status", &len)) && len && len < 8)
-		d->grpc_status = atoi(value); /* ends at the line's */
+		rq->grpc_status = atoi(value); /* ends at the line's */
 	else if ((value = header_value(data, n, "grpc-message", &len)))
-		grpc_read_message(value, len, &d->said);
+		grpc_read_message(value, len, &rq->said);
 	else if ((value = header_value(data, n, "grpc-status-details-bin", &len)))
-		grpc_read_details(value, len, &d->said);
+		grpc_read_details(value, len, &rq->said);
 	return n;
 }
 
-void delivery_read_answer(struct delivery *d, long status)
+void request_read_answer(struct request *rq, long status)
 {
-	if (!(d->parcel->format & PARCEL_FORMAT_OTLP))
+	if (!(rq->parcel->format & PARCEL_FORMAT_OTLP))
 		return;
-	if (!(d->parcel->format & PARCEL_FORMAT_GRPC))
-		otlp_read_answer(d->answer.data, d->answer.len, status >= 200 && status < 300, &d->said);
-	else if (d->grpc_status == 0)
-		grpc_read_answer(d->answer.data, d->answer.len, &d->said);
+	if (!(rq->parcel->format & PARCEL_FORMAT_GRPC))
+		otlp_read_answer(rq->answer.data, rq->answer.len, status >= 200 && status < 300,
+				 &rq->said);
+	else if (rq->grpc_status == 0)
+		grpc_read_answer(rq->answer.data, rq->answer.len, &rq->said);
 }
 
-static int add_line(struct delivery *d, const char *line)
+static int add_line(struct request *rq, const char *line)
 {
-	struct curl_slist *more = curl_slist_append(d->headers, line);
+	struct curl_slist *more = curl_slist_append(rq->headers, line);
 
 	if (!more)
 		return -ENOMEM;
-	d->headers = more;
+	rq->headers = more;
 	return 0;
 }
 
-static int add_header(struct delivery *d, const char *name, const char *value)
+static int add_header(struct request *rq, const char *name, const char *value)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 
 	/* A header without a value is written "Name;" for libcurl: "Name:" takes it out. */
 	buf_printf(&b, *value ? "%s: %s" : "%s;", name, value);
 	buf_putc(&b, '\0');
-	return buf_error(&b) ? -ENOMEM : add_line(d, (char *)b.data);
+	return buf_error(&b) ? -ENOMEM : add_line(rq, (char *)b.data);
 }
 
 /* gRPC's: a deadline of its own, and how the message is compressed. */
-static int add_grpc_headers(struct receiver *rc, struct delivery *d)
+static int add_grpc_headers(struct receiver *rc, struct request *rq)
 {
-	uint8_t f = d->parcel->format;
+	uint8_t f = rq->parcel->format;
 	char timeout[32];
-	int r = add_header(d, "TE", "trailers");
+	int r = add_header(rq, "TE", "trailers");
 
 	snprintf(timeout, sizeof(timeout), "%llum", (unsigned long long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
 	if (r >= 0)
-		r = add_header(d, "grpc-timeout", timeout);
+		r = add_header(rq, "grpc-timeout", timeout);
 	if (r >= 0 && f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
-		r = add_header(d, "grpc-encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
-	return r < 0 ? r : add_header(d, "grpc-accept-encoding", "identity");
+		r = add_header(rq, "grpc-encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
+	return r < 0 ? r : add_header(rq, "grpc-accept-encoding", "identity");
 }
 
-static int add_format_headers(struct receiver *rc, struct delivery *d)
+static int add_format_headers(struct receiver *rc, struct request *rq)
 {
-	uint8_t f = d->parcel->format;
-	int r = add_header(d, "Content-Type", parcel_format_type(f));
+	uint8_t f = rq->parcel->format;
+	int r = add_header(rq, "Content-Type", parcel_format_type(f));
 
 	if (r < 0)
 		return r;
 	if (!(f & PARCEL_FORMAT_OTLP))
-		return add_header(d, "Connect-Protocol-Version", "1");
+		return add_header(rq, "Connect-Protocol-Version", "1");
 	if (f & PARCEL_FORMAT_GRPC)
-		return add_grpc_headers(rc, d);
+		return add_grpc_headers(rc, rq);
 	if (f & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD))
-		return add_header(d, "Content-Encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
+		return add_header(rq, "Content-Encoding", f & PARCEL_FORMAT_GZIP ? "gzip" : "zstd");
 	return 0;
 }
 
-static int add_headers(struct receiver *rc, struct delivery *d)
+static int add_headers(struct receiver *rc, struct request *rq)
 {
-	int r = add_format_headers(rc, d);
+	int r = add_format_headers(rc, rq);
 
 	if (r >= 0)
-		r = add_line(d, "Expect:"); /* no "100-continue": it costs a round trip, or a second */
+		r = add_line(rq, "Expect:"); /* no "100-continue": it costs a round trip, or a second */
 	if (r >= 0 && rc->opts.tenant)
-		r = add_header(d, "X-Scope-OrgID", rc->opts.tenant);
+		r = add_header(rq, "X-Scope-OrgID", rc->opts.tenant);
 	vec_foreach(h, &rc->opts.headers.v)
 		if (r >= 0)
-			r = add_header(d, h->key, h->value);
+			r = add_header(rq, h->key, h->value);
 	return r;
 }
 
-static int add_credentials(struct receiver *rc, struct delivery *d, char *err, size_t err_len)
+static int add_credentials(struct receiver *rc, struct request *rq, char *err, size_t err_len)
 {
 	const struct receiver_opts *o = &rc->opts;
 	const char *file = o->password_file ? o->password_file : o->bearer_token_file;
@@ -189,18 +191,20 @@ static int add_credentials(struct receiver *rc, struct delivery *d, char *err, s
 		return r == -ENOMEM ? r : -EACCES;
 	}
 	if (o->username) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(d->easy, CURLOPT_USERNAME, o->username);
-		curl_easy_setopt(d->easy, CURLOPT_PASSWORD, o->password_file ? rc->password.text : o->password ? o->password : "");
+		curl_easy_setopt(rq->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		curl_easy_setopt(rq->easy, CURLOPT_USERNAME, o->username);
+		curl_easy_setopt(rq->easy, CURLOPT_PASSWORD,
+				 o->password_file ? rc->password.text : o->password ? o->password : "");
 	} else if (o->bearer_token_file || o->bearer_token) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(d->easy, CURLOPT_XOAUTH2_BEARER, o->bearer_token_file ? rc->token.text : o->bearer_token);
+		curl_easy_setopt(rq->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		curl_easy_setopt(rq->easy, CURLOPT_XOAUTH2_BEARER,
+				 o->bearer_token_file ? rc->token.text : o->bearer_token);
 	}
 	return 0;
 }
 
 /* The certificate's name is not the URL's host: connect to the host, but speak of server_name. */
-static int set_server_name(struct receiver *rc, struct delivery *d, char *url, size_t url_len)
+static int set_server_name(struct receiver *rc, struct request *rq, char *url, size_t url_len)
 {
 	const struct receiver_opts *o = &rc->opts;
 	CURLU *u = curl_url();
@@ -214,8 +218,8 @@ static int set_server_name(struct receiver *rc, struct delivery *d, char *url, s
 		to = curl_slist_append(NULL, rule);
 		if (to && !curl_url_set(u, CURLUPART_HOST, o->server_name, 0) && !curl_url_get(u, CURLUPART_URL, &full, 0)) {
 			snprintf(url, url_len, "%s", full);
-			curl_easy_setopt(d->easy, CURLOPT_CONNECT_TO, to);
-			d->connect_to = to;
+			curl_easy_setopt(rq->easy, CURLOPT_CONNECT_TO, to);
+			rq->connect_to = to;
 			r = 0;
 		}
 	}
@@ -226,17 +230,18 @@ static int set_server_name(struct receiver *rc, struct delivery *d, char *url, s
 	return r;
 }
 
-static int set_url(struct receiver *rc, struct delivery *d)
+static int set_url(struct receiver *rc, struct request *rq)
 {
 	char url[2048];
 	size_t n = strlen(rc->opts.url);
 
 	while (n && rc->opts.url[n - 1] == '/')
 		n--;
-	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, parcel_format_path(d->parcel->format));
-	if (rc->opts.server_name && set_server_name(rc, d, url, sizeof(url)) < 0)
+	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url,
+		 parcel_format_path(rq->parcel->format));
+	if (rc->opts.server_name && set_server_name(rc, rq, url, sizeof(url)) < 0)
 		return -ENOMEM;
-	return curl_easy_setopt(d->easy, CURLOPT_URL, url) ? -ENOMEM : 0;
+	return curl_easy_setopt(rq->easy, CURLOPT_URL, url) ? -ENOMEM : 0;
 }
 
 static void set_tls(const struct receiver_opts *o, CURL *easy)
@@ -256,74 +261,94 @@ static void set_tls(const struct receiver_opts *o, CURL *easy)
 }
 
 /* Where it is not gRPC, not HTTP/2: there one connection that dies leaves all requests on it unanswered. */
-static void set_http_version(struct receiver *rc, struct delivery *d)
+static void set_http_version(struct receiver *rc, struct request *rq)
 {
 	bool tls = !strncmp(rc->opts.url, "https:", 6);
 	long version = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 
-	if (!(d->parcel->format & PARCEL_FORMAT_GRPC)) {
-		curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (!(rq->parcel->format & PARCEL_FORMAT_GRPC)) {
+		curl_easy_setopt(rq->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 		return;
 	}
-	curl_easy_setopt(d->easy, CURLOPT_HTTP_VERSION, version);
+	curl_easy_setopt(rq->easy, CURLOPT_HTTP_VERSION, version);
 	/* libcurl 7.88 forgets on a connection without TLS that it speaks HTTP/2, once it is used again. */
-	curl_easy_setopt(d->easy, CURLOPT_FRESH_CONNECT, tls ? 0L : 1L);
-	curl_easy_setopt(d->easy, CURLOPT_FORBID_REUSE, tls ? 0L : 1L);
-	curl_easy_setopt(d->easy, CURLOPT_HEADERFUNCTION, keep_grpc_status);
-	curl_easy_setopt(d->easy, CURLOPT_HEADERDATA, d);
+	curl_easy_setopt(rq->easy, CURLOPT_FRESH_CONNECT, tls ? 0L : 1L);
+	curl_easy_setopt(rq->easy, CURLOPT_FORBID_REUSE, tls ? 0L : 1L);
+	curl_easy_setopt(rq->easy, CURLOPT_HEADERFUNCTION, keep_grpc_status);
+	curl_easy_setopt(rq->easy, CURLOPT_HEADERDATA, rq);
 }
 
-int receiver_request(struct receiver *rc, struct delivery *d, const char *user_agent, char *err, size_t err_len)
+static void set_callbacks(struct request *rq)
+{
+	curl_easy_setopt(rq->easy, CURLOPT_PRIVATE, rq);
+	curl_easy_setopt(rq->easy, CURLOPT_WRITEFUNCTION, keep_answer);
+	curl_easy_setopt(rq->easy, CURLOPT_WRITEDATA, rq);
+	curl_easy_setopt(rq->easy, CURLOPT_ERRORBUFFER, rq->error);
+	curl_easy_setopt(rq->easy, CURLOPT_PREREQFUNCTION, before_request);
+	curl_easy_setopt(rq->easy, CURLOPT_PREREQDATA, rq);
+	curl_easy_setopt(rq->easy, CURLOPT_XFERINFOFUNCTION, note_sent);
+	curl_easy_setopt(rq->easy, CURLOPT_XFERINFODATA, rq);
+	curl_easy_setopt(rq->easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+static int fill(struct receiver *rc, struct request *rq, const char *user_agent, char *err,
+		size_t err_len)
 {
 	int r;
 
-	d->easy = curl_easy_init();
-	if (!d->easy)
+	rq->easy = curl_easy_init();
+	if (!rq->easy)
 		return -ENOMEM;
-	d->starts = 0;
-	d->sent = 0;
-	d->error[0] = '\0';
-	d->grpc_status = GRPC_NONE;
-	d->said = (struct otlp_answer){ 0 };
-	curl_easy_setopt(d->easy, CURLOPT_PRIVATE, d);
-	curl_easy_setopt(d->easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)d->parcel->bytes.len);
-	curl_easy_setopt(d->easy, CURLOPT_POSTFIELDS, d->parcel->bytes.data);
-	curl_easy_setopt(d->easy, CURLOPT_WRITEFUNCTION, keep_answer);
-	curl_easy_setopt(d->easy, CURLOPT_WRITEDATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_ERRORBUFFER, d->error);
-	curl_easy_setopt(d->easy, CURLOPT_PREREQFUNCTION, before_request);
-	curl_easy_setopt(d->easy, CURLOPT_PREREQDATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_XFERINFOFUNCTION, note_sent);
-	curl_easy_setopt(d->easy, CURLOPT_XFERINFODATA, d);
-	curl_easy_setopt(d->easy, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(d->easy, CURLOPT_TIMEOUT_MS, (long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
-	curl_easy_setopt(d->easy, CURLOPT_NOSIGNAL, 1L);
+	set_callbacks(rq);
+	curl_easy_setopt(rq->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(rq->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->parcel->bytes.len);
+	curl_easy_setopt(rq->easy, CURLOPT_POSTFIELDS, rq->parcel->bytes.data);
+	curl_easy_setopt(rq->easy, CURLOPT_TIMEOUT_MS, (long)(rc->opts.timeout_ns / NSEC_PER_MSEC));
+	curl_easy_setopt(rq->easy, CURLOPT_NOSIGNAL, 1L);
 	/* Ending a request must not wait for a resolver that hangs: net.c does it under its lock. */
-	curl_easy_setopt(d->easy, CURLOPT_QUICK_EXIT, 1L);
-	set_http_version(rc, d);
-	curl_easy_setopt(d->easy, CURLOPT_USERAGENT, user_agent);
-	curl_easy_setopt(d->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	set_tls(&rc->opts, d->easy);
-	r = add_headers(rc, d);
+	curl_easy_setopt(rq->easy, CURLOPT_QUICK_EXIT, 1L);
+	set_http_version(rc, rq);
+	curl_easy_setopt(rq->easy, CURLOPT_USERAGENT, user_agent);
+	curl_easy_setopt(rq->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	set_tls(&rc->opts, rq->easy);
+	r = add_headers(rc, rq);
 	if (r >= 0)
-		r = set_url(rc, d);
+		r = set_url(rc, rq);
 	if (r >= 0)
-		r = add_credentials(rc, d, err, err_len);
-	if (r < 0) {
-		delivery_end_request(d);
-		return r;
-	}
-	curl_easy_setopt(d->easy, CURLOPT_HTTPHEADER, d->headers);
-	return 0;
+		r = add_credentials(rc, rq, err, err_len);
+	if (r >= 0)
+		curl_easy_setopt(rq->easy, CURLOPT_HTTPHEADER, rq->headers);
+	return r;
 }
 
-void delivery_end_request(struct delivery *d)
+int request_new(struct receiver *rc, struct delivery *d, const char *user_agent,
+		struct request **ret, char *err, size_t err_len)
 {
-	curl_easy_cleanup(d->easy);
-	curl_slist_free_all(d->headers);
-	curl_slist_free_all(d->connect_to);
-	buf_fini(&d->answer);
-	d->easy = NULL;
-	d->headers = d->connect_to = NULL;
+	struct request *rq = calloc(1, sizeof(*rq));
+	int r;
+
+	if (!rq)
+		return -ENOMEM;
+	rq->receiver = rc;
+	rq->delivery = d;
+	rq->parcel = d->parcel;
+	rq->grpc_status = GRPC_NONE;
+	r = fill(rc, rq, user_agent, err, err_len);
+	if (r < 0)
+		request_free(rq);
+	else
+		*ret = rq;
+	return r;
+}
+
+struct request *request_free(struct request *rq)
+{
+	if (!rq)
+		return NULL;
+	curl_easy_cleanup(rq->easy);
+	curl_slist_free_all(rq->headers);
+	curl_slist_free_all(rq->connect_to);
+	buf_fini(&rq->answer);
+	free(rq);
+	return NULL;
 }
