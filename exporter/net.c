@@ -30,11 +30,11 @@ struct net {
 	struct net_opts opts;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t emptied;
+	pthread_cond_t finished;
 	CURLM *multi;
 	vec(struct receiver *) receivers;
 	uint64_t seed;
-	bool running, stop;
+	bool running, stop, finishing;
 };
 
 static void tell(struct net *n, enum net_event_kind kind, const struct receiver *rc, const char *fmt, ...)
@@ -57,7 +57,7 @@ const char *net_drop_name(enum net_drop d)
 	static const char *const names[NET_DROPS] = {
 		[NET_DROP_REFUSED] = "refused", [NET_DROP_TRIES] = "too_many_tries", [NET_DROP_QUEUE_FULL] = "queue_full",
 		[NET_DROP_TOO_OLD] = "too_old", [NET_DROP_UNANSWERED] = "unanswered", [NET_DROP_REMOVED] = "receiver_removed",
-		[NET_DROP_DAMAGED] = "damaged",
+		[NET_DROP_DAMAGED] = "damaged", [NET_DROP_UNREADABLE] = "unreadable",
 	};
 
 	return d < NET_DROPS ? names[d] : "unknown";
@@ -74,6 +74,7 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
 		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
+		[NET_DROP_UNREADABLE] = "its file in the spool cannot be read, skipped; it stays there",
 	};
 	uint64_t now = time_boot_ns();
 
@@ -83,7 +84,8 @@ static void drop(struct net *n, struct receiver *rc, struct delivery *d, enum ne
 		tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel ? d->parcel->what : "an earlier interval", consequence[why],
 		     *detail ? ": " : "", detail);
 	}
-	delivery_done(rc, d);
+	if (why != NET_DROP_UNREADABLE)
+		delivery_done(rc, d);
 	delivery_free(d);
 }
 
@@ -135,21 +137,27 @@ static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t
 	rc->in_trouble = true;
 }
 
+static uint64_t latest(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns > b_ns ? a_ns : b_ns;
+}
+
 static void try_again_later(struct net *n, struct receiver *rc, struct delivery *d, const struct retry_verdict *v,
 			    uint64_t retry_after_ns, const char *detail)
 {
 	uint64_t now = time_boot_ns();
 
-	if (v->everybody) {
-		hold_back(n, rc, now, retry_after_ns, detail);
-		d->next_ns = rc->hold_ns;
+	if (!v->everybody) {
+		d->next_ns = now + retry_delay_ns(d->failures, next_random(rc));
 		return;
 	}
-	d->next_ns = now + retry_delay_ns(d->tries, next_random(rc));
+	hold_back(n, rc, now, retry_after_ns, detail);
+	/* Others went through meanwhile: it is this one, and the server is to be spared it. */
+	d->next_ns = d->tries ? latest(rc->hold_ns, now + retry_delay_ns(d->tries, next_random(rc))) : rc->hold_ns;
 }
 
-/* What may be the parcel's own fault counts; a receiver that cannot be reached costs time only, up to the queue's bound. */
-static bool counts_as_try(enum retry_cause cause)
+/* What may be the parcel's own fault; a receiver that cannot be reached costs time only, up to the queue's bound. */
+static bool may_be_the_parcel(enum retry_cause cause)
 {
 	return cause == RETRY_SERVER || cause == RETRY_THROTTLED || cause == RETRY_MOVED || cause == RETRY_SILENCE;
 }
@@ -180,8 +188,10 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 	delivery_end_request(d);
 	rc->in_flight--;
 	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;
-	d->tries += counts_as_try(v.cause);
-	if (v.answer == PARCEL_RETRY && d->tries < rc->opts.max_tries && !rc->gone) {
+	if (may_be_the_parcel(v.cause))
+		receiver_failed(rc, d);
+	/* One that is taken out of the configuration keeps its spool: drop_gone() decides. */
+	if (v.answer == PARCEL_RETRY && (d->tries < rc->opts.max_tries || rc->gone)) {
 		delivery_unload(d);
 		try_again_later(n, rc, d, &v, retry_after_ns, detail);
 		return;
@@ -203,7 +213,7 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 		went_well(n, rc); /* it answers: the next profile may please it */
 		drop(n, rc, d, NET_DROP_REFUSED, detail);
 	} else {
-		drop(n, rc, d, rc->gone ? NET_DROP_REMOVED : NET_DROP_TRIES, detail);
+		drop(n, rc, d, NET_DROP_TRIES, detail);
 	}
 }
 
@@ -218,7 +228,7 @@ static bool sent_whole(const struct request *rq)
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
 {
-	uint64_t most = MAX_RETRY_AFTER_S * NSEC_PER_SEC, v = a_ns > b_ns ? a_ns : b_ns;
+	uint64_t most = MAX_RETRY_AFTER_S * NSEC_PER_SEC, v = latest(a_ns, b_ns);
 
 	return v < most ? v : most;
 }
@@ -253,15 +263,35 @@ static void collect_finished(struct net *n)
 	}
 }
 
+/* "0000000000000007.sent: Permission denied" */
+static char *describe_unreadable(const struct receiver *rc, char *out, size_t len)
+{
+	struct spool_stats s;
+
+	spool_stats(rc->spool, &s);
+	snprintf(out, len, "%s: %s", s.unreadable_name, strerror(s.unreadable_error));
+	return out;
+}
+
+static void give_up_file(struct net *n, struct receiver *rc, struct delivery *d, int error)
+{
+	char why[160];
+
+	receiver_remove(rc, d);
+	if (error == -EBADMSG)
+		drop(n, rc, d, NET_DROP_DAMAGED, "");
+	else
+		drop(n, rc, d, NET_DROP_UNREADABLE, describe_unreadable(rc, why, sizeof(why)));
+}
+
 static void start(struct net *n, struct receiver *rc, struct delivery *d)
 {
 	struct retry_verdict local = { PARCEL_RETRY, RETRY_CREDENTIALS, true };
 	char err[400] = "out of memory";
 	int r = delivery_load(rc, d);
 
-	if (r == -EBADMSG || r == -ENOENT) {
-		receiver_remove(rc, d);
-		drop(n, rc, d, NET_DROP_DAMAGED, "");
+	if (r == -EBADMSG || r == -EACCES) {
+		give_up_file(n, rc, d, r);
 		return;
 	}
 	if (r < 0)
@@ -340,10 +370,10 @@ static void drop_gone(struct net *n)
 	}
 }
 
-static bool all_empty(const struct net *n)
+static bool all_finished(const struct net *n)
 {
 	vec_foreach(rc, &n->receivers)
-		if ((*rc)->head)
+		if (!receiver_is_finished(*rc))
 			return false;
 	return true;
 }
@@ -359,8 +389,8 @@ static void *run(void *arg)
 		curl_multi_perform(n->multi, &running);
 		collect_finished(n);
 		drop_gone(n);
-		if (all_empty(n))
-			pthread_cond_broadcast(&n->emptied);
+		if (n->finishing && all_finished(n))
+			pthread_cond_broadcast(&n->finished);
 		if (start_due(n) < wait)
 			continue;
 		pthread_mutex_unlock(&n->lock);
@@ -380,7 +410,7 @@ int net_new(const struct net_opts *opts, struct net **ret)
 	n->opts = *opts;
 	n->seed = time_utc_ns();
 	pthread_mutex_init(&n->lock, NULL);
-	cond_init(&n->emptied);
+	cond_init(&n->finished);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	n->multi = curl_multi_init();
 	/* SIGPIPE is nobody's business. */
@@ -419,7 +449,7 @@ struct net *net_free(struct net *n)
 		receiver_free(*rc);
 	vec_fini(&n->receivers);
 	curl_multi_cleanup(n->multi);
-	pthread_cond_destroy(&n->emptied);
+	pthread_cond_destroy(&n->finished);
 	pthread_mutex_destroy(&n->lock);
 	free(n);
 	return NULL;
@@ -433,21 +463,70 @@ static struct receiver *find(const struct net *n, const char *name)
 	return NULL;
 }
 
-static int set_one(struct net *n, const struct receiver_opts *opts, char *err, size_t err_len)
+static bool strings_equal(const char *a, const char *b)
 {
-	struct receiver *rc = find(n, opts->name), **slot;
-	int r;
+	return a && b ? !strcmp(a, b) : a == b;
+}
 
-	if (rc)
-		return receiver_set(rc, opts);
-	if (vec_reserve(&n->receivers, 1) < 0)
-		return -ENOMEM;
-	r = receiver_new(opts, n->seed++ * 0x9e3779b97f4a7c15ull, &rc, err, err_len);
-	if (r < 0)
-		return r;
+/* One that is on its way out still has its spool's lock: it comes back. */
+static struct receiver *find_leaving(const struct net *n, const struct receiver_opts *opts)
+{
+	vec_foreach(rc, &n->receivers)
+		if ((*rc)->gone && !strcmp((*rc)->opts.name, opts->name) && strings_equal((*rc)->opts.spool, opts->spool))
+			return *rc;
+	return NULL;
+}
+
+/* What becomes of one row of the list, made before anything is changed. */
+struct change {
+	struct receiver *rc;
+	bool fresh;
+	struct receiver_opts opts; /* for one that is there */
+};
+
+static int prepare(struct net *n, const struct receiver_opts *opts, struct change *ret, char *err, size_t err_len)
+{
+	struct receiver *rc = find(n, opts->name);
+
+	if (!rc)
+		rc = find_leaving(n, opts);
+	ret->rc = rc;
+	ret->fresh = !rc;
+	return rc ? receiver_opts_copy(opts, &ret->opts) :
+		    receiver_new(opts, n->seed++ * 0x9e3779b97f4a7c15ull, &ret->rc, err, err_len);
+}
+
+static void undo(struct change *c)
+{
+	receiver_opts_fini(&c->opts);
+	if (c->fresh)
+		receiver_free(c->rc);
+}
+
+static void note_unreadable(struct net *n, struct receiver *rc)
+{
+	struct spool_stats s = { 0 };
+	char why[160];
+
+	if (rc->spool)
+		spool_stats(rc->spool, &s);
+	if (s.unreadable)
+		tell(n, NET_DROPPED, rc, "receiver %s: spool %s: %llu files cannot be read, skipped; they stay there: %s", rc->opts.name,
+		     rc->opts.spool, (unsigned long long)s.unreadable, describe_unreadable(rc, why, sizeof(why)));
+}
+
+/* There is room in the list. */
+static void commit(struct net *n, struct change *c)
+{
+	struct receiver **slot;
+
+	if (!c->fresh) {
+		receiver_set(c->rc, &c->opts);
+		return;
+	}
 	slot = vec_push(&n->receivers);
-	*slot = rc;
-	return 0;
+	*slot = c->rc;
+	note_unreadable(n, c->rc);
 }
 
 static bool listed(const struct receiver *rc, const struct receiver_opts *opts, size_t n_opts)
@@ -458,17 +537,34 @@ static bool listed(const struct receiver *rc, const struct receiver_opts *opts, 
 	return false;
 }
 
+static int set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len)
+{
+	_cleanup_(freep) struct change *changes = calloc(n_opts + 1, sizeof(*changes));
+	int r = changes ? vec_reserve(&n->receivers, n_opts) : -ENOMEM;
+	size_t made = 0;
+
+	for (; made < n_opts && r >= 0; made += r >= 0)
+		r = prepare(n, &opts[made], &changes[made], err, err_len);
+	if (r < 0) {
+		while (made)
+			undo(&changes[--made]);
+		return r;
+	}
+	vec_foreach(rc, &n->receivers)
+		if (!listed(*rc, opts, n_opts))
+			(*rc)->gone = true;
+	for (size_t i = 0; i < n_opts; i++)
+		commit(n, &changes[i]);
+	return 0;
+}
+
 int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len)
 {
-	int r = 0;
+	int r;
 
 	snprintf(err, err_len, "out of memory");
 	pthread_mutex_lock(&n->lock);
-	for (size_t i = 0; i < n_opts && r >= 0; i++)
-		r = set_one(n, &opts[i], err, err_len);
-	vec_foreach(rc, &n->receivers)
-		if (r >= 0 && !listed(*rc, opts, n_opts))
-			(*rc)->gone = true;
+	r = set_receivers(n, opts, n_opts, err, err_len);
 	pthread_mutex_unlock(&n->lock);
 	curl_multi_wakeup(n->multi);
 	return r;
@@ -523,10 +619,12 @@ int net_send(struct net *n, struct parcel *p)
 }
 
 /* The last chance: a receiver that is being waited for is asked at once, and then at its own pace. */
-static void cut_waits_short(struct net *n)
+static void finish(struct net *n)
 {
+	n->finishing = true;
 	vec_foreach(rc, &n->receivers)
 	{
+		(*rc)->finishing = true;
 		(*rc)->hold_ns = 0;
 		for (struct delivery *d = (*rc)->head; d; d = d->next)
 			d->next_ns = 0;
@@ -539,11 +637,11 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 	int r = 0;
 
 	pthread_mutex_lock(&n->lock);
-	cut_waits_short(n);
+	finish(n);
 	curl_multi_wakeup(n->multi);
-	while (!all_empty(n) && !r)
-		r = pthread_cond_timedwait(&n->emptied, &n->lock, &until);
-	r = all_empty(n) ? 0 : -ETIMEDOUT;
+	while (!all_finished(n) && !r)
+		r = pthread_cond_timedwait(&n->finished, &n->lock, &until);
+	r = all_finished(n) ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&n->lock);
 	return r;
 }
@@ -551,11 +649,10 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 static void fill_stats(const struct receiver *rc, struct net_receiver_stats *ret)
 {
 	*ret = rc->stats;
+	ret->spooled = rc->disk_parcels;
 	ret->spooled_bytes = rc->disk_bytes;
-	if (rc->spool) {
-		ret->spooled = spool_count(rc->spool);
+	if (rc->spool)
 		spool_stats(rc->spool, &ret->spool);
-	}
 }
 
 size_t net_stats(struct net *n, struct net_receiver_stats *ret, size_t max)

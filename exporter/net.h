@@ -39,7 +39,7 @@ struct net_opts {
 };
 
 /* Why a parcel was given up. */
-enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROP_DAMAGED, NET_DROPS };
+enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROP_DAMAGED, NET_DROP_UNREADABLE, NET_DROPS };
 
 struct net_receiver_stats {
 	char name[64];
@@ -57,8 +57,8 @@ int net_new(const struct net_opts *opts, struct net **ret);
 struct net *net_free(struct net *n);
 
 /*
- * Sets the list of receivers: one whose name stays keeps its queue, its spool and its counters. 0; -ENOMEM; why a spool
- * cannot be had, said in err: those before it are set.
+ * Sets the list of receivers: one whose name stays keeps its queue, its spool and its counters, so does one that comes back
+ * before its last request has ended. All of them or none: 0; -ENOMEM; why a spool cannot be had, said in err.
  */
 int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len);
 
@@ -68,7 +68,10 @@ uint32_t net_formats(struct net *n);
 /* Queues the parcel with every receiver that takes its format; the caller keeps its reference. 0 or -ENOMEM. */
 int net_send(struct net *n, struct parcel *p);
 
-/* Waits until every queue is empty, at most so long. 0, or -ETIMEDOUT. While it waits back-off is cut short. */
+/*
+ * The end: waits until nothing is left that would be lost, at most so long. What lies in a spool stays there, but for the last
+ * interval's where the server takes it. 0, or -ETIMEDOUT. While it waits back-off is cut short.
+ */
 int net_flush(struct net *n, uint64_t timeout_ns);
 
 /* Fills at most max rows; returns how many receivers there are. */

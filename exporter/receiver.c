@@ -18,7 +18,7 @@ enum { MAX_IN_FLIGHT = 8 };
 #define REPLAY_AGE_NS (60 * NSEC_PER_SEC)
 #define REPLAY_EVERY_NS (NSEC_PER_SEC / 20)
 
-static int opts_copy(const struct receiver_opts *from, struct receiver_opts *ret)
+int receiver_opts_copy(const struct receiver_opts *from, struct receiver_opts *ret)
 {
 	struct receiver_opts to = *from;
 	int r;
@@ -64,6 +64,7 @@ static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_
 	rc->tail = d;
 	rc->stats.queued++;
 	rc->stats.queued_bytes += bytes;
+	rc->n_keys += !rc->of_key[key]++;
 	return d;
 }
 
@@ -75,6 +76,7 @@ static struct delivery *push_spooled(struct receiver *rc, uint64_t number, uint6
 		return NULL;
 	d->on_disk = true;
 	d->number = number;
+	rc->disk_parcels++;
 	rc->disk_bytes += bytes;
 	return d;
 }
@@ -94,25 +96,26 @@ static int complain_of_spool(const char *folder, int r, int pid, char *err, size
 
 static int open_spool(struct receiver *rc, char *err, size_t err_len)
 {
+	struct spool_left left;
 	char folder[4096];
-	struct spool_entry e;
 	int pid, r;
 
 	if (snprintf(folder, sizeof(folder), "%s/%s", rc->opts.spool, rc->opts.name) >= (int)sizeof(folder))
 		return complain_of_spool(rc->opts.spool, -ENAMETOOLONG, 0, err, err_len);
-	r = spool_open(folder, &rc->spool, &pid);
+	r = spool_open(folder, &rc->spool, &left, &pid);
 	if (r < 0)
 		return complain_of_spool(folder, r, pid, err, err_len);
-	for (size_t i = 0; spool_entry(rc->spool, i, &e); i++)
-		if (!push_spooled(rc, e.number, e.bytes, e.time_ns, e.key))
-			return -ENOMEM;
-	return 0;
+	vec_foreach(e, &left)
+		if (r >= 0 && !push_spooled(rc, e->number, e->bytes, e->time_ns, e->key))
+			r = -ENOMEM;
+	vec_fini(&left);
+	return r;
 }
 
 int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret, char *err, size_t err_len)
 {
 	struct receiver *rc = calloc(1, sizeof(*rc));
-	int r = rc ? opts_copy(opts, &rc->opts) : -ENOMEM;
+	int r = rc ? receiver_opts_copy(opts, &rc->opts) : -ENOMEM;
 
 	if (r < 0) {
 		free(rc);
@@ -148,22 +151,17 @@ struct receiver *receiver_free(struct receiver *rc)
 	return NULL;
 }
 
-int receiver_set(struct receiver *rc, const struct receiver_opts *opts)
+void receiver_set(struct receiver *rc, struct receiver_opts *opts)
 {
-	struct receiver_opts copy;
-	int r = opts_copy(opts, &copy);
-
-	if (r < 0)
-		return r;
 	receiver_opts_fini(&rc->opts);
-	rc->opts = copy;
+	rc->opts = *opts;
 	rc->format = parcel_format_of(opts);
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
+	rc->gone = false;
 	rc->hold_ns = 0; /* perhaps this is what sets it right */
 	for (struct delivery *d = rc->head; d; d = d->next)
 		d->next_ns = 0;
-	return 0;
 }
 
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
@@ -234,15 +232,21 @@ void receiver_remove(struct receiver *rc, struct delivery *d)
 	d->prev = d->next = NULL;
 	rc->stats.queued--;
 	rc->stats.queued_bytes -= d->bytes;
+	rc->n_keys -= !--rc->of_key[d->key];
+	rc->disk_parcels -= d->on_disk;
 	rc->disk_bytes -= d->on_disk ? d->bytes : 0;
+}
+
+/* It was not made by the interval that just ended. */
+static bool is_old(const struct delivery *d, uint64_t now_utc_ns)
+{
+	return d->on_disk && now_utc_ns > d->time_ns + REPLAY_AGE_NS;
 }
 
 /* When it may go: what waited for long not before its turn, so that a server that is back is not run over. */
 static uint64_t due_ns(const struct receiver *rc, const struct delivery *d, uint64_t now_utc_ns)
 {
-	bool replay = d->on_disk && now_utc_ns > d->time_ns + REPLAY_AGE_NS;
-
-	return replay && rc->next_replay_ns > d->next_ns ? rc->next_replay_ns : d->next_ns;
+	return is_old(d, now_utc_ns) && rc->next_replay_ns > d->next_ns ? rc->next_replay_ns : d->next_ns;
 }
 
 void receiver_started(struct receiver *rc, uint64_t now_ns)
@@ -256,21 +260,78 @@ struct keys {
 	uint64_t bits[4];
 };
 
-static bool add_key(struct keys *k, uint8_t key)
+static bool has_key(const struct keys *k, uint8_t key)
 {
-	uint64_t bit = 1ull << key % 64, *word = &k->bits[key / 64];
-	bool was = *word & bit;
+	return k->bits[key / 64] >> key % 64 & 1;
+}
 
-	*word |= bit;
-	return was;
+static void add_key(struct keys *k, uint8_t key)
+{
+	k->bits[key / 64] |= 1ull << key % 64;
+}
+
+/*
+ * Is it the parcel, or is the server away? Only a server that takes another one meanwhile tells. Where all that waits is
+ * of one series no other may go before it; so one that failed too often lets the next pass: each time it has failed so
+ * often again, and from then on when that showed that it is the parcel.
+ */
+static bool lets_pass(const struct receiver *rc, const struct delivery *d)
+{
+	uint32_t max = rc->opts.max_tries;
+
+	return rc->n_keys == 1 && !d->request && d->failures >= max && (d->tries || d->failures % max == 0);
+}
+
+void receiver_failed(const struct receiver *rc, struct delivery *d)
+{
+	uint32_t delivered = (uint32_t)rc->stats.delivered;
+
+	d->tries += d->failures && d->delivered_then != delivered && d->tries < UINT16_MAX;
+	d->failures += d->failures < UINT16_MAX;
+	d->delivered_then = delivered;
+}
+
+/* Time to go: what is on disk is safe there. Only where it is the last interval's, and the server takes it, it goes first. */
+static bool leaves_disk(const struct receiver *rc, uint64_t now_utc_ns)
+{
+	const struct delivery *d = rc->head;
+
+	return rc->finishing && (rc->in_trouble || (d && (d->failures || is_old(d, now_utc_ns))));
+}
+
+/* Those that may go: the oldest of each key. In trouble the one that was tried longest ago, so that each has its turn. */
+static struct delivery *choose(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake)
+{
+	uint64_t now_utc_ns = time_utc_ns(), due;
+	bool leave = leaves_disk(rc, now_utc_ns);
+	struct delivery *best = NULL;
+	struct keys busy = { 0 };
+	uint32_t seen = 0;
+
+	for (struct delivery *d = rc->head; d && seen < rc->n_keys; d = d->next) {
+		if (has_key(&busy, d->key) || (leave && d->on_disk && !d->request))
+			continue;
+		if (!lets_pass(rc, d)) {
+			add_key(&busy, d->key);
+			seen++;
+		}
+		if (d->request)
+			continue;
+		due = due_ns(rc, d, now_utc_ns);
+		if (due <= now_ns && !rc->in_trouble)
+			return d;
+		if (due <= now_ns && (!best || d->next_ns < best->next_ns))
+			best = d;
+		if (due > now_ns && due < *ret_wake)
+			*ret_wake = due;
+	}
+	return best;
 }
 
 struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake)
 {
 	/* In trouble one request feels the way; the others wait for its answer. */
 	uint32_t max = rc->in_trouble ? 1 : MAX_IN_FLIGHT;
-	uint64_t now_utc_ns = time_utc_ns(), due;
-	struct keys busy = { 0 };
 
 	*ret_wake = UINT64_MAX;
 	if (rc->in_flight >= max)
@@ -279,16 +340,18 @@ struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint6
 		*ret_wake = rc->head ? rc->hold_ns : UINT64_MAX;
 		return NULL;
 	}
-	for (struct delivery *d = rc->head; d; d = d->next) {
-		if (add_key(&busy, d->key) || d->request)
-			continue;
-		due = due_ns(rc, d, now_utc_ns);
-		if (due <= now_ns)
-			return d;
-		if (due < *ret_wake)
-			*ret_wake = due;
-	}
-	return NULL;
+	return choose(rc, now_ns, ret_wake);
+}
+
+bool receiver_is_finished(const struct receiver *rc)
+{
+	uint64_t wake;
+
+	if (rc->stats.queued > rc->disk_parcels)
+		return false;
+	if (rc->in_trouble || rc->in_flight || rc->gone)
+		return rc->in_trouble || !rc->in_flight;
+	return !receiver_next(rc, time_boot_ns(), &wake) && wake == UINT64_MAX;
 }
 
 void delivery_end_request(struct delivery *d)

@@ -20,11 +20,13 @@ struct delivery {
 	uint64_t time_ns;             /* the parcel's */
 	uint64_t next_ns;             /* CLOCK_BOOTTIME: not before */
 	uint32_t bytes;               /* of the parcel */
-	uint16_t tries;
-	uint8_t key; /* parcel_key() */
+	uint32_t delivered_then;      /* how many the receiver had taken when this one failed last */
+	uint16_t failures;            /* tries that ended with what may be its own fault */
+	uint16_t tries;               /* of these, those since another one was taken: they are */
+	uint8_t key;                  /* parcel_key() */
 	bool on_disk;
 };
-_Static_assert(sizeof(struct delivery) <= 64, "what a parcel on disk costs in memory");
+_Static_assert(sizeof(struct delivery) <= 72, "what a parcel on disk costs in memory");
 
 /* A file with a secret, read again when it changes. */
 struct secret {
@@ -38,7 +40,9 @@ struct receiver {
 	struct net_receiver_stats stats;
 	struct delivery *head, *tail;
 	struct spool *spool;       /* NULL: none */
-	uint64_t disk_bytes;       /* of stats.queued_bytes, those on disk */
+	uint64_t disk_parcels, disk_bytes; /* of stats.queued and queued_bytes, those on disk */
+	uint32_t of_key[256];      /* parcels in the queue */
+	uint32_t n_keys;           /* keys that have any */
 	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */
 	uint64_t told_spool_ns;    /* when a parcel that could not be spooled was last told */
 	uint8_t format;            /* the one it takes */
@@ -51,18 +55,19 @@ struct receiver {
 	uint64_t random;           /* state of the jitter */
 	struct secret password, token;
 	bool gone;                 /* taken out of the configuration */
+	bool finishing;            /* it is time to go: what is safe on disk stays there */
 };
 
 /* 0; -ENOMEM; why its spool cannot be had, said in err. What lies there already is queued. */
 int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receiver **ret, char *err, size_t err_len);
 /* What is on disk stays there. */
 struct receiver *receiver_free(struct receiver *rc);
-/* New settings under the same name; the spool stays the one it is. 0 or -ENOMEM. */
-int receiver_set(struct receiver *rc, const struct receiver_opts *opts);
+/* New settings under the same name, taken over; the spool stays the one it is. */
+void receiver_set(struct receiver *rc, struct receiver_opts *opts);
 
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
-/* Its bytes, for sending: from disk. 0; -EBADMSG: damaged; other negative errno. */
+/* Its bytes, for sending: from disk. As spool_get(). */
 int delivery_load(struct receiver *rc, struct delivery *d);
 /* They are not needed for now. */
 void delivery_unload(struct delivery *d);
@@ -72,6 +77,12 @@ void receiver_remove(struct receiver *rc, struct delivery *d);
 
 /* The next delivery to start at this time, NULL when none; *ret_wake: the earliest time to ask again, UINT64_MAX: never. */
 struct delivery *receiver_next(const struct receiver *rc, uint64_t now_ns, uint64_t *ret_wake);
+
+/* A try ended with what may be the parcel's own fault. */
+void receiver_failed(const struct receiver *rc, struct delivery *d);
+
+/* While finishing: nothing is left that would be lost, or that goes out at once. */
+bool receiver_is_finished(const struct receiver *rc);
 
 /* One of its requests is under way. */
 void receiver_started(struct receiver *rc, uint64_t now_ns);

@@ -27,7 +27,7 @@ struct receiver_opts {
 	uint64_t queue_bytes; /* waiting parcels; above it the oldest is dropped */
 	char *spool;          /* a directory below which this receiver has its own; NULL: parcels wait in memory */
 	uint64_t spool_bytes, spool_age_ns; /* of what waits there; above, the oldest goes */
-	uint32_t max_tries;   /* answers that ask for another try, per parcel */
+	uint32_t max_tries;   /* failed tries of a parcel between which the server took others */
 };
 
 /* The fields that are strings. */
@@ -35,4 +35,6 @@ struct receiver_opts {
 	X(name) X(type) X(protocol) X(compression) X(proto) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
 	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url) X(spool)
 
+/* 0 or -ENOMEM. */
+int receiver_opts_copy(const struct receiver_opts *from, struct receiver_opts *ret);
 void receiver_opts_fini(struct receiver_opts *o);

@@ -37,7 +37,6 @@ static const char magic[8] = "hspool1";
 
 struct spool {
 	int dir_fd, lock_fd;
-	vec(struct spool_entry) entries; /* by number */
 	uint64_t next;
 	struct spool_stats stats;
 };
@@ -58,33 +57,6 @@ static bool parse_name(const char *name, uint64_t *ret, const char **ret_kind)
 	*ret = strtoull(name, &end, 16);
 	*ret_kind = name + 17;
 	return end == name + 16;
-}
-
-static struct spool_entry *find(const struct spool *s, uint64_t number)
-{
-	uint32_t lo = 0, hi = s->entries.n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (s->entries.v[mid].number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < s->entries.n && s->entries.v[lo].number == number ? &s->entries.v[lo] : NULL;
-}
-
-static void forget(struct spool *s, struct spool_entry *e)
-{
-	uint32_t at = (uint32_t)(e - s->entries.v);
-
-	memmove(e, e + 1, (--s->entries.n - at) * sizeof(*e));
-}
-
-static const char *kind_of(const struct spool_entry *e)
-{
-	return e->tried ? "sent" : "parcel";
 }
 
 /* ---- opening ---- */
@@ -167,7 +139,37 @@ static uint8_t key_of(const struct head *h)
 	return parcel_key(what);
 }
 
-static int take_file(struct spool *s, const char *name)
+/* Of us or of the host, and over in a while; any other failure is the file's. */
+static bool is_passing(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+static bool is_damage(int error)
+{
+	return error == -EBADMSG || error == -EINVAL || error == -ELOOP;
+}
+
+/* It is left alone: who sets it right restarts us. */
+static void note_unreadable(struct spool *s, const char *name, int error)
+{
+	s->stats.unreadable++;
+	s->stats.unreadable_error = -error;
+	snprintf(s->stats.unreadable_name, sizeof(s->stats.unreadable_name), "%s", name);
+}
+
+static int skip_file(struct spool *s, const char *name, uint64_t number, const char *kind, int error)
+{
+	if (is_passing(error))
+		return error;
+	if (is_damage(error))
+		put_aside(s, number, kind);
+	else
+		note_unreadable(s, name, error);
+	return 0;
+}
+
+static int take_file(struct spool *s, const char *name, struct spool_left *left)
 {
 	struct spool_entry *e;
 	const char *kind;
@@ -184,11 +186,9 @@ static int take_file(struct spool *s, const char *name)
 	if (number >= s->next)
 		s->next = number + 1;
 	r = read_head(s, name, &h);
-	if (r == -EBADMSG || r == -EINVAL || r == -ELOOP)
-		put_aside(s, number, kind);
 	if (r < 0)
-		return 0;
-	e = vec_push(&s->entries);
+		return skip_file(s, name, number, kind, r);
+	e = vec_push(left);
 	if (!e)
 		return -ENOMEM;
 	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .tried = !strcmp(kind, "sent"), .key = key_of(&h) };
@@ -204,7 +204,7 @@ static int by_number(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static int take_files(struct spool *s)
+static int take_files(struct spool *s, struct spool_left *left)
 {
 	_cleanup_(closep) int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -215,14 +215,15 @@ static int take_files(struct spool *s)
 		return -errno;
 	fd = -1; /* the stream's now */
 	while (r >= 0 && (e = readdir(dir)))
-		r = take_file(s, e->d_name);
-	if (s->entries.n)
-		qsort(s->entries.v, s->entries.n, sizeof(*s->entries.v), by_number);
+		r = take_file(s, e->d_name, left);
+	if (left->n)
+		qsort(left->v, left->n, sizeof(*left->v), by_number);
 	return r;
 }
 
-int spool_open(const char *folder, struct spool **ret, int *ret_pid)
+int spool_open(const char *folder, struct spool **ret, struct spool_left *ret_left, int *ret_pid)
 {
+	struct spool_left left = { 0 };
 	struct spool *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -234,12 +235,14 @@ int spool_open(const char *folder, struct spool **ret, int *ret_pid)
 	if (r >= 0)
 		r = lock(s, ret_pid);
 	if (r >= 0)
-		r = take_files(s);
+		r = take_files(s, &left);
 	if (r < 0) {
+		vec_fini(&left);
 		spool_close(s);
 		return r;
 	}
 	*ret = s;
+	*ret_left = left;
 	return 0;
 }
 
@@ -249,22 +252,8 @@ struct spool *spool_close(struct spool *s)
 		return NULL;
 	closep(&s->dir_fd);
 	closep(&s->lock_fd);
-	vec_fini(&s->entries);
 	free(s);
 	return NULL;
-}
-
-size_t spool_count(const struct spool *s)
-{
-	return s->entries.n;
-}
-
-bool spool_entry(const struct spool *s, size_t i, struct spool_entry *ret)
-{
-	if (i >= s->entries.n)
-		return false;
-	*ret = s->entries.v[i];
-	return true;
 }
 
 /* ---- parcels ---- */
@@ -289,8 +278,7 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 {
 	struct head h = { .len = (uint32_t)p->bytes.len, .time_ns = p->time_ns, .format = p->format };
 	char temporary[NAME_MAX_LEN], final[NAME_MAX_LEN];
-	struct spool_entry *e;
-	int r = p->bytes.len > PARCEL_MAX ? -EFBIG : vec_reserve(&s->entries, 1);
+	int r = p->bytes.len > PARCEL_MAX ? -EFBIG : 0;
 
 	memcpy(h.magic, magic, sizeof(magic));
 	memcpy(h.what, p->what, sizeof(h.what) - 1);
@@ -305,8 +293,6 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 		s->stats.failed++;
 		return r;
 	}
-	e = vec_push(&s->entries);
-	*e = (struct spool_entry){ .number = s->next, .time_ns = p->time_ns, .bytes = h.len, .key = parcel_key(p->what) };
 	*ret_number = s->next++;
 	return 0;
 }
@@ -344,42 +330,34 @@ static int read_parcel(const struct spool *s, const char *name, struct parcel **
 
 int spool_get(struct spool *s, uint64_t number, struct parcel **ret)
 {
-	struct spool_entry *e = find(s, number);
+	const char *kind = "parcel";
 	char name[NAME_MAX_LEN];
-	int r = e ? read_parcel(s, name_of(number, kind_of(e), name), ret) : -ENOENT;
+	int r = read_parcel(s, name_of(number, kind, name), ret);
 
-	if (r == -EBADMSG || r == -EINVAL || r == -ELOOP) {
-		put_aside(s, number, kind_of(e));
-		forget(s, e);
-		return -EBADMSG;
+	if (r == -ENOENT) {
+		kind = "sent";
+		r = read_parcel(s, name_of(number, kind, name), ret);
 	}
-	if (r == -ENOENT && e)
-		forget(s, e);
-	return r;
+	if (r >= 0 || is_passing(r))
+		return r;
+	skip_file(s, name, number, kind, r);
+	return is_damage(r) ? -EBADMSG : -EACCES;
 }
 
 int spool_try(struct spool *s, uint64_t number)
 {
-	struct spool_entry *e = find(s, number);
 	char from[NAME_MAX_LEN], to[NAME_MAX_LEN];
 
-	if (!e || e->tried)
-		return e ? 0 : -ENOENT;
-	if (renameat(s->dir_fd, name_of(number, "parcel", from), s->dir_fd, name_of(number, "sent", to)) < 0)
-		return -errno;
-	e->tried = true;
-	return 0;
+	name_of(number, "parcel", from);
+	return renameat(s->dir_fd, from, s->dir_fd, name_of(number, "sent", to)) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 void spool_done(struct spool *s, uint64_t number)
 {
-	struct spool_entry *e = find(s, number);
 	char name[NAME_MAX_LEN];
 
-	if (!e)
-		return;
-	unlinkat(s->dir_fd, name_of(number, kind_of(e), name), 0);
-	forget(s, e);
+	if (unlinkat(s->dir_fd, name_of(number, "sent", name), 0) < 0)
+		unlinkat(s->dir_fd, name_of(number, "parcel", name), 0);
 }
 
 void spool_stats(const struct spool *s, struct spool_stats *ret)

@@ -12,11 +12,14 @@
  * Files are in the page cache when spool_put() returns: a killed agent loses nothing, a power cut what the kernel had
  * not written yet (some seconds; what is torn then is put aside).
  * One agent at a time: the folder is locked.
- * Memory: 24 bytes a parcel, beside what waits for its turn (struct delivery). Threads: the caller's lock.
+ * A file that cannot be read, but is not damaged (EACCES, EIO), is left alone, counted and skipped.
+ * Memory: none for parcels; what waits is the receiver's to know. Threads: the caller's lock.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/vec.h"
 
 struct parcel;
 struct spool;
@@ -29,29 +32,37 @@ struct spool_entry {
 	bool tried;          /* it may have arrived */
 };
 
+/* What an earlier run left, oldest first. */
+struct spool_left {
+	struct spool_entry *v;
+	uint32_t n, cap;
+};
+
 struct spool_stats {
 	uint64_t found;       /* parcels of an earlier run */
 	uint64_t maybe_twice; /* of them those that may have arrived */
 	uint64_t damaged;     /* files put aside */
 	uint64_t failed;      /* parcels that could not be written */
+	uint64_t unreadable;  /* files skipped, and the last of them */
+	char unreadable_name[32];
+	int unreadable_error; /* errno */
 };
 
 /*
  * folder: made with mode 0700, the one above it has to be there. 0; -EBUSY: another agent has it, *ret_pid says which
  * (0: nobody knows); -ELOOP, -ENOTDIR: it is a link, or no folder; -EPERM: it is another user's, or others may write to
- * it; other negative errno.
+ * it; other negative errno. ret_left: vec_fini() it.
  */
-int spool_open(const char *folder, struct spool **ret, int *ret_pid);
+int spool_open(const char *folder, struct spool **ret, struct spool_left *ret_left, int *ret_pid);
 /* Its files stay. */
 struct spool *spool_close(struct spool *s);
 
-/* What is there, oldest first: the i-th, false at the end. Not valid once something is put or done. */
-bool spool_entry(const struct spool *s, size_t i, struct spool_entry *ret);
-size_t spool_count(const struct spool *s);
-
 /* 0 and the number; -ENOSPC and other negative errno: it is not on disk. */
 int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number);
-/* The parcel of a number, one reference. -EBADMSG: damaged, put aside and forgotten; -ENOENT: it is gone; -ENOMEM. */
+/*
+ * The parcel of a number, one reference. -EBADMSG: damaged, put aside; -EACCES: it cannot be read, stats say why; -ENOMEM,
+ * -EMFILE, -ENFILE: later, perhaps.
+ */
 int spool_get(struct spool *s, uint64_t number, struct parcel **ret);
 /* It is about to be sent. 0 or negative errno, which costs only that it will not be known. */
 int spool_try(struct spool *s, uint64_t number);

@@ -144,13 +144,14 @@ static void queues(const struct telemetry *t, struct buf *b)
 	prom_family(b, "hotspan_receiver_spool_bytes", PROM_GAUGE, "Their bytes.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_spool_bytes", (double)t->receivers[i].spooled_bytes, "receiver", t->receivers[i].name, NULL);
-	prom_family(b, "hotspan_receiver_spool_total", PROM_COUNTER, "What happened to the spool: profiles of an earlier run, those of them that may arrive twice, files put aside as damaged, profiles that could not be written.");
+	prom_family(b, "hotspan_receiver_spool_total", PROM_COUNTER, "What happened to the spool: profiles of an earlier run, those of them that may arrive twice, files put aside as damaged, files that cannot be read, profiles that could not be written.");
 	for (size_t i = 0; i < t->n_receivers; i++) {
 		const struct spool_stats *s = &t->receivers[i].spool;
 
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->found, "receiver", t->receivers[i].name, "what", "found", NULL);
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->maybe_twice, "receiver", t->receivers[i].name, "what", "maybe_twice", NULL);
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->damaged, "receiver", t->receivers[i].name, "what", "damaged", NULL);
+		prom_value(b, "hotspan_receiver_spool_total", (double)s->unreadable, "receiver", t->receivers[i].name, "what", "unreadable", NULL);
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->failed, "receiver", t->receivers[i].name, "what", "not_written", NULL);
 	}
 	prom_family(b, "hotspan_receiver_queue_bytes", PROM_GAUGE, "Bytes of profiles that wait.");

@@ -299,6 +299,18 @@ static void an_absurd_retry_after_is_bounded(void **state)
 	assert_int_equal(net_flush(net, 5 * SEC), 0); /* the last chance does not wait either */
 }
 
+/* Others of this service go through until one has been tried too often. */
+static void send_until_given_up(const char *service, double seconds)
+{
+	uint64_t until = time_boot_ns() + (uint64_t)(seconds * 1e9);
+
+	while (!stats().dropped[NET_DROP_TRIES] && time_boot_ns() < until) {
+		send_one(service, 0);
+		sleep_ms(100);
+	}
+	assert_int_equal(stats().dropped[NET_DROP_TRIES], 1);
+}
+
 static void a_profile_the_server_chokes_on_is_given_up(void **state)
 {
 	struct receiver_opts o = to("prod", fake.url);
@@ -309,9 +321,67 @@ static void a_profile_the_server_chokes_on_is_given_up(void **state)
 	send_one("poison", 0);
 	send_one("web", 0);
 	WAIT(1, s.delivered == 1); /* the others do not wait for it */
-	WAIT(6, s.dropped[NET_DROP_TRIES] == 1);
-	assert_int_equal(stats().failed_tries[RETRY_SERVER], 3);
+	send_until_given_up("web", 8);
+	assert_int_equal(stats().failed_tries[RETRY_SERVER], 4); /* of the first nobody knew whose fault it was */
 	assert_true(told(NET_DROPPED, "profile of poison: tried too often, dropped", "HTTP 500: it makes me choke"));
+}
+
+/* It answers 503 to this one only: the others are not held up by it for long. */
+static void a_profile_that_passes_for_an_outage_is_given_up(void **state)
+{
+	struct receiver_opts o = to("prod", fake.url);
+
+	o.max_tries = 3;
+	set(&o, 1);
+	fake_faults(&fake, "status=503 service=poison");
+	send_one("poison", 0);
+	send_until_given_up("web", 12);
+	WAIT(3, !s.queued);
+	assert_true(stats().delivered > 5);
+}
+
+/* Those behind it, of its own series, pass it in the end. */
+static void a_profile_that_blocks_its_series_is_given_up(void **state)
+{
+	const char *const faults[] = { "status=503 service=poison", "status=500 service=poison", "cut=stored service=poison" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct receiver_opts o = to("prod", fake.url);
+		struct parcel *p = parcel("poison", 0);
+
+		o.max_tries = 2;
+		set(&o, 1);
+		fake_faults(&fake, faults[i]);
+		strcpy(p->what, "web");
+		assert_int_equal(net_send(net, p), 0);
+		parcel_unref(p);
+		send_until_given_up("web", 15);
+		WAIT(3, !s.queued);
+		assert_int_equal(stats().dropped[NET_DROP_TRIES], 1);
+		set(NULL, 0);
+		WAIT_GONE();
+	}
+}
+
+/* Answers that say nothing of the parcel, more of them than tries. */
+static void an_outage_that_answers_loses_nothing(void **state)
+{
+	const char *const faults[] = { "status=503", "status=500", "status=429", "cut=stored" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct receiver_opts o = to("prod", fake.url);
+
+		o.max_tries = 1;
+		set(&o, 1);
+		fake_faults(&fake, faults[i]);
+		for (int j = 0; j < 6; j++)
+			send_one(j % 2 ? "web" : "db", 0);
+		WAIT(10, s.failed_tries[RETRY_SERVER] + s.failed_tries[RETRY_THROTTLED] + s.failed_tries[RETRY_SILENCE] >= 4);
+		fake_faults(&fake, "");
+		WAIT(12, s.delivered == 6);
+		set(NULL, 0);
+		WAIT_GONE();
+	}
 }
 
 static void a_busy_server_is_asked_again(void **state)
@@ -408,8 +478,7 @@ static void a_request_that_ends_every_connection_is_given_up_in_the_end(void **s
 	set(&o, 1);
 	fake_faults(&fake, "cut=stored service=poison");
 	send_one("poison", 0);
-	send_one("web", 0);
-	WAIT(10, s.delivered == 1 && s.dropped[NET_DROP_TRIES] == 1);
+	send_until_given_up("web", 10);
 }
 
 static void an_answer_cut_short_counts_by_its_status(void **state)
@@ -720,6 +789,127 @@ static void a_spool_outlives_us_and_keeps_its_bound(void **state)
 	set(NULL, 0);
 }
 
+static int count_files(void)
+{
+	char command[256];
+	FILE *f;
+	int n = -1;
+
+	snprintf(command, sizeof(command), "ls %s/prod | grep -c -e parcel -e sent", dir);
+	f = popen(command, "re");
+	assert_true(f && fscanf(f, "%d", &n) == 1);
+	pclose(f);
+	return n;
+}
+
+static void empty_spool(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -rf %s/prod", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void the_end_does_not_wait_for_what_is_on_disk(void **state)
+{
+	struct receiver_opts o = spooling("http://127.0.0.1:9", MIB);
+	uint64_t before;
+
+	set(&o, 1);
+	send_one("web", 0);
+	WAIT(3, s.failed_tries[RETRY_CONNECT] > 0);
+	before = time_boot_ns();
+	assert_int_equal(net_flush(net, 5 * SEC), 0);
+	assert_true(time_boot_ns() - before < SEC / 2);
+	assert_int_equal(count_files(), 1);
+	net_free(net);
+	/* What is old may be much: it stays. */
+	assert_int_equal(net_new(&(struct net_opts){ .on_event = on_event, .user_agent = "hotspan/test" }, &net), 0);
+	o = spooling(fake.url, MIB);
+	fake_faults(&fake, "stall=1");
+	set(&o, 1);
+	before = time_boot_ns();
+	assert_int_equal(net_flush(net, SEC), -ETIMEDOUT); /* it is of now, and the server may take it */
+	assert_true(time_boot_ns() - before >= SEC);
+	set(NULL, 0);
+	net = net_free(net);
+	assert_int_equal(count_files(), 1);
+	empty_spool();
+	assert_int_equal(net_new(&(struct net_opts){ .on_event = on_event, .user_agent = "hotspan/test" }, &net), 0);
+	fake_faults(&fake, "");
+	set(&o, 1);
+	send_one("web", 0);
+	assert_int_equal(net_flush(net, 5 * SEC), 0); /* where the server takes it, the last goes */
+	assert_int_equal(stats().delivered, 1);
+}
+
+static void a_list_with_a_spool_that_cannot_be_had_changes_nothing(void **state)
+{
+	struct receiver_opts o[] = { to("prod", "http://127.0.0.1:9"), to("new", fake.url), to("bad", fake.url) };
+	char err[256];
+
+	one_receiver();
+	o[2].spool = "/nonexistent/spool";
+	assert_int_equal(net_set_receivers(net, o, 3, err, sizeof(err)), -ENOENT);
+	assert_non_null(strstr(err, "/nonexistent/spool/bad"));
+	assert_int_equal(net_set_receivers(net, o + 1, 2, err, sizeof(err)), -ENOENT);
+	assert_int_equal(net_stats(net, NULL, 0), 1);
+	send_one("web", 0);
+	assert_int_equal(net_flush(net, 5 * SEC), 0);
+	assert_int_equal(stats().delivered, 1); /* to where it was */
+}
+
+static void a_receiver_that_comes_back_at_once_meets_its_own_spool(void **state)
+{
+	struct receiver_opts o = spooling(fake.url, MIB);
+
+	set(&o, 1);
+	fake_faults(&fake, "delay=1000");
+	send_one("web", 0);
+	sleep_ms(200);
+	set(NULL, 0);
+	sleep_ms(100);
+	set(&o, 1);
+	WAIT(3, s.delivered == 1 && !s.queued);
+	assert_int_equal(fake_stored(&fake, "web"), 1);
+	set(NULL, 0);
+}
+
+static void what_is_under_way_of_a_receiver_taken_out_stays_on_disk(void **state)
+{
+	struct receiver_opts o = spooling(fake.url, MIB);
+
+	set(&o, 1);
+	fake_faults(&fake, "status=503 delay=500");
+	send_one("web", 0);
+	sleep_ms(200);
+	set(NULL, 0);
+	sleep_ms(1000);
+	assert_int_equal(count_files(), 1);
+	fake_faults(&fake, "");
+	set(&o, 1);
+	WAIT(3, s.delivered == 1);
+	set(NULL, 0);
+}
+
+static void a_file_that_cannot_be_read_is_skipped_and_named(void **state)
+{
+	struct receiver_opts o = spooling("http://127.0.0.1:9", MIB);
+	char command[256];
+
+	set(&o, 1);
+	for (int i = 0; i < 3; i++)
+		send_one("web", 0);
+	snprintf(command, sizeof(command), "cd %s/prod && f=$(ls | grep -e parcel -e sent | tail -n 1) && rm $f", dir);
+	assert_int_equal(system(command), 0);
+	o.url = fake.url;
+	set(&o, 1);
+	WAIT(5, s.delivered == 2 && s.dropped[NET_DROP_UNREADABLE] == 1 && !s.queued);
+	assert_int_equal(stats().spool.unreadable, 1);
+	assert_true(told(NET_DROPPED, "cannot be read, skipped", ": No such file or directory"));
+	set(NULL, 0);
+}
+
 static void what_was_refused_or_is_damaged_is_no_longer_there(void **state)
 {
 	struct receiver_opts o = spooling(fake.url, MIB);
@@ -779,6 +969,9 @@ int main(int argc, char **argv)
 		TEST(retry_after_is_respected),
 		TEST(an_absurd_retry_after_is_bounded),
 		TEST(a_profile_the_server_chokes_on_is_given_up),
+		TEST(a_profile_that_passes_for_an_outage_is_given_up),
+		TEST(a_profile_that_blocks_its_series_is_given_up),
+		TEST(an_outage_that_answers_loses_nothing),
 		TEST(a_busy_server_is_asked_again),
 		TEST(one_request_feels_the_way_in_trouble),
 		TEST(a_refused_profile_is_dropped_and_others_pass),
@@ -800,6 +993,11 @@ int main(int argc, char **argv)
 		TEST(a_name_other_than_the_urls_is_checked),
 		TEST(a_missing_client_certificate_loses_nothing),
 		TEST(a_spool_outlives_us_and_keeps_its_bound),
+		TEST(the_end_does_not_wait_for_what_is_on_disk),
+		TEST(a_list_with_a_spool_that_cannot_be_had_changes_nothing),
+		TEST(a_receiver_that_comes_back_at_once_meets_its_own_spool),
+		TEST(what_is_under_way_of_a_receiver_taken_out_stays_on_disk),
+		TEST(a_file_that_cannot_be_read_is_skipped_and_named),
 		TEST(what_was_refused_or_is_damaged_is_no_longer_there),
 	};
 
