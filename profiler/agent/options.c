@@ -365,7 +365,8 @@ bool option_is_set(const struct option *o, const void *base)
 	return true;
 }
 
-static void print_map(const struct strmap *m, struct buf *out)
+/* secret: the values of headers may be tokens, whatever they are called. */
+static void print_map(const struct strmap *m, bool secret, struct buf *out)
 {
 	const char *comma = "";
 
@@ -375,7 +376,10 @@ static void print_map(const struct strmap *m, struct buf *out)
 		buf_puts(out, comma);
 		buf_json_string(out, e->key, strlen(e->key));
 		buf_puts(out, ": ");
-		buf_json_string(out, e->value, strlen(e->value));
+		if (secret)
+			buf_puts(out, "<secret>");
+		else
+			buf_json_string(out, e->value, strlen(e->value));
 		comma = ", ";
 	}
 	buf_putc(out, '}');
@@ -414,7 +418,7 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 		buf_puts(out, *(char *const *)x ? "<secret>" : "\"\"");
 		break;
 	case OPTION_MAP:
-		print_map(x, out);
+		print_map(x, !strcmp(o->unit, "header"), out);
 		break;
 	case OPTION_LIST:
 		print_list(x, out);

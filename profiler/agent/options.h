@@ -48,7 +48,7 @@ bool option_equal(const struct option *o, const void *a, const void *b);
 /* Exchanges the values of two structs. */
 void option_swap(const struct option *o, void *a, void *b);
 
-/* The value as YAML; secrets as "<secret>". */
+/* The value as YAML; secrets, and the values of headers, as "<secret>". */
 void option_print(const struct option *o, const void *base, struct buf *out);
 bool option_is_set(const struct option *o, const void *base);
 

@@ -253,12 +253,14 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 
 	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\nmax_cpu_percent: 0.25%\n"
 				   "relabel_configs:\n  - {source_labels: [a, b], separator: '', regex: '(.)\\d', target_label: c, replacement: ''}\n" RECEIVER
-				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {X-A: b}\n",
+				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n",
 				   NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &once);
 	config_free(c);
 	buf_putc(&once, '\0');
 	assert_null(strstr((char *)once.data, "hush"));
+	assert_null(strstr((char *)once.data, "aHVzaA"));
+	assert_non_null(strstr((char *)once.data, "headers: {\"Authorization\": <secret>, \"X-A\": <secret>}"));
 	assert_non_null(strstr((char *)once.data, "<secret>"));
 	assert_int_equal(load_with((char *)once.data, NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &twice);
