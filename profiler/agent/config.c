@@ -170,6 +170,8 @@ static int check_receiver(struct reader *rd, const struct config *c, const struc
 {
 	if (!o->name)
 		return fail(rd, at, where, "it needs a name: add `name: prod`");
+	if (o->spool && (strchr(o->name, '/') || !strcmp(o->name, ".") || !strcmp(o->name, "..")))
+		return fail(rd, at, where, "name '%s' is to be a directory below spool: it must have no '/' in it, and not be '.' or '..'", o->name);
 	if (!o->url)
 		return fail(rd, at, where, "it needs a url: add `url: http://127.0.0.1:4040`");
 	if (strncmp(o->url, "http://", 7) && strncmp(o->url, "https://", 8))
