@@ -307,7 +307,7 @@ static void tell_fixed(void *ctx, const char *key)
 	log_warn("reload: %s changes with a restart only; the old value stays in force", key);
 }
 
-static int apply(struct agent *a, struct config *c, char *err, size_t err_len)
+static int apply(struct agent *a, const struct config *c, char *err, size_t err_len)
 {
 	struct budget_limits limits = limits_of(c);
 	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
@@ -326,6 +326,26 @@ static int apply(struct agent *a, struct config *c, char *err, size_t err_len)
 	return r;
 }
 
+/* All of it, or none: what was set before the failure is set back. */
+static int replace(struct agent *a, struct config *c, char *err, size_t err_len)
+{
+	char ignored[768];
+	int r = config_keep_fixed(a->config, c, tell_fixed, NULL);
+
+	if (r < 0)
+		snprintf(err, err_len, "out of memory");
+	else
+		r = apply(a, c, err, err_len);
+	if (r < 0) {
+		apply(a, a->config, ignored, sizeof(ignored));
+		config_free(c);
+		return r;
+	}
+	config_free(a->config);
+	a->config = c;
+	return 0;
+}
+
 static void reload(struct agent *a)
 {
 	char err[768], state[64];
@@ -335,12 +355,8 @@ static void reload(struct agent *a)
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(time_mono_ns() / NSEC_PER_USEC));
 	tell_systemd(state);
 	r = config_load(a->source, &c, err, sizeof(err));
-	if (r >= 0) {
-		config_keep_fixed(a->config, c, tell_fixed, NULL);
-		r = apply(a, c, err, sizeof(err));
-		config_free(a->config);
-		a->config = c;
-	}
+	if (r >= 0)
+		r = replace(a, c, err, sizeof(err));
 	if (r < 0)
 		log_error("reload failed: %s; the old configuration stays in force", err);
 	else
@@ -447,7 +463,7 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 	session_stats(a->session, &s);
 	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
 		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,
-		 r < 0 ? "; some profiles could not be sent in time: they stay in a spool, or are dropped" : "");
+		 r < 0 ? "; some profiles could not be sent in time, dropped" : "");
 	return 0;
 }
 

@@ -467,14 +467,52 @@ void config_print(const struct config *c, struct buf *out)
 		print_rows(&relabel_options, o, "  - ", "    ", out);
 }
 
-void config_keep_fixed(struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx)
+/* Who hears of a row that keeps its value; where: "" or "receivers[prod].". */
+struct listener {
+	void (*told)(void *ctx, const char *key);
+	void *ctx;
+	const char *where;
+};
+
+static int keep_rows(const struct option_table *t, const void *from, void *to, const struct listener *l)
 {
-	for (size_t i = 0; i < config_options.n; i++) {
-		const struct option *o = &config_options.v[i];
+	char key[2 * MAX_KEY];
+	int r = 0;
+
+	for (size_t i = 0; i < t->n && r >= 0; i++) {
+		const struct option *o = &t->v[i];
 
 		if (o->live == OPTION_LIVE || option_equal(o, from, to))
 			continue;
-		option_swap(o, from, to);
-		told(ctx, o->key);
+		r = option_copy(o, from, to);
+		snprintf(key, sizeof(key), "%s%s", l->where, o->key);
+		l->told(l->ctx, key);
 	}
+	return r;
+}
+
+static const struct receiver_opts *find_receiver(const struct config *c, const char *name)
+{
+	vec_foreach(o, &c->receivers)
+		if (!strcmp(o->name, name))
+			return o;
+	return NULL;
+}
+
+int config_keep_fixed(const struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx)
+{
+	struct listener l = { told, ctx, "" };
+	char where[MAX_KEY];
+	int r = keep_rows(&config_options, from, to, &l);
+
+	l.where = where;
+	vec_foreach(o, &to->receivers)
+	{
+		const struct receiver_opts *old = find_receiver(from, o->name);
+
+		snprintf(where, sizeof(where), "receivers[%s].", o->name);
+		if (old && r >= 0)
+			r = keep_rows(&receiver_options, old, o, &l);
+	}
+	return r;
 }

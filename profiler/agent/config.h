@@ -73,5 +73,8 @@ int config_rules(const struct config *c, struct relabel **ret);
 /* The YAML that would make this configuration, defaults included, secrets masked. */
 void config_print(const struct config *c, struct buf *out);
 
-/* Gives `to` the values of `from` in every row that may not change while running; told(ctx, key) for each that differs. */
-void config_keep_fixed(struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx);
+/*
+ * Gives `to` the values of `from` in every row that may not change while running, and so each receiver that is in both;
+ * told(ctx, key) for each that differs: "listen", "receivers[prod].spool". 0 or -ENOMEM.
+ */
+int config_keep_fixed(const struct config *from, struct config *to, void (*told)(void *ctx, const char *key), void *ctx);

@@ -334,22 +334,47 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 	}
 }
 
+/* Of those that point nowhere. */
 static size_t value_size(const struct option *o)
 {
 	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
-					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_PERCENT] = sizeof(double), [OPTION_STRING] = sizeof(char *), [OPTION_SECRET] = sizeof(char *),
-					[OPTION_CHOICE] = sizeof(char *), [OPTION_MAP] = sizeof(struct strmap), [OPTION_LIST] = sizeof(struct strlist) };
+					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_PERCENT] = sizeof(double) };
 
 	return sizes[o->type];
 }
 
-void option_swap(const struct option *o, void *a, void *b)
+static int copy_map(const struct strmap *from, struct strmap *to)
 {
-	char kept[sizeof(struct strmap)];
+	struct strmap copy = { 0 };
+	int r = strmap_copy(from, &copy);
 
-	memcpy(kept, field(o, a), value_size(o));
-	memcpy(field(o, a), field(o, b), value_size(o));
-	memcpy(field(o, b), kept, value_size(o));
+	if (r < 0) {
+		strmap_fini(&copy);
+		return r;
+	}
+	strmap_fini(to);
+	*to = copy;
+	return 0;
+}
+
+int option_copy(const struct option *o, const void *from, void *to)
+{
+	const char *text;
+
+	switch (o->type) {
+	case OPTION_MAP:
+		return copy_map(cfield(o, from), field(o, to));
+	case OPTION_STRING:
+	case OPTION_SECRET:
+	case OPTION_CHOICE:
+		text = *(char *const *)cfield(o, from);
+		return set_string(field(o, to), text ? text : "");
+	case OPTION_LIST:
+		return -EINVAL;
+	default:
+		memcpy(field(o, to), cfield(o, from), value_size(o));
+		return 0;
+	}
 }
 
 bool option_is_set(const struct option *o, const void *base)
