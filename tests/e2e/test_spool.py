@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The agent with a spool: a server that is away, slow, failing or full of whims, an agent that is killed at any moment, a
-disk that is full. What arrives is held against the CPU burnt and against the intervals, which follow each other without
+"""The agent with a spool: a server that is away, slow, flapping, failing or full of whims, an agent that is killed at any
+moment, a disk that is full, a token that has expired, a configuration that changes. What arrives is held against the CPU burnt and against the intervals, which follow each other without
 a gap; each profile has an id, so what arrives twice is seen."""
 import random
 import socket
 
 from hs import *  # noqa: F403
 from pyroscope import Fake
-
-SCALE = float(os.environ.get("HOTSPAN_SPOOL_SCALE", "1"))  # of outages and kills: the soak's is larger
 
 
 def config(url, spool, more="", interval="1s", second=""):
@@ -44,6 +42,10 @@ def stored(fake, service):
     return [r for r in fake.state()["log"] if r["stored"] and r["service"] == service]
 
 
+def dropped(agent):
+    return sum(v for k, v in agent.metrics().items() if k.startswith('hotspan_receiver_profiles_total{receiver="prod"') and "delivered" not in k)
+
+
 def cpu_ns(fake, service):
     return sum(s["totals"]["cpu:nanoseconds"] for s in fake.series(service_name=service))
 
@@ -75,30 +77,144 @@ def gaps(rows):
     return [b[0] - a[1] for a, b in zip(ordered, ordered[1:])], times == ordered
 
 
-def test_an_outage_costs_nothing_and_little_memory():
+def outage(seconds, interval=1):
+    """A server that is not there for half of the time and answers 503 for the rest of it, then all is well."""
     name, port = f"outage-{os.getpid()}", free_port()
     with tempfile.TemporaryDirectory() as d:
-        spool = pathlib.Path(d)
-        with Agent(config(f"http://127.0.0.1:{port}", spool)) as agent:
-            p = spin(20 * SCALE, name)
-            time.sleep(10)
+        with Agent(config(f"http://127.0.0.1:{port}", d, interval=f"{interval}s")) as agent:
+            p = spin(seconds, name)
+            time.sleep(seconds / 4)
             before = memory(agent)
-            want = burnt(p)
-            until(lambda: metric(agent, "hotspan_receiver_spool_profiles") > 15)
-            grown = memory(agent) - before
-            waited = len(in_spool(spool))
-            print(f"  {waited} profiles on disk, RSS, symbol tables aside, grew by {grown / 2**20:.2f} MiB")
-            assert grown < 3 << 20 and metric(agent, "hotspan_receiver_profiles_total", result="delivered") == 0
+            time.sleep(seconds / 4)
             with Fake(port=port) as fake:
-                until(lambda: not old_ones(spool, 5))
+                fake.faults("status=503")
+                want = burnt(p)
+                assert metric(agent, "hotspan_receiver_profiles_total", result="delivered") == 0
+                r = {"waited": len(in_spool(d)), "memory_bytes": memory(agent) - before}
+                fake.faults()
+                agent.reload()  # the server is back: no need to wait for the next try
+                until(lambda: not old_ones(d, 5 * interval), seconds=60 + seconds)
+                r["dropped"] = dropped(agent)
                 assert agent.stop() == 0
                 rows = stored(fake, name)
-                between, ordered = gaps(rows)
-                got = cpu_ns(fake, name)
-                print(f"  {100 * got / want:.2f} % of the CPU burnt; {len(rows)} intervals, {twice(rows)} twice, largest gap {max(between) / 1e6:.0f} ms")
-                assert abs(got / want - 1) < 0.02 and not twice(rows) and max(between) < 50e6
-                assert ordered, "they come in their order"
-        assert not in_spool(spool)
+                between, r["ordered"] = gaps(rows)
+                r |= {"share": cpu_ns(fake, name) / want, "intervals": len(rows), "twice": twice(rows), "gap_ms": max(between) / 1e6, "left": len(in_spool(d))}
+    print(f"  {r['waited']} profiles on disk, RSS, symbol tables aside, grew by {r['memory_bytes'] / 2**20:.2f} MiB; {100 * r['share']:.2f} % of the CPU burnt; "
+          f"{r['intervals']} intervals, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms")
+    return r
+
+
+def test_an_outage_costs_nothing_and_little_memory():
+    r = outage(20)
+    assert r["waited"] > 20 and r["memory_bytes"] < 3 << 20
+    assert abs(r["share"] - 1) < 0.02 and not r["twice"] and r["gap_ms"] < 50 and not r["dropped"] and not r["left"]
+    assert r["ordered"], "they come in their order"
+
+
+def test_more_answers_than_tries_lose_nothing():
+    """The server is away, but something before it answers: that says nothing of a profile, however often."""
+    name = f"answers-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as d, Fake() as fake, Agent(config(fake.url, d, more="max_tries: 1")) as agent:
+        p = spin(12, name)
+        for fault, cause in (("status=503", "server"), ("status=500", "server"), ("status=429", "throttled")):
+            fake.faults(fault)
+            before = metric(agent, "hotspan_receiver_failed_tries_total", cause=cause)
+            # A reload lets it try at once; by itself it would wait for up to 30 s.
+            until(lambda: agent.reload() or time.sleep(0.2) or metric(agent, "hotspan_receiver_failed_tries_total", cause=cause) > before + 11, seconds=30)
+        fake.faults()
+        agent.reload()
+        want = burnt(p)
+        until(lambda: not old_ones(d, 3))
+        assert dropped(agent) == 0
+        assert agent.stop() == 0
+        rows = stored(fake, name)
+        between, ordered = gaps(rows)
+        print(f"  {len(rows)} intervals, largest gap {max(between) / 1e6:.0f} ms")
+        assert abs(cpu_ns(fake, name) / want - 1) < 0.02 and max(between) < 50e6 and not twice(rows) and ordered
+
+
+def test_an_expired_token_costs_nothing():
+    name = f"expired-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as d, tempfile.NamedTemporaryFile("w", suffix=".token") as token, Fake() as fake:
+        token.write("first\n")
+        token.flush()
+        fake.faults("authorization=Bearer first")
+        with Agent(config(fake.url, d, more=f"bearer_token_file: {token.name}")) as agent:
+            p = spin(9, name)
+            until(lambda: stored(fake, name))
+            fake.faults("authorization=Bearer second")
+            agent.wait_for("HTTP 401", "wait")
+            want = burnt(p)
+            token.seek(0)
+            token.write("second\n")
+            token.flush()
+            until(lambda: not old_ones(d, 3), seconds=60)
+            assert dropped(agent) == 0
+            assert agent.stop() == 0
+        rows = stored(fake, name)
+        between, ordered = gaps(rows)
+        assert abs(cpu_ns(fake, name) / want - 1) < 0.02 and max(between) < 50e6 and not twice(rows) and ordered
+
+
+def test_a_flapping_and_a_slow_server_lose_nothing():
+    name = f"flapping-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as d, Fake() as fake, Agent(config(fake.url, d)) as agent:
+        p = spin(14, name)
+        for i in range(12):
+            fake.faults(("status=503", "", "status=500", "", "cut=body", "delay=900")[i % 6])
+            time.sleep(0.6)
+        fake.faults("delay=2500")
+        time.sleep(6)
+        fake.faults()
+        want = burnt(p)
+        until(lambda: not old_ones(d, 3), seconds=60)
+        assert dropped(agent) == 0
+        assert agent.stop() == 0
+        rows = stored(fake, name)
+        between, ordered = gaps(rows)
+        print(f"  {len(rows)} intervals, {twice(rows)} twice, largest gap {max(between) / 1e6:.0f} ms")
+        assert abs(cpu_ns(fake, name) / want - 1) < 0.02 and max(between) < 50e6 and not twice(rows) and ordered
+
+
+def test_a_reload_that_fails_changes_nothing():
+    name = f"reload-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as d, Fake() as fake:
+        with Agent(config(fake.url, d)) as agent:
+            p = spin(5, name)
+            bad = "  - name: other\n    url: http://127.0.0.1:9\n  - name: bad\n    url: http://127.0.0.1:9\n    spool: /nonexistent/spool\n"
+            agent.reload(config("http://127.0.0.1:9", d, interval="300s", second=bad))
+            agent.wait_for("reload failed", "/nonexistent/spool/bad", "old configuration stays in force")
+            assert not [k for k in agent.metrics() if 'receiver="other"' in k]
+            want = burnt(p)
+            agent.reload(config(fake.url, f"{d}/elsewhere"))
+            agent.wait_for("receivers[prod].spool changes with a restart only")
+            until(lambda: not old_ones(d, 3))
+            assert agent.stop() == 0
+        rows = stored(fake, name)
+        assert len(rows) >= 5 and abs(cpu_ns(fake, name) / want - 1) < 0.02 and max(gaps(rows)[0]) < 50e6
+
+
+def test_a_receiver_taken_out_keeps_its_spool():
+    """With a request under way, again and again; each time it comes back before that has ended, or after."""
+    name = f"out-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as d, Fake() as fake, Agent(config(fake.url, d)) as agent:
+        p = spin(4, name)
+        fake.faults("status=503 delay=600")
+        want = burnt(p)
+        time.sleep(1.5)  # its last interval is on disk
+        without = "frequency: 199\nflush_interval: 1s\nmax_cpu_percent: 0\nreceivers: []\n"
+        for pause in (0.05, 0.2, 1.2, 0.1, 0.4):
+            agent.reload(without)
+            time.sleep(pause)
+            agent.reload(config(fake.url, d))
+            time.sleep(0.3)
+        assert not [line for line in agent.lines if "reload failed" in line], agent.lines
+        fake.faults()
+        agent.reload()
+        until(lambda: not old_ones(d, 3))
+        assert agent.stop() == 0
+        rows = stored(fake, name)
+        assert abs(cpu_ns(fake, name) / want - 1) < 0.02 and not twice(rows)
 
 
 def test_a_restart_finds_what_was_left():
@@ -106,7 +222,9 @@ def test_a_restart_finds_what_was_left():
     with tempfile.TemporaryDirectory() as d:
         with Agent(config(f"http://127.0.0.1:{port}", d)) as agent:
             want = burnt(spin(3, name))
+            begin = time.time()
             assert agent.stop() == 0
+            assert time.time() - begin < 2.5, "what is on disk is not waited for"
         left = len(in_spool(d))
         assert left >= 3
         with Fake(port=port) as fake, Agent(config(fake.url, d)) as agent:
@@ -122,51 +240,63 @@ def test_two_agents_do_not_share_a_spool():
         assert p.returncode == 1 and f"{d}/prod is in use by another agent, process {agent.process.pid}" in p.stderr, p.stderr
 
 
-def kills(fake, folder, name, seconds, whims):
-    """Kills the agent now and then while the server has its whims; (kills, when each run ended)."""
-    r, ends, n = random.Random(7), [], 0
-    end = time.time() + seconds
-    while time.time() < end:
+WHIMS = [[], ["status=503 count=2"], ["status=429 retry_after=1 count=1"], ["cut=stored count=1"], ["cut=body count=2"], ["delay=700"], ["status=500 count=1"]]
+
+
+def kill_often(fake, folder, n):
+    """Kills the agent n times while the server has its whims; when each run ended."""
+    r, ends = random.Random(7), []
+    for _ in range(n):
         with Agent(config(fake.url, folder)) as agent:
             time.sleep(r.uniform(0.8, 4))
-            fake.faults(*r.choice(whims))
+            fake.faults(*r.choice(WHIMS))
             time.sleep(r.uniform(0.2, 1.5))
-            ends.append((agent.process.pid, time.time_ns()))
+            ends.append(time.time_ns())
             agent.process.kill()
             agent.process.wait()
-            n += 1
-    return n, ends
+    fake.faults()
+    return ends
 
 
-def test_kills_lose_the_open_interval_and_the_one_being_encoded():
+def lost_at_kills(rows, ends):
+    """(s between the end of each run and that of its last interval, ns of the largest gap within a run)"""
+    unique = {row["id"]: row for row in rows}.values()
+    intervals = sorted((row["time_nanos"], row["time_nanos"] + row["duration_nanos"]) for row in unique)
+    lost, gap = [], 0
+    for ended, begun in zip(ends, [0] + ends):
+        mine = [i for i in intervals if begun < i[0] < ended]
+        gap = max([gap] + [b[0] - a[1] for a, b in zip(mine, mine[1:])])
+        lost.append((ended - mine[-1][1]) / 1e9 if mine else (ended - begun) / 1e9 if begun else 0)
+    return lost, gap
+
+
+def kills(n):
     """Each run's intervals follow each other without a gap, and the last begins at most two before its end."""
     name = f"killed-{os.getpid()}"
-    whims = [[], ["status=503 count=2"], ["status=429 retry_after=1 count=1"], ["cut=stored count=1"], ["cut=body count=2"], ["delay=700"], ["status=500 count=1"]]
     with tempfile.TemporaryDirectory() as d, Fake() as fake:
-        p = spin(1000, name)
+        p = spin(100000, name)
         try:
-            n, ends = kills(fake, d, name, 40 * SCALE, whims)
+            ends = kill_often(fake, d, n)
         finally:
             p.kill()
             p.wait()
-        fake.faults()
         with Agent(config(fake.url, d)) as agent:
-            until(lambda: not old_ones(d, 3))
+            until(lambda: not old_ones(d, 3), seconds=60)
             found, maybe = (metric(agent, "hotspan_receiver_spool_total", what=w) for w in ("found", "maybe_twice"))
             assert agent.stop() == 0
         rows = stored(fake, name)
-        unique = {row["id"]: row for row in rows}.values()
-        intervals = sorted((row["time_nanos"], row["time_nanos"] + row["duration_nanos"]) for row in unique)
-        lost = []
-        for (_, ended), begun in zip(ends, [0] + [e for _, e in ends]):
-            mine = [i for i in intervals if begun < i[0] < ended]
-            between = [b[0] - a[1] for a, b in zip(mine, mine[1:])]
-            assert not between or max(between) < 50e6, f"an interval is missing: {max(between) / 1e6:.0f} ms"
-            lost.append((ended - mine[-1][1]) / 1e9 if mine else (ended - begun) / 1e9 if begun else 0)
-        print(f"  {n} kills: {len(unique)} intervals stored, {twice(rows)} twice; at most {max(lost):.2f} s lost at a kill; the last run found {found:.0f}, {maybe:.0f} perhaps sent")
-        assert max(lost) < 2.7, lost
-        assert twice(rows) <= 8 * n, "no more than were on their way"
-        assert not in_spool(d)
+        lost, gap = lost_at_kills(rows, ends)
+        r = {"kills": n, "intervals": len({row["id"] for row in rows}), "twice": twice(rows), "lost_s": max(lost), "gap_ms": gap / 1e6, "left": len(in_spool(d))}
+    print(f"  {n} kills: {r['intervals']} intervals stored, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms; at most {r['lost_s']:.2f} s lost at a kill; "
+          f"the last run found {found:.0f}, {maybe:.0f} perhaps sent")
+    return r
+
+
+def test_kills_lose_the_open_interval_and_the_one_being_encoded():
+    r = kills(10)
+    assert r["gap_ms"] < 50 and r["lost_s"] < 2.7, r
+    assert r["twice"] <= 8 * r["kills"], "no more than were on their way"
+    assert not r["left"]
 
 
 def test_answers_of_every_kind_lose_nothing():
@@ -201,6 +331,27 @@ def test_a_full_disk_is_told_and_costs_nothing_while_memory_lasts():
                 assert metric(agent, "hotspan_receiver_spool_total", what="not_written") > 0
                 with Fake(port=port) as fake:
                     until(lambda: abs(cpu_ns(fake, name) / want - 1) < 0.03)
+                    assert agent.stop() == 0
+        finally:
+            subprocess.run(["umount", d])
+
+
+def test_what_neither_disk_nor_memory_holds_is_counted():
+    port = free_port()
+    with tempfile.TemporaryDirectory() as d:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", d], capture_output=True).returncode:
+            raise Skip("no file system can be mounted here")
+        try:
+            with Agent(config(f"http://127.0.0.1:{port}", d, more="queue_bytes: 64KiB")) as agent:
+                until(lambda: metric(agent, "hotspan_receiver_profiles_total", result="queue_full") > 5, seconds=90)
+                with Fake(port=port):
+                    agent.reload()
+                    agent.wait_for("the queue is full, the oldest profile is dropped")
+                    until(lambda: not old_ones(d, 3))
+                    m = agent.metrics()
+                    ours = {k: v for k, v in m.items() if k.startswith('hotspan_receiver_profiles_total{receiver="prod"')}
+                    made = m["hotspan_profiles_total"]
+                    assert made - sum(ours.values()) - m['hotspan_receiver_queue_profiles{receiver="prod"}'] == 0, m
                     assert agent.stop() == 0
         finally:
             subprocess.run(["umount", d])

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, vforks, start, churn, reload, cfi, fuzz, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, vforks, start, churn, reload, outage, cfi, fuzz, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
 import concurrent.futures
@@ -174,6 +174,24 @@ def case_reload():
            not lost and pushed == total and flat)
 
 
+def case_outage():
+    """A server that is away, then answers 503; and an agent that is killed at random moments while the server has its whims."""
+    sys.path.insert(0, str(ROOT / "tests/e2e"))
+    import test_spool
+
+    seconds, kills = max(600 * SCALE, 30), max(int(100 * SCALE), 10)
+    r = test_spool.outage(seconds, interval=5)
+    yield (f"the receiver away for {seconds / 120:.1f} min, then answering 503 for as long, with a spool",
+           "nothing lost, nothing twice, in order; RSS, symbol tables aside, grows < 3 MiB",
+           f"{100 * r['share']:.2f} % of the CPU burnt, {r['intervals']} intervals of the load, largest gap {r['gap_ms']:.0f} ms, {r['twice']} twice, "
+           f"{'in order' if r['ordered'] else 'NOT in order'}; {r['waited']} profiles on disk, {r['dropped']:.0f} dropped; RSS {r['memory_bytes'] / 2**20:.2f} MiB",
+           abs(r["share"] - 1) < 0.02 and r["gap_ms"] < 50 and r["ordered"] and r["memory_bytes"] < 3 << 20 and not r["twice"] + r["dropped"] + r["left"])
+    r = test_spool.kills(kills)
+    yield (f"{kills} kills -9 at random moments, the receiver answering 429, 500 and 503, cut and slow", "lost at a kill < 2.7 s, of an interval of 1 s; twice <= what was on its way",
+           f"{r['intervals']} intervals, {r['twice']} twice, largest gap within a run {r['gap_ms']:.0f} ms; at most {r['lost_s']:.2f} s lost at a kill; {r['left']} left in the spool",
+           r["gap_ms"] < 50 and r["lost_s"] < 2.7 and r["twice"] <= 8 * kills and not r["left"])
+
+
 def cfi_oracle():
     """Our unwind rows against libdw's, on every ELF file of this host."""
     out = subprocess.run([BUILD / "tests/unit/test_cfi_oracle", "/usr", "/lib"], capture_output=True, text=True, errors="replace")
@@ -267,7 +285,7 @@ def case_stacks():
 
 
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "cfi", "fuzz", "stacks"]
+    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "outage", "cfi", "fuzz", "stacks"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:
