@@ -7,14 +7,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "agent/config.h"
 #include "alloc_fail.h"
 #include "base/file.h"
+#include "base/units.h"
 #include "bpf/events.h"
 #include "cmd/amount.h"
 #include "cmd/treelist.h"
 #include "cmd/top_model.h"
 #include "cmd/top_rows.h"
 #include "collect/window.h"
+#include "exporter/parcel.h"
+#include "exporter/receiver.h"
 #include "fixture_go.h"
 #include "fixture_profile.h"
 #include "pprof/calltree.h"
@@ -678,6 +682,99 @@ static void a_live_view_survives_every_failure(void **state)
 	profile_free(p);
 }
 
+static int put_in_queue(struct receiver *rc, uint64_t *ret_wake)
+{
+	struct buf b = BUF_INIT;
+	struct parcel *p;
+	struct delivery *d;
+	int spool, r;
+
+	buf_puts(&b, "bytes");
+	p = buf_error(&b) ? NULL : parcel_new(&b, 0);
+	buf_fini(&b);
+	if (!p)
+		return -ENOMEM;
+	p->time_ns = time_utc_ns();
+	r = receiver_add(rc, p, &spool);
+	parcel_unref(p);
+	d = r < 0 ? NULL : receiver_next(rc, time_boot_ns(), ret_wake);
+	return d ? delivery_load(rc, d) : r;
+}
+
+/* A parcel on disk, read to be sent, and found again. ctx: a folder. */
+static int spool_a_parcel(void *ctx)
+{
+	struct receiver_opts opts = { .name = "prod", .type = "pyroscope", .url = "http://h", .spool = ctx, .queue_bytes = 1 << 20,
+				      .spool_bytes = 1 << 20, .max_tries = 1 };
+	struct receiver *rc = NULL;
+	char err[256], command[256];
+	uint64_t wake;
+	int r;
+
+	snprintf(command, sizeof(command), "rm -rf %s/prod", (const char *)ctx);
+	assert_int_equal(system(command), 0);
+	r = strmap_set(&opts.headers, "a", "b");
+	if (r >= 0)
+		r = receiver_new(&opts, 1, &rc, err, sizeof(err));
+	if (r >= 0)
+		r = put_in_queue(rc, &wake);
+	rc = receiver_free(rc);
+	if (r >= 0)
+		r = receiver_new(&opts, 1, &rc, err, sizeof(err));
+	if (r >= 0)
+		assert_int_equal(rc->disk_parcels, 1);
+	receiver_free(rc);
+	strmap_fini(&opts.headers);
+	return r;
+}
+
+static void a_spool_survives_every_failure(void **state)
+{
+	char folder[] = "/tmp/hotspan-alloc-XXXXXX", command[256];
+
+	assert_non_null(mkdtemp(folder));
+	every_failure_is_survived(spool_a_parcel, folder, 15);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
+static void hear(void *ctx, const char *key)
+{
+	++*(int *)ctx;
+}
+
+/* A reload's: the new configuration keeps what needs a restart. ctx: the file. */
+static int reload(void *ctx)
+{
+	char *env[] = { "HOTSPAN_PATH_MAP=/a=/b,/c=/d", "HOTSPAN_LISTEN=off", NULL };
+	struct config_source src = { .path = ctx, .environment = env };
+	struct config *from = NULL, *to = NULL;
+	char err[768];
+	int told = 0, r = config_load(&src, &from, err, sizeof(err));
+
+	src.environment = NULL;
+	if (r >= 0)
+		r = config_load(&src, &to, err, sizeof(err));
+	if (r >= 0)
+		r = config_keep_fixed(from, to, hear, &told);
+	if (r >= 0)
+		assert_int_equal(told, 2);
+	config_free(from);
+	config_free(to);
+	return r;
+}
+
+static void a_reload_survives_every_failure(void **state)
+{
+	char path[] = "/tmp/hotspan-alloc-XXXXXX";
+	_cleanup_(closep) int fd = mkstemp(path);
+	static const char yaml[] = "receivers:\n  - {name: a, url: 'http://h', headers: {b: c}, spool: /s}\n";
+
+	assert_int_equal(file_write_all(fd, yaml, strlen(yaml)), 0);
+	every_failure_is_survived(reload, path, 30);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,6 +797,8 @@ int main(void)
 		cmocka_unit_test(work_on_profiles_survives_every_failure),
 		cmocka_unit_test(printing_a_tree_survives_every_failure),
 		cmocka_unit_test(a_live_view_survives_every_failure),
+		cmocka_unit_test(a_spool_survives_every_failure),
+		cmocka_unit_test(a_reload_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
