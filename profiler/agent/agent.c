@@ -443,10 +443,30 @@ static void let_signals_kill(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* Of profiles: "; 12 stay in a spool for the next start; 3 could not be sent in time, dropped", or "". */
+static void describe_left(struct agent *a, char *out, size_t len)
+{
+	struct net_receiver_stats rows[MAX_RECEIVERS];
+	size_t n = net_stats(a->net, rows, MAX_RECEIVERS);
+	uint64_t disk = 0, memory = 0;
+	int at = 0;
+
+	for (size_t i = 0; i < n && i < MAX_RECEIVERS; i++) {
+		disk += rows[i].spooled;
+		memory += rows[i].queued - rows[i].spooled;
+	}
+	out[0] = '\0';
+	if (disk)
+		at = snprintf(out, len, "; %llu profiles stay in a spool for the next start", (unsigned long long)disk);
+	if (memory)
+		snprintf(out + at, len - (size_t)at, "; %llu profiles could not be sent in time, dropped", (unsigned long long)memory);
+}
+
 static int shut_down(struct agent *a, char *err, size_t err_len)
 {
 	uint64_t limit = a->config->shutdown_timeout_ns, until = time_boot_ns() + limit;
 	struct session_stats s;
+	char left[160];
 	int r;
 
 	tell_systemd("STOPPING=1");
@@ -459,11 +479,12 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 			 r == -ETIMEDOUT ? "naming took longer than shutdown_timeout" : strerror(-r));
 		return r;
 	}
-	r = net_flush(a->net, until > time_boot_ns() ? until - time_boot_ns() : 0);
+	net_flush(a->net, until > time_boot_ns() ? until - time_boot_ns() : 0);
+	describe_left(a, left, sizeof(left));
 	session_stats(a->session, &s);
 	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
 		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,
-		 r < 0 ? "; some profiles could not be sent in time, dropped" : "");
+		 left);
 	return 0;
 }
 

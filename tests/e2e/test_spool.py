@@ -226,6 +226,7 @@ def test_a_restart_finds_what_was_left():
             assert agent.stop() == 0
             assert time.time() - begin < 2.5, "what is on disk is not waited for"
         left = len(in_spool(d))
+        agent.wait_for("stopped:", f"{left} profiles stay in a spool")
         assert left >= 3
         with Fake(port=port) as fake, Agent(config(fake.url, d)) as agent:
             until(lambda: abs(cpu_ns(fake, name) / want - 1) < 0.03)
