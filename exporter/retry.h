@@ -6,7 +6,7 @@
  *	2xx                         delivered
  *	408 409 429 5xx, 401 403, 3xx   worth another try: the server is busy, or will be set right
  *	other 4xx, 501              hopeless: the same bytes would be refused again
- *	no connection, cut while sending   worth another try
+ *	no connection, cut while sending   worth another try; so is one on which nothing is acknowledged
  *	sent whole, then no answer in time    unanswered: servers store what they got whole, sending
  *	                            it again would count it twice
  *	sent whole, then the connection ends without an answer    another try: the server died, or a

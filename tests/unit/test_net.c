@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -510,6 +512,33 @@ static void a_server_that_falls_silent_costs_one_profile_at_a_time(void **state)
 	assert_int_equal(fake_stored(&fake, "web"), 10);
 }
 
+/* A network that is cut: our kernel has all of it, theirs has not. */
+static void what_nobody_acknowledged_is_not_taken_for_sent(void **state)
+{
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	struct receiver_opts o;
+	char url[64];
+	int room = 4096;
+
+	/* Nobody reads, and there is little room. */
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(at.sin_port));
+	o = to("prod", url);
+	o.timeout_ns = 3 * SEC;
+	set(&o, 1);
+	send_one("web", 100000);
+	WAIT(5, s.failed_tries[RETRY_SILENCE] == 1);
+	assert_int_equal(stats().dropped[NET_DROP_UNANSWERED], 0);
+	o.url = fake.url;
+	set(&o, 1);
+	WAIT(5, s.delivered == 1);
+}
+
 static void what_is_older_than_servers_take_is_dropped(void **state)
 {
 	struct parcel *p = parcel("old", 0);
@@ -981,6 +1010,7 @@ int main(int argc, char **argv)
 		TEST(a_request_that_ends_every_connection_is_given_up_in_the_end),
 		TEST(an_answer_cut_short_counts_by_its_status),
 		TEST(a_server_that_falls_silent_costs_one_profile_at_a_time),
+		TEST(what_nobody_acknowledged_is_not_taken_for_sent),
 		TEST(what_is_older_than_servers_take_is_dropped),
 		TEST(the_oldest_goes_when_the_queue_is_full),
 		TEST(a_flush_ends_in_time),
