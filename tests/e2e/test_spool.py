@@ -25,8 +25,14 @@ def spin(seconds, service):
     return subprocess.Popen([workload("spin"), str(seconds)], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
 
 
+def spin_until(end, service):
+    """Until a time of the clock, whatever else the host does."""
+    code = f"while [ $(date +%s) -lt {end:.0f} ]; do OTEL_SERVICE_NAME={service} {workload('spin')} 1; done"
+    return subprocess.Popen(["sh", "-c", code], stdout=subprocess.PIPE, text=True)
+
+
 def burnt(p):
-    return sum(answers(p.communicate()[0]).values())
+    return sum(int(line.split()[1]) for line in p.communicate()[0].splitlines())
 
 
 def metric(agent, name, **labels):
@@ -82,7 +88,7 @@ def outage(seconds, interval=1):
     name, port = f"outage-{os.getpid()}", free_port()
     with tempfile.TemporaryDirectory() as d:
         with Agent(config(f"http://127.0.0.1:{port}", d, interval=f"{interval}s")) as agent:
-            p = spin(seconds, name)
+            p = spin_until(time.time() + seconds, name)
             time.sleep(seconds / 4)
             before = memory(agent)
             time.sleep(seconds / 4)
@@ -98,7 +104,9 @@ def outage(seconds, interval=1):
                 assert agent.stop() == 0
                 rows = stored(fake, name)
                 between, r["ordered"] = gaps(rows)
-                r |= {"share": cpu_ns(fake, name) / want, "intervals": len(rows), "twice": twice(rows), "gap_ms": max(between) / 1e6, "left": len(in_spool(d))}
+                # Where others want the CPUs too, what was sampled scatters about what was burnt.
+                share, scatter = cpu_ns(fake, name) / want, (want / 1e9 * 199) ** -0.5
+                r |= {"share": share, "right": abs(share - 1) < 0.02 + 2 * scatter, "intervals": len(rows), "twice": twice(rows), "gap_ms": max(between) / 1e6, "left": len(in_spool(d))}
     print(f"  {r['waited']} profiles on disk, RSS, symbol tables aside, grew by {r['memory_bytes'] / 2**20:.2f} MiB; {100 * r['share']:.2f} % of the CPU burnt; "
           f"{r['intervals']} intervals, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms")
     return r
@@ -107,7 +115,7 @@ def outage(seconds, interval=1):
 def test_an_outage_costs_nothing_and_little_memory():
     r = outage(20)
     assert r["waited"] > 20 and r["memory_bytes"] < 3 << 20
-    assert abs(r["share"] - 1) < 0.02 and not r["twice"] and r["gap_ms"] < 50 and not r["dropped"] and not r["left"]
+    assert r["right"] and not r["twice"] and r["gap_ms"] < 50 and not r["dropped"] and not r["left"]
     assert r["ordered"], "they come in their order"
 
 
