@@ -103,7 +103,7 @@ def outage(seconds, interval=1):
                 fake.faults("status=503")
                 want = burnt(p)
                 assert metric(agent, "hotspan_receiver_profiles_total", result="delivered") == 0
-                r = {"waited": len(in_spool(d)), "memory_bytes": memory(agent) - before}
+                r = {"waited": len(in_spool(d)), "disk_bytes": metric(agent, "hotspan_receiver_spool_bytes"), "memory_bytes": memory(agent) - before}
                 fake.faults()
                 agent.reload()  # the server is back: no need to wait for the next try
                 until(lambda: not old_ones(d, 5 * interval), seconds=60 + seconds)
@@ -112,7 +112,7 @@ def outage(seconds, interval=1):
                 rows = stored(fake, name)
                 between, r["ordered"] = gaps(rows)
                 r |= {"share": cpu_ns(fake, name) / want, "right": all_there(fake, name, want), "intervals": len(rows), "twice": twice(rows), "gap_ms": max(between) / 1e6, "left": len(in_spool(d))}
-    print(f"  {r['waited']} profiles on disk, RSS, symbol tables aside, grew by {r['memory_bytes'] / 2**20:.2f} MiB; {100 * r['share']:.2f} % of the CPU burnt; "
+    print(f"  {r['waited']} profiles, {r['disk_bytes'] / 2**20:.1f} MiB on disk, RSS, symbol tables aside, grew by {r['memory_bytes'] / 2**20:.2f} MiB; {100 * r['share']:.2f} % of the CPU burnt; "
           f"{r['intervals']} intervals, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms")
     return r
 
@@ -258,14 +258,15 @@ WHIMS = [[], ["status=503 count=2"], ["status=429 retry_after=1 count=1"], ["cut
 
 
 def kill_often(fake, folder, n):
-    """Kills the agent n times while the server has its whims; when each run ended."""
+    """Kills the agent n times while the server has its whims; of each run its end, and how many intervals it had encoded."""
     r, ends = random.Random(7), []
     for _ in range(n):
         with Agent(config(fake.url, folder)) as agent:
             time.sleep(r.uniform(0.8, 4))
             fake.faults(*r.choice(WHIMS))
             time.sleep(r.uniform(0.2, 1.5))
-            ends.append(time.time_ns())
+            encoded = agent.metrics()["hotspan_windows_total"]
+            ends.append((time.time_ns(), encoded))
             agent.process.kill()
             agent.process.wait()
     fake.faults()
@@ -273,19 +274,21 @@ def kill_often(fake, folder, n):
 
 
 def lost_at_kills(rows, ends):
-    """(s between the end of each run and that of its last interval, ns of the largest gap within a run)"""
+    """(encoded intervals that did not arrive, s between the end of a run and that of its last interval, ns of the largest gap)"""
     unique = {row["id"]: row for row in rows}.values()
     intervals = sorted((row["time_nanos"], row["time_nanos"] + row["duration_nanos"]) for row in unique)
-    lost, gap = [], 0
-    for ended, begun in zip(ends, [0] + ends):
+    lost, late, gap, begun = 0, 0, 0, 0
+    for ended, encoded in ends:
         mine = [i for i in intervals if begun < i[0] < ended]
         gap = max([gap] + [b[0] - a[1] for a, b in zip(mine, mine[1:])])
-        lost.append((ended - mine[-1][1]) / 1e9 if mine else (ended - begun) / 1e9 if begun else 0)
-    return lost, gap
+        lost += max(0, encoded - len(mine))
+        late = max(late, (ended - mine[-1][1]) / 1e9 if mine else (ended - begun) / 1e9 if begun else 0)
+        begun = ended
+    return lost, late, gap
 
 
 def kills(n):
-    """Each run's intervals follow each other without a gap, and the last begins at most two before its end."""
+    """What is lost of each run is its open interval, and the one being encoded; how long these are is the host's affair."""
     name = f"killed-{os.getpid()}"
     with tempfile.TemporaryDirectory() as d, Fake() as fake:
         p = spin(100000, name)
@@ -299,16 +302,17 @@ def kills(n):
             found, maybe = (metric(agent, "hotspan_receiver_spool_total", what=w) for w in ("found", "maybe_twice"))
             assert agent.stop() == 0
         rows = stored(fake, name)
-        lost, gap = lost_at_kills(rows, ends)
-        r = {"kills": n, "intervals": len({row["id"] for row in rows}), "twice": twice(rows), "lost_s": max(lost), "gap_ms": gap / 1e6, "left": len(in_spool(d))}
-    print(f"  {n} kills: {r['intervals']} intervals stored, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms; at most {r['lost_s']:.2f} s lost at a kill; "
-          f"the last run found {found:.0f}, {maybe:.0f} perhaps sent")
+        lost, late, gap = lost_at_kills(rows, ends)
+        r = {"kills": n, "intervals": len({row["id"] for row in rows}), "twice": twice(rows), "encoded": int(sum(e for _, e in ends)), "lost": int(lost),
+             "late_s": late, "gap_ms": gap / 1e6, "left": len(in_spool(d))}
+    print(f"  {n} kills: of {r['encoded']} intervals encoded {r['lost']} lost, {r['twice']} twice, largest gap {r['gap_ms']:.0f} ms; open or being encoded at a kill "
+          f"at most {late:.2f} s; the last run found {found:.0f}, {maybe:.0f} perhaps sent")
     return r
 
 
 def test_kills_lose_the_open_interval_and_the_one_being_encoded():
     r = kills(10)
-    assert r["gap_ms"] < 50 and r["lost_s"] < 2.7, r
+    assert r["encoded"] > 5 and not r["lost"] and r["gap_ms"] < 50, r
     assert r["twice"] <= 8 * r["kills"], "no more than were on their way"
     assert not r["left"]
 
