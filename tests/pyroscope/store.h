@@ -4,7 +4,7 @@
  * store - what the fake server accepted, merged per series, and what it answered to whom.
  *
  *	series (its labels) -> types -> total, names with self and total
- *	log: one row per push, newest 2000; tallies: how often each text was met
+ *	log: one row per push, newest 20000; tallies: how often each text was met
  *
  * Memory: everything belongs to the store, until store_reset(). Out of memory aborts: a test tool.
  * Threads: none of its own; the server calls it under a lock.
@@ -19,7 +19,7 @@
 #include "base/vec.h"
 #include "pyroscope/connect.h"
 
-enum { STORE_MAX_TYPES = 8, STORE_MAX_LOG = 2000, STORE_MAX_IDS = 2000, STORE_TOP = 200 };
+enum { STORE_MAX_TYPES = 8, STORE_MAX_LOG = 20000, STORE_MAX_IDS = 2000, STORE_TOP = 200 };
 
 struct tally {
 	char *text;
