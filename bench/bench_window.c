@@ -37,12 +37,13 @@ static int encode_otlp(const struct profile *p, struct buf *out)
 {
 	_cleanup_(strmap_fini) struct strmap resource = { 0 };
 	struct otlp *o;
+	uint32_t n;
 	int r = otlp_new(OTLP_1_10, "hotspan", "", &o);
 
 	if (r >= 0)
 		r = strmap_set(&resource, "service.name", "bench");
 	if (r >= 0)
-		r = otlp_add(o, &resource, p);
+		r = otlp_add(o, &resource, p, 0, SIZE_MAX, &n);
 	if (r >= 0)
 		r = otlp_finish(o, out);
 	otlp_free(o);

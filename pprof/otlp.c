@@ -31,6 +31,16 @@ struct otlp {
 	const char *scope_name, *scope_version;
 	struct dictionary dictionary;
 	struct buf profiles; /* ResourceProfiles so far */
+	uint32_t n_profiles;
+};
+
+/* Lengths that are filled in when the messages around a sample end, the dictionary's own, and what it has beside entries. */
+enum { REST_BYTES = 64 + DICTIONARY_REST_BYTES };
+
+/* What was in a request at some time. */
+struct mark {
+	struct dictionary_mark dictionary;
+	size_t profiles;
 };
 
 /* One profile on its way in. */
@@ -39,6 +49,9 @@ struct adding {
 	const struct profile *p;
 	struct dictionary_profile in;
 	uint32_t count_type, cost_type; /* indices into the profile's types */
+	uint32_t from, n;               /* the samples that go in; n: so far */
+	bool says_something;            /* one of them counts */
+	size_t max_bytes;
 	int64_t carried;                /* of the cost, what rounding has left so far */
 	struct buf attributes, value;   /* of the sample at hand, packed */
 };
@@ -103,13 +116,29 @@ static void add_labels(struct adding *a, const struct profile_sample *s, struct 
 	}
 }
 
+static bool has_cost(const struct adding *a)
+{
+	return a->cost_type != a->count_type && a->p->period > 0;
+}
+
+/* Of the samples that went into other requests. */
+static int64_t carried_before(const struct adding *a)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < a->from && has_cost(a); i++)
+		sum = profile_sum(a->p->values.v[(size_t)i * a->p->types.n + a->cost_type], sum) %
+		      a->p->period;
+	return sum;
+}
+
 /* In periods: what the cost says, since a rate that changed makes of n samples another time than n periods. */
 static int64_t count_of(struct adding *a, uint32_t i)
 {
 	const int64_t *values = a->p->values.v + (size_t)i * a->p->types.n;
 	int64_t cost, n;
 
-	if (a->cost_type == a->count_type || a->p->period <= 0)
+	if (!has_cost(a))
 		return values[a->count_type];
 	cost = profile_sum(values[a->cost_type], a->carried);
 	n = cost / a->p->period;
@@ -143,6 +172,32 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 	wire_end(out, mark);
 	if (buf_error(attributes) || buf_error(value))
 		out->error = -ENOMEM;
+}
+
+static struct mark mark_of(const struct otlp *o)
+{
+	return (struct mark){ .dictionary = dictionary_mark(&o->dictionary),
+			      .profiles = o->profiles.len };
+}
+
+static void rewind_to(struct otlp *o, const struct mark *m)
+{
+	dictionary_rewind(&o->dictionary, &m->dictionary);
+	o->profiles.len = m->profiles;
+}
+
+static void put_samples(struct adding *a, struct buf *out)
+{
+	for (uint32_t i = a->from; i < a->p->samples.n; i++, a->n++) {
+		struct mark before = mark_of(a->o);
+
+		put_sample(a, i, out);
+		if (otlp_bytes(a->o) > a->max_bytes) {
+			rewind_to(a->o, &before);
+			return;
+		}
+		a->says_something |= out->len > before.profiles;
+	}
 }
 
 /* ---- profiles ---- */
@@ -185,9 +240,8 @@ static void put_profile(struct adding *a, struct buf *out)
 	uint8_t id[16];
 	uint32_t comments = add_comments(a);
 
-	put_type(a->o, PROFILE_SAMPLE_TYPE, profile_str(p, count->type), profile_str(p, count->unit), out);
-	for (uint32_t i = 0; i < p->samples.n; i++)
-		put_sample(a, i, out);
+	put_type(a->o, PROFILE_SAMPLE_TYPE, profile_str(p, count->type),
+		 profile_str(p, count->unit), out);
 	wire_fixed64(out, PROFILE_TIME, (uint64_t)p->time_ns);
 	wire_int(out, PROFILE_DURATION, p->duration_ns);
 	put_type(a->o, PROFILE_PERIOD_TYPE, profile_str(p, p->period_type.type), profile_str(p, p->period_type.unit), out);
@@ -198,6 +252,7 @@ static void put_profile(struct adding *a, struct buf *out)
 	if (comments)
 		wire_varint(&a->in.indices, comments);
 	wire_packed(out, PROFILE_ATTRIBUTES, &a->in.indices);
+	put_samples(a, out); /* last: how many go in depends on all that is there */
 }
 
 /* Keys stand in full: what refers to the dictionary is not read by all who receive it. */
@@ -248,29 +303,51 @@ static int error_of(const struct otlp *o)
 	return buf_error(&o->profiles) ? buf_error(&o->profiles) : dictionary_error(&o->dictionary);
 }
 
-int otlp_add(struct otlp *o, const struct strmap *resource, const struct profile *p)
+/* Memory of what is rewound may have run out: an error stays one. */
+static void add(struct adding *a, const struct strmap *resource)
 {
-	struct adding a = { .o = o, .p = p };
+	struct mark before = mark_of(a->o);
+
+	a->carried = carried_before(a);
+	put_resource_profiles(a, resource, &a->o->profiles);
+	if (a->says_something)
+		a->o->n_profiles++;
+	else
+		rewind_to(a->o, &before);
+}
+
+int otlp_add(struct otlp *o, const struct strmap *resource, const struct profile *p, uint32_t from,
+	     size_t max_bytes, uint32_t *ret)
+{
+	struct adding a = { .o = o, .p = p, .from = from, .max_bytes = max_bytes };
 	int r = profile_error(p);
 
-	if (r < 0 || !p->samples.n || !p->types.n)
+	*ret = 0;
+	if (r < 0 || from >= p->samples.n || !p->types.n)
 		return r;
 	a.count_type = find_type(p, "count", 0);
 	a.cost_type = find_type(p, profile_str(p, p->period_type.unit), a.count_type);
 	r = dictionary_begin(&a.in, &o->dictionary, p);
 	if (r >= 0)
-		put_resource_profiles(&a, resource, &o->profiles);
+		add(&a, resource);
 	if (r >= 0)
 		r = buf_error(&a.in.indices) ? -ENOMEM : error_of(o);
 	buf_fini(&a.attributes);
 	buf_fini(&a.value);
 	dictionary_end(&a.in);
+	if (r >= 0)
+		*ret = a.n;
 	return r;
 }
 
 size_t otlp_bytes(const struct otlp *o)
 {
-	return o->profiles.len ? o->profiles.len + o->dictionary.bytes : 0;
+	return o->profiles.len ? o->profiles.len + o->dictionary.bytes + REST_BYTES : 0;
+}
+
+uint32_t otlp_profiles(const struct otlp *o)
+{
+	return o->n_profiles;
 }
 
 int otlp_finish(struct otlp *o, struct buf *out)
@@ -286,6 +363,7 @@ int otlp_finish(struct otlp *o, struct buf *out)
 		r = buf_error(out);
 	}
 	buf_reset(&o->profiles);
+	o->n_profiles = 0;
 	dictionary_reset(&o->dictionary);
 	return r;
 }

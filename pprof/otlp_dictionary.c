@@ -42,13 +42,19 @@ void dictionary_end(struct dictionary_profile *a)
 	buf_fini(&a->location);
 }
 
+/* Of an entry: its tag, its length, itself. */
+static size_t encoded_bytes(size_t len)
+{
+	return 1 + (len < 0x80 ? 1u : len < 0x4000 ? 2u : 5u) + len;
+}
+
 static uint32_t intern(struct dictionary *d, enum table t, const void *bytes, size_t len)
 {
 	bool is_new;
 	uint32_t id = len ? strpool_intern(&d->tables[t], bytes, len, &is_new) : 0;
 
 	if (len && is_new)
-		d->bytes += len + 3;
+		d->bytes += encoded_bytes(len);
 	return id;
 }
 
@@ -224,6 +230,22 @@ uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, ui
 uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *value)
 {
 	return add_attribute(d, key, value, 0);
+}
+
+struct dictionary_mark dictionary_mark(const struct dictionary *d)
+{
+	struct dictionary_mark m = { .bytes = d->bytes };
+
+	for (int t = TABLE_MAPPINGS; t < TABLES; t++)
+		m.entries[t] = d->tables[t].entries.n;
+	return m;
+}
+
+void dictionary_rewind(struct dictionary *d, const struct dictionary_mark *m)
+{
+	for (int t = TABLE_MAPPINGS; t < TABLES; t++)
+		strpool_truncate(&d->tables[t], m->entries[t]);
+	d->bytes = m->bytes;
 }
 
 /* Links: none, written in full because some decoders want ids of their whole length. */

@@ -21,13 +21,19 @@ enum table { TABLE_MAPPINGS = 1, TABLE_LOCATIONS, TABLE_FUNCTIONS, TABLE_LINKS, 
 struct dictionary {
 	struct strpool tables[TABLES]; /* entry 0 of each is none, and of no bytes */
 	struct buf scratch, value;     /* an entry being made, and a value in it */
-	size_t bytes;                  /* about how long it is, encoded */
+	size_t bytes;                  /* of the entries, encoded */
 	int error;                     /* of an entry that could not be made */
 };
 
 /* What the indices of one profile are in the dictionary; 0: not asked yet. */
 struct dictionary_maps {
 	uint32_t *strings, *mappings, *functions, *locations;
+};
+
+/* What was in it at some time. */
+struct dictionary_mark {
+	uint32_t entries[TABLES];
+	size_t bytes;
 };
 
 /* One profile on its way in. */
@@ -52,7 +58,12 @@ uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *
 /* The frames of a sample. */
 uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, uint32_t n_frames);
 
-/* Appends its tables. */
+struct dictionary_mark dictionary_mark(const struct dictionary *d);
+/* What came since goes again; profiles that were on their way in then are to end. */
+void dictionary_rewind(struct dictionary *d, const struct dictionary_mark *m);
+
+/* Appends its tables: its bytes, and DICTIONARY_REST_BYTES at most. */
+#define DICTIONARY_REST_BYTES 64
 void dictionary_put(const struct dictionary *d, struct buf *out);
 int dictionary_error(const struct dictionary *d);
 void dictionary_reset(struct dictionary *d);

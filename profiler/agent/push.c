@@ -276,8 +276,10 @@ static int finish_otlp(struct round *rd)
 	struct push_otlp_stats stats = { 0 };
 	int r = rd->otlp ? push_otlp_finish(rd->otlp, &stats) : 0;
 
-	rd->stats.profiles += stats.requests;
+	rd->stats.profiles += stats.profiles;
 	rd->stats.bytes += stats.bytes;
+	rd->stats.splits += stats.splits;
+	rd->stats.too_large += stats.too_large;
 	return r;
 }
 

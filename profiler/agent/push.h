@@ -4,8 +4,8 @@
  * push - a named window becomes parcels: one profile per target; for Pyroscope each is a pprof file and a series, for
  * OTLP many of them are a request (push_otlp.h).
  *
- * A profile that servers would refuse for its size is cut in two by rows, as often as it takes. Every
- * frame gets a name, since Pyroscope leaves out locations without one.
+ * A profile that servers would refuse for its size is cut in two by rows, as often as it takes; of OTLP where the
+ * request is full. Every frame gets a name, since Pyroscope leaves out locations without one.
  * Threads: push_window() on the worker's, push_set_labels() and push_stats() on any.
  */
 #include <stdint.h>
@@ -17,9 +17,9 @@ struct strmap;
 struct window;
 
 struct push_stats {
-	uint64_t profiles;        /* handed to the receivers; of OTLP, requests */
+	uint64_t profiles;        /* handed to the receivers; once for each form they come in */
 	uint64_t bytes;           /* of their requests, before the copies for each receiver */
-	uint64_t splits;          /* cuts in two */
+	uint64_t splits;          /* cuts in two, of those */
 	uint64_t too_large;       /* samples in profiles of one stack that no server takes: dropped */
 	uint64_t services;        /* in the last window */
 };

@@ -13,6 +13,7 @@
 #include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "pprof/otlp.h"
+#include "pprof/profile.h"
 #include "version.h"
 
 enum { LAYOUTS = 2 };
@@ -22,7 +23,6 @@ struct push_otlp {
 	uint32_t formats;
 	uint64_t time_ns;
 	struct otlp *layouts[LAYOUTS]; /* by enum otlp_layout; NULL: nobody wants it */
-	uint32_t profiles;             /* in the requests being made */
 	struct push_otlp_stats stats;
 };
 
@@ -74,7 +74,7 @@ struct push_otlp *push_otlp_free(struct push_otlp *o)
 	return NULL;
 }
 
-static int send(struct push_otlp *o, uint8_t format, const struct buf *request)
+static int send(struct push_otlp *o, uint8_t format, const struct buf *request, uint32_t profiles)
 {
 	_cleanup_(buf_fini) struct buf packed = BUF_INIT;
 	struct parcel *parcel;
@@ -82,13 +82,13 @@ static int send(struct push_otlp *o, uint8_t format, const struct buf *request)
 
 	if (r < 0)
 		return r;
-	o->stats.requests++;
+	o->stats.profiles += profiles;
 	o->stats.bytes += packed.len;
 	parcel = parcel_new(&packed, format);
 	if (!parcel)
 		return -ENOMEM;
 	parcel->time_ns = o->time_ns;
-	snprintf(parcel->what, sizeof(parcel->what), "%u profiles", o->profiles);
+	snprintf(parcel->what, sizeof(parcel->what), "%u profiles", profiles);
 	r = net_send(o->net, parcel);
 	parcel_unref(parcel);
 	return r;
@@ -97,22 +97,13 @@ static int send(struct push_otlp *o, uint8_t format, const struct buf *request)
 static int send_layout(struct push_otlp *o, enum otlp_layout layout)
 {
 	_cleanup_(buf_fini) struct buf request = BUF_INIT;
-	int r = otlp_finish(o->layouts[layout], &request);
+	struct otlp *from = o->layouts[layout];
+	uint32_t profiles = otlp_profiles(from);
+	int r = profiles ? otlp_finish(from, &request) : 0;
 
-	for (uint8_t f = 0; f < PARCEL_FORMATS && r >= 0; f++)
+	for (uint8_t f = 0; f < PARCEL_FORMATS && r >= 0 && profiles; f++)
 		if (is_wanted(o->formats, f) && layout_of(f) == layout)
-			r = send(o, f, &request);
-	return r;
-}
-
-static int send_all(struct push_otlp *o)
-{
-	int r = 0;
-
-	for (int i = 0; i < LAYOUTS && r >= 0; i++)
-		if (o->layouts[i] && otlp_bytes(o->layouts[i]))
-			r = send_layout(o, (enum otlp_layout)i);
-	o->profiles = 0;
+			r = send(o, f, &request, profiles);
 	return r;
 }
 
@@ -131,27 +122,47 @@ static int resource_of(const struct strmap *labels, struct strmap *ret)
 	return r;
 }
 
+/* From one sample on, as many as there is room for; the rest is for the next request. */
+static int add_part(struct push_otlp *o, enum otlp_layout layout, const struct strmap *resource,
+		    const struct profile *p, uint32_t *from)
+{
+	struct otlp *to = o->layouts[layout];
+	bool alone = !otlp_profiles(to);
+	uint32_t n;
+	int r = otlp_add(to, resource, p, *from, OTLP_MAX_BYTES, &n);
+
+	if (r < 0)
+		return r;
+	if (!n && alone) {
+		o->stats.too_large += (uint64_t)p->values.v[(size_t)*from * p->types.n];
+		(*from)++;
+		return 0;
+	}
+	*from += n;
+	if (*from == p->samples.n)
+		return 0;
+	o->stats.splits += n > 0;
+	return send_layout(o, layout);
+}
+
 int push_otlp_add(struct push_otlp *o, const struct strmap *labels, const struct profile *p)
 {
 	_cleanup_(strmap_fini) struct strmap resource = { 0 };
 	int r = resource_of(labels, &resource);
-	size_t most = 0;
 
-	for (int i = 0; i < LAYOUTS && r >= 0; i++) {
-		if (!o->layouts[i])
-			continue;
-		r = otlp_add(o->layouts[i], &resource, p);
-		if (otlp_bytes(o->layouts[i]) > most)
-			most = otlp_bytes(o->layouts[i]);
-	}
-	o->profiles++;
-	return r >= 0 && most > OTLP_MAX_BYTES / 2 ? send_all(o) : r;
+	for (int i = 0; i < LAYOUTS; i++)
+		for (uint32_t from = 0; r >= 0 && o->layouts[i] && from < p->samples.n;)
+			r = add_part(o, (enum otlp_layout)i, &resource, p, &from);
+	return r;
 }
 
 int push_otlp_finish(struct push_otlp *o, struct push_otlp_stats *ret)
 {
-	int r = send_all(o);
+	int r = 0;
 
+	for (int i = 0; i < LAYOUTS && r >= 0; i++)
+		if (o->layouts[i])
+			r = send_layout(o, (enum otlp_layout)i);
 	*ret = o->stats;
 	return r;
 }

@@ -3,7 +3,8 @@
 /*
  * push_otlp - the profiles of one window as requests of OTLP, each in every layout and form that a receiver wants.
  *
- * A request holds as many profiles as servers take at once. Threads: the worker's.
+ * A request holds as many profiles as servers take at once; one for which there is no room left goes on in the next. A
+ * stack that is larger than a request is dropped and counted. Threads: the worker's.
  */
 #include <stdint.h>
 
@@ -12,8 +13,11 @@ struct profile;
 struct push_otlp;
 struct strmap;
 
+/* Each form counts by itself. */
 struct push_otlp_stats {
-	uint64_t requests, bytes; /* bytes: before the copies for each receiver */
+	uint64_t profiles, bytes; /* in requests; bytes: of those */
+	uint64_t splits;          /* profiles that went on in another request */
+	uint64_t too_large;       /* samples of stacks that no request holds */
 };
 
 /* formats: as net_formats() says. NULL in *ret: nobody wants OTLP. time_ns: UTC start of the window. 0 or -ENOMEM. */

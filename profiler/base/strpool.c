@@ -69,6 +69,20 @@ uint32_t strpool_intern(struct strpool *p, const void *key, size_t len, bool *re
 	return id;
 }
 
+void strpool_truncate(struct strpool *p, uint32_t n)
+{
+	if (n >= p->entries.n)
+		return;
+	p->entries.n = n;
+	htable_reset(&p->index);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct strpool_entry *e = &p->entries.v[i];
+
+		if (htable_insert(&p->index, hash_bytes(e->s, e->len, 0), i) < 0)
+			p->error = -ENOMEM;
+	}
+}
+
 void strpool_reset(struct strpool *p)
 {
 	arena_reset(&p->arena);

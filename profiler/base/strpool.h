@@ -4,7 +4,7 @@
  * strpool - each distinct string once, named by a 32-bit id.
  *
  * Id 0 is always "". Strings may hold any byte but NUL is kept only inside `len`; each is followed
- * by a NUL. strpool_str() pointers stay valid until reset or fini. Out of memory is sticky: ids
+ * by a NUL. strpool_str() pointers stay valid until truncate, reset or fini. Out of memory is sticky: ids
  * become 0 and strpool_error() tells.
  */
 #include <stdbool.h>
@@ -53,5 +53,7 @@ static inline int strpool_error(const struct strpool *p)
 	return p->error;
 }
 
+/* Only the first n entries stay, as if the others had never been added; their memory comes back at the reset. */
+void strpool_truncate(struct strpool *p, uint32_t n);
 void strpool_reset(struct strpool *p);
 void strpool_fini(struct strpool *p);

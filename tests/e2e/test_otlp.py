@@ -15,7 +15,7 @@ DECODE = pathlib.Path(peers.__file__).parent / "otlp_decode.py"
 class Peer:
     def __init__(self, layout="otlp", tls=None):
         self.folder = tempfile.TemporaryDirectory(prefix="hotspan-otlp-")
-        self.python = peers.environment(layout)
+        self.python, self.decoded = peers.environment(layout), {}
         argv = [peers.environment("otlp"), pathlib.Path(peers.__file__).parent / "otlp_server.py", self.folder.name]
         self.process = subprocess.Popen([*map(str, argv), *map(str, tls or [])], stdout=subprocess.PIPE, text=True)
         self.grpc_port, self.http_port = self.process.stdout.readline().split()
@@ -35,16 +35,29 @@ class Peer:
     def how(self):
         return [p.read_text() for p in sorted(pathlib.Path(self.folder.name).glob("*.how"))]
 
-    def resources(self):
+    def sizes(self):
+        return [p.stat().st_size for p in sorted(pathlib.Path(self.folder.name).glob("*.pb"))]
+
+    def resources(self, *how):
         found = []
         for p in sorted(pathlib.Path(self.folder.name).glob("*.pb")):
-            d = json.loads(subprocess.run([self.python, DECODE], input=p.read_bytes(), capture_output=True, check=True).stdout)
-            assert not d["complaints"], d["complaints"][:3]
-            found += d["resources"]
+            if (p, how) not in self.decoded:
+                d = json.loads(subprocess.run([self.python, DECODE, *how], input=p.read_bytes(), capture_output=True, check=True).stdout)
+                assert not d["complaints"], d["complaints"][:3]
+                self.decoded[p, how] = d["resources"]
+            found += self.decoded[p, how]
+        return found
+
+    def samples(self):
+        """{time of an interval: (samples that arrived, samples it had by its own account)}."""
+        found = {}
+        for p in (p for r in self.resources("brief") for p in r["profiles"]):
+            lost, of = map(int, re.search(r"lost (\d+) of (\d+) samples", p["attributes"]["pprof.profile.comment"][0][0]).groups())
+            found[p["time"]] = (found.get(p["time"], (0, 0))[0] + sum(v for s in p["samples"] for v in s["values"]), of - lost)
         return found
 
     def cpu_ns(self, service):
-        return sum(v * p["period"] for r in self.resources() if r["resource"]["service.name"] == service for p in r["profiles"]
+        return sum(v * p["period"] for r in self.resources("brief") if r["resource"]["service.name"] == service for p in r["profiles"]
                    for s in p["samples"] for v in s["values"])
 
 
@@ -56,9 +69,10 @@ def config(*receivers, hz=499, interval="1s", more=""):
     return f"frequency: {hz}\nflush_interval: {interval}\nshutdown_timeout: 5s\n{more}receivers:\n" + "".join(receivers)
 
 
-def burn(seconds, service):
+def burn(seconds, service, *argv):
     """CPU ns by its own clock."""
-    p = subprocess.run([workload("spin"), str(seconds)], capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
+    argv = [workload(argv[0]), *map(str, argv[1:])] if argv else [workload("spin")]
+    p = subprocess.run([*argv, str(seconds)], capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
     return sum(answers(p.stdout).values())
 
 
@@ -161,6 +175,25 @@ def test_answers_over_http():
         agent.wait_for("without 1 of its profiles: too old")
         peer.answer("partial 2 " + "a long story, " * 40)
         until(lambda: metric(agent, "hotspan_receiver_rejected_profiles_total", receiver="prod") == 3)
+
+
+def test_a_window_larger_than_a_server_takes_goes_in_parts():
+    """grpcio refuses a message of more than 4 MiB, as grpc-go does."""
+    name = f"maze-{os.getpid()}"
+    to = lambda peer, interval: config(receiver("prod", peer.grpc, protocol="grpc"), hz=999, interval=interval, more="max_cpu_percent: 50\n")
+    with Peer() as peer, Agent(to(peer, "60s")) as agent:
+        want = burn(3, name, "maze", 480)
+        agent.reload(to(peer, "1s"))
+        until(lambda: agent.metrics()["hotspan_windows_total"] >= 2)
+        split = agent.metrics()["hotspan_profiles_split_total"]
+        assert agent.stop() == 0
+        got, sizes, said = peer.cpu_ns(name), peer.sizes(), peer.samples()
+        parts = [r for r in peer.resources("brief") if r["resource"]["service.name"] == name]
+        print(f"  {sum(sizes)} bytes in {len(sizes)} requests, the largest {max(sizes)}; {len(parts)} profiles; {100 * got / want:.2f} % of the CPU burnt; {said}")
+        assert sum(sizes) > 4 << 20 and max(sizes) < 4 << 20 and split >= 1 and len(parts) > split
+        assert all(arrived == counted for arrived, counted in said.values()), said
+        assert abs(got / want - 1) < 0.05
+        assert not any("refused" in l for l in agent.lines), agent.lines
 
 
 def test_a_server_that_is_away_gets_what_waited():

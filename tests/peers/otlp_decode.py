@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An ExportProfilesServiceRequest on standard input, decoded by OpenTelemetry's own package, as JSON on standard output;
-stacks as tests/unit/pprof_dump.c writes them. What the specification forbids is in "complaints"."""
+stacks as tests/unit/pprof_dump.c writes them. What the specification forbids is in "complaints".
+otlp_decode.py brief: of a stack its leaf only, for requests of megabytes."""
+import functools
 import json
 import sys
 
@@ -9,6 +11,7 @@ from opentelemetry.proto.collector.profiles.v1development import profiles_servic
 request = profiles_service_pb2.ExportProfilesServiceRequest.FromString(sys.stdin.buffer.read())
 d = request.dictionary
 complaints, used = [], {}
+BRIEF = sys.argv[1:] == ["brief"]
 TABLES = ["mapping_table", "location_table", "function_table", "link_table", "string_table", "attribute_table", "stack_table"]
 
 
@@ -46,6 +49,7 @@ def line(x):
     return f"({text(f.name_strindex)}|{text(f.system_name_strindex)}|{text(f.filename_strindex)}:{x.line}:{x.column}:{f.start_line})"
 
 
+@functools.cache
 def location(i):
     l = at("location_table", i)
     m = at("mapping_table", l.mapping_index)
@@ -55,7 +59,7 @@ def location(i):
 
 
 def sample(s):
-    stack = [location(i) for i in at("stack_table", s.stack_index).location_indices]
+    stack = [location(i) for i in at("stack_table", s.stack_index).location_indices][:1 if BRIEF else None]
     return {"stack": " ".join(l["frame"] for l in stack), "kinds": [l["kind"] for l in stack], "mappings": [l["mapping"] for l in stack],
             "attributes": attributes(s.attribute_indices), "values": list(s.values), "link": s.link_index}
 

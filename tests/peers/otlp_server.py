@@ -35,8 +35,9 @@ def next_answer():
 def keep(raw, note):
     global kept
     with lock:
-        (folder / f"{kept:04}.pb").write_bytes(raw)
         (folder / f"{kept:04}.how").write_text(note)
+        (folder / "being-written").write_bytes(raw)
+        (folder / "being-written").rename(folder / f"{kept:04}.pb")
         kept += 1
 
 

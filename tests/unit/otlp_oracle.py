@@ -54,10 +54,34 @@ def expected(path):
     return samples, rest
 
 
-def decoded(layout, *paths):
-    raw = subprocess.run([MAKE, layout, *paths], capture_output=True, check=True).stdout
+def requests(layout, limit, *paths):
+    """(requests of at most so many bytes, how many samples fit in none)."""
+    p = subprocess.run([MAKE, layout, str(limit), *paths], capture_output=True, check=True)
+    found, left = [], p.stdout
+    while left:
+        end = 4 + int.from_bytes(left[:4], "little")
+        found.append(left[4:end])
+        left = left[end:]
+    return found, int(p.stderr.split()[-1])
+
+
+def decode(layout, raw):
     out = subprocess.run([peers.environment(LAYOUTS[layout]), HERE.parent / "peers/otlp_decode.py"], input=raw, capture_output=True, check=True).stdout
-    return json.loads(out), raw
+    return json.loads(out)
+
+
+def decoded(layout, *paths):
+    [raw], dropped = requests(layout, 0, *paths)
+    assert not dropped
+    return decode(layout, raw), raw
+
+
+def counts(profiles):
+    found = collections.Counter()
+    for s in (s for p in profiles for s in p["samples"]):
+        assert len(s["values"]) == 1 and s["link"] == 0
+        found[frozenset((k, (v, unit)) for k, (v, unit) in s["attributes"].items()), s["stack"]] += s["values"][0]
+    return found
 
 
 def compare(layout, *paths):
@@ -68,10 +92,7 @@ def compare(layout, *paths):
         assert r["resource"] == {"service.name": str(i), "host.name": "größe"} and r["scope"] == ["hotspan", "0"], r["resource"]
         [p] = r["profiles"]
         samples, rest = expected(path)
-        theirs = collections.Counter()
-        for s in p["samples"]:
-            assert len(s["values"]) == 1 and s["link"] == 0
-            theirs[frozenset((k, (v, unit)) for k, (v, unit) in s["attributes"].items()), s["stack"]] += s["values"][0]
+        theirs = counts([p])
         assert theirs == samples, (list((samples - theirs).items())[:2], list((theirs - samples).items())[:2])
         assert p["type"] == ["samples", "count"] and p["period_type"] == ["cpu", "nanoseconds"] and len(p["id"]) == 32
         assert f"period cpu nanoseconds {p['period']}" in rest
@@ -106,6 +127,33 @@ def test_many_profiles_share_one_dictionary():
     one, _ = compare("1.10", fixture("300", "20"))
     three, _ = compare("1.10", fixture("300", "20"), fixture("300", "20"), recording())
     assert three["sizes"]["stack_table"] < 2 * one["sizes"]["stack_table"] + 500
+
+
+def test_parts_add_up_to_the_whole():
+    """Each a request by itself: within the bound, nothing twice, nothing that is not referred to."""
+    for layout in LAYOUTS:
+        paths = fixture("300", "20"), fixture("50", "500"), recording()
+        [whole], _ = requests(layout, 0, *paths)
+        for limit in (len(whole), len(whole) // 2, 30000):
+            parts, dropped = requests(layout, limit, *paths)
+            assert not dropped and all(len(p) <= limit for p in parts), (dropped, limit, max(map(len, parts)))
+            got = [decode(layout, p) for p in parts]
+            assert not any(g["complaints"] for g in got), [c for g in got for c in g["complaints"]][:3]
+            resources = [r for g in got for r in g["resources"]]
+            print(f"  {layout}, {limit} bytes: {len(parts)} requests of up to {max(map(len, parts))} bytes, {len(resources)} profiles")
+            for i, path in enumerate(paths):
+                profiles = [p for r in resources if r["resource"]["service.name"] == str(i) for p in r["profiles"]]
+                assert counts(profiles) == expected(path)[0], path
+                assert len({p["id"] for p in profiles}) == len(profiles) and all(p["samples"] for p in profiles)
+                assert all(p["period"] and p["period_type"] == ["cpu", "nanoseconds"] and p["attributes"] == profiles[0]["attributes"] for p in profiles)
+            assert len(parts) > len(whole) // limit and len(parts) < 4 * len(whole) // limit + 2
+
+
+def test_what_fits_into_no_request_is_dropped_alone():
+    paths = fixture("20", "500"), fixture("60", "20")
+    parts, dropped = requests("1.10", 8000, *paths)
+    assert dropped == 20, dropped
+    assert counts([p for raw in parts for r in decode("1.10", raw)["resources"] for p in r["profiles"]]) == expected(paths[1])[0]
 
 
 if __name__ == "__main__":

@@ -536,7 +536,8 @@ static int through_every_format(void *ctx)
 
 struct otlp_case {
 	struct profile *p;
-	size_t len; /* of the request; 0: not known yet */
+	size_t max_bytes; /* of a request */
+	size_t len;       /* of all requests; 0: not known yet */
 };
 
 static int through_otlp(void *ctx)
@@ -546,13 +547,17 @@ static int through_otlp(void *ctx)
 	_cleanup_(strmap_fini) struct strmap resource = { 0 };
 	struct otlp *o = NULL;
 	int r = strmap_set(&resource, "service.name", "shop");
+	uint32_t n;
 
 	if (r >= 0)
 		r = otlp_new(OTLP_1_10, "hotspan", "1", &o);
-	if (r >= 0)
-		r = otlp_add(o, &resource, c->p);
-	if (r >= 0)
-		r = otlp_finish(o, &out);
+	for (uint32_t from = 0; r >= 0 && from < c->p->samples.n; from += n) {
+		r = otlp_add(o, &resource, c->p, from, c->max_bytes, &n);
+		if (r >= 0)
+			r = otlp_finish(o, &out);
+		if (r >= 0 && !n)
+			r = -EIO;
+	}
 	otlp_free(o);
 	if (r >= 0 && c->len && out.len != c->len)
 		return -EIO; /* something is missing, and nobody said so */
@@ -564,9 +569,16 @@ static int through_otlp(void *ctx)
 static void otlp_survives_every_failure(void **state)
 {
 	struct fixture f = { .stacks = 8, .depth = 4, .functions = 12, .processes = 2, .inlined_every = 3, .seed = 1, .hostile = 1 };
-	struct otlp_case c = { .p = fixture_profile(&f) };
+	struct otlp_case c = { .p = fixture_profile(&f), .max_bytes = SIZE_MAX };
+	size_t whole;
 
 	assert_int_equal(through_otlp(&c), 0);
+	whole = c.len;
+	every_failure_is_survived(through_otlp, &c, 30);
+	c.max_bytes = whole * 3 / 4;
+	c.len = 0;
+	assert_int_equal(through_otlp(&c), 0);
+	assert_true(c.len > whole); /* parts */
 	every_failure_is_survived(through_otlp, &c, 30);
 	profile_free(c.p);
 }

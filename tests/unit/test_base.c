@@ -49,6 +49,14 @@ static void equal_strings_share_an_id_and_zero_is_empty(void **state)
 	assert_string_equal(strpool_str(&p, a), "main");
 	assert_string_equal(strpool_str(&p, 1234567), "");
 	assert_int_equal(strpool_add(&p, "f4999"), 2 + 4999);
+	strpool_truncate(&p, 2 + 100);
+	assert_string_equal(strpool_str(&p, 2 + 100), "");
+	assert_int_equal(strpool_add(&p, "main"), a);
+	assert_int_equal(strpool_add(&p, "f99"), 2 + 99);
+	assert_int_equal(strpool_add(&p, "f100 again"), 2 + 100);
+	assert_int_equal(strpool_add(&p, "f100"), 2 + 101);
+	strpool_truncate(&p, 0);
+	assert_int_equal(strpool_add(&p, "f100"), 1);
 	strpool_fini(&p);
 }
 

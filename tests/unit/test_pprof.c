@@ -5,12 +5,15 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "base/strmap.h"
 #include "base/wire.h"
+#include "base/wire_reader.h"
 #include "pprof/calltree.h"
 #include "pprof/decode.h"
 #include "pprof/encode.h"
 #include "pprof/folded.h"
 #include "pprof/format.h"
+#include "pprof/otlp.h"
 #include "pprof/profile.h"
 #include "pprof/top.h"
 #include "unit/fixture_profile.h"
@@ -337,6 +340,52 @@ static void golden_go_profile_is_read(void **state)
 	assert_int_equal(found, 1);
 }
 
+/* Of an OTLP request: the values of its samples, which are at the end of these fields. */
+static int64_t sum_at(const void *data, size_t len, const uint32_t *path)
+{
+	struct wire_reader r = wire_reader_of(data, len);
+	struct wire_field f;
+	int64_t sum = 0;
+
+	while (wire_next(&r, &f) > 0) {
+		uint64_t v = 0;
+
+		if (f.number != *path || f.type != WIRE_LEN)
+			continue;
+		for (size_t i = 0; !path[1] && i < f.value; i++)
+			v |= (uint64_t)(f.data[i] & 0x7f) << 7 * i;
+		sum += path[1] ? sum_at(f.data, f.value, path + 1) : (int64_t)v;
+	}
+	return sum;
+}
+
+/* The rate was lowered: a sample stands for more than a period. */
+static void parts_of_an_otlp_profile_carry_on_what_rounding_leaves(void **state)
+{
+	static const uint32_t values[] = { 1, 2, 2, 2, 4, 0 };
+	_cleanup_(profile_freep) struct profile *p = fixture_profile(&small);
+	_cleanup_(strmap_fini) struct strmap resource = { 0 };
+	int64_t cost = 0, counted = 0;
+	struct otlp *o;
+	int requests = 0;
+
+	for (uint32_t i = 0; i < p->samples.n; i++)
+		cost += p->values.v[2 * i + 1] = p->period * 3 / 2;
+	assert_int_equal(otlp_new(OTLP_1_10, "hotspan", "", &o), 0);
+	for (uint32_t from = 0, n; from < p->samples.n; from += n, requests++) {
+		_cleanup_(buf_fini) struct buf out = BUF_INIT;
+
+		assert_int_equal(otlp_add(o, &resource, p, from, 2000, &n), 0);
+		assert_true(n > 0 && otlp_profiles(o) == 1);
+		assert_int_equal(otlp_finish(o, &out), 0);
+		assert_true(out.len <= 2000);
+		counted += sum_at(out.data, out.len, values);
+	}
+	assert_true(requests > 2);
+	assert_int_equal(counted, cost / p->period);
+	otlp_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +404,7 @@ int main(void)
 		cmocka_unit_test(the_call_tree_has_inlined_calls_as_nodes),
 		cmocka_unit_test(formats_are_found_by_the_longest_extension),
 		cmocka_unit_test(golden_go_profile_is_read),
+		cmocka_unit_test(parts_of_an_otlp_profile_carry_on_what_rounding_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "collect/window.h"
 #include "exporter/net.h"
 #include "exporter/pyroscope.h"
+#include "pprof/otlp.h"
 #include "symbolize/symbolizer.h"
 #include "unit/fixture_fake.h"
 
@@ -61,12 +62,14 @@ static struct window *window(void)
 /* n stacks of this depth, no two alike: frames in no image, which get names all the same. */
 static void add(struct window *w, const char *service, uint32_t n, uint32_t depth)
 {
-	char target[64];
+	_cleanup_(buf_fini) struct buf target = BUF_INIT;
 	struct window_labels labels = { 0 };
 	struct window_frame frames[600] = { 0 };
 
-	snprintf(target, sizeof(target), "service_name=%s\n", service);
-	labels.target = strpool_add(&w->strings, target);
+	buf_puts(&target, "service_name=");
+	buf_puts(&target, service);
+	buf_puts(&target, "\n");
+	labels.target = strpool_add_len(&w->strings, (char *)target.data, target.len);
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < depth; k++)
 			frames[k] = (struct window_frame){ .image = IMAGE_ID_NONE, .offset = k ? 0x1000 + k + (uint64_t)i % 7 * 1000 : 0x100000 + i };
@@ -145,6 +148,64 @@ static void a_profile_larger_than_a_server_takes_is_cut_in_parts(void **state)
 	window_free(w);
 }
 
+/* Nobody is there: what was sent waits. */
+static uint64_t push_otlp_only(struct window *w, struct push_stats *ret)
+{
+	struct receiver_opts to = { .name = "prod",
+				    .type = "otlp",
+				    .url = "http://127.0.0.1:9",
+				    .compression = "none",
+				    .timeout_ns = 10 * NSEC_PER_SEC,
+				    .queue_bytes = 64 * MIB,
+				    .max_tries = 4 };
+	_cleanup_(namer_freep) struct namer *n = NULL;
+	struct net_receiver_stats s;
+	char err[256];
+
+	assert_int_equal(net_set_receivers(net, &to, 1, err, sizeof(err)), 0);
+	window_seal(w);
+	assert_int_equal(namer_new(w, symbols, &(struct name_opts){ .name_unnamed = true }, &n), 0);
+	assert_int_equal(push_window(push, n, w), 0);
+	push_stats(push, ret);
+	assert_int_equal(net_stats(net, &s, 1), 1);
+	assert_int_equal(s.queued_bytes, ret->bytes);
+	return s.queued;
+}
+
+/* tests/unit/otlp_oracle.py: what is in the parts. */
+static void an_otlp_request_holds_what_a_collector_takes_and_no_more(void **state)
+{
+	struct window *w = window();
+	struct push_stats st;
+
+	add(w, "deep", 6000, 600);
+	for (int i = 0; i < 10; i++)
+		add(w, (char[]){ 's', (char)('0' + i), '\0' }, 10, 3);
+	assert_int_equal(push_otlp_only(w, &st), 3);
+	assert_in_range(st.bytes, 2 * OTLP_MAX_BYTES, 3 * OTLP_MAX_BYTES);
+	assert_int_equal(st.splits, 2);
+	assert_int_equal(st.profiles, 1 + 10 + st.splits);
+	assert_int_equal(st.services, 11);
+	assert_int_equal(st.too_large, 0);
+	window_free(w);
+}
+
+static void what_no_otlp_request_holds_is_counted(void **state)
+{
+	_cleanup_(freep) char *name = calloc(1, OTLP_MAX_BYTES + 1);
+	struct window *w = window();
+	struct push_stats st;
+
+	memset(name, 'x', OTLP_MAX_BYTES);
+	add(w, "before", 2, 3);
+	add(w, name, 3, 3);
+	add(w, "after", 2, 3);
+	assert_int_equal(push_otlp_only(w, &st), 2);
+	assert_int_equal(st.profiles, 2);
+	assert_int_equal(st.too_large, 1 + 2 + 3);
+	window_free(w);
+}
+
 static void a_window_without_samples_sends_nothing(void **state)
 {
 	struct window *w = window();
@@ -160,6 +221,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PUSH_TEST(more_stacks_than_a_server_takes_are_cut_in_parts),
 		PUSH_TEST(a_profile_larger_than_a_server_takes_is_cut_in_parts),
+		PUSH_TEST(an_otlp_request_holds_what_a_collector_takes_and_no_more),
+		PUSH_TEST(what_no_otlp_request_holds_is_counted),
 		PUSH_TEST(a_window_without_samples_sends_nothing),
 	};
 
