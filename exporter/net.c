@@ -239,7 +239,7 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 static void fill_stats(const struct receiver *rc, struct net_receiver_stats *ret)
 {
 	*ret = rc->stats;
-	ret->spooled = rc->disk_parcels;
+	ret->spooled = rc->disk_items;
 	ret->spooled_bytes = rc->disk_bytes;
 	if (rc->spool)
 		spool_stats(rc->spool, &ret->spool);

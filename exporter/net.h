@@ -43,6 +43,7 @@ enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_
 
 struct net_receiver_stats {
 	char name[64];
+	/* Of profiles, each of a parcel that holds many. */
 	uint64_t delivered, delivered_bytes;
 	uint64_t failed_tries[RETRY_CAUSES];
 	uint64_t dropped[NET_DROPS];

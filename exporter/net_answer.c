@@ -37,25 +37,40 @@ const char *net_drop_name(enum net_drop d)
 	return d < NET_DROPS ? names[d] : "unknown";
 }
 
+static char *describe_parcel(const struct delivery *d, char *out, size_t len)
+{
+	if (d->parcel && *d->parcel->what)
+		snprintf(out, len, "profile of %s", d->parcel->what);
+	else
+		snprintf(out, len, "%srequest of %u profile%s",
+			 d->parcel ? "" : "an earlier interval's ", d->items,
+			 d->items == 1 ? "" : "s");
+	return out;
+}
+
 void net_drop(struct net *n, struct receiver *rc, struct delivery *d, enum net_drop why, const char *detail)
 {
 	static const char *const consequence[NET_DROPS] = {
 		[NET_DROP_REFUSED] = "the server refused it for good, dropped",
 		[NET_DROP_TRIES] = "tried too often, dropped",
-		[NET_DROP_QUEUE_FULL] = "the queue is full, the oldest profile is dropped (queue_bytes, spool_bytes)",
+		[NET_DROP_QUEUE_FULL] =
+			"the queue is full, the oldest is dropped (queue_bytes, spool_bytes)",
 		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
 		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
 		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
-		[NET_DROP_UNREADABLE] = "its file in the spool cannot be read, skipped; it stays there",
+		[NET_DROP_UNREADABLE] =
+			"its file in the spool cannot be read, skipped; it stays there",
 	};
 	uint64_t now = time_boot_ns();
+	char what[96];
 
-	rc->stats.dropped[why]++;
+	rc->stats.dropped[why] += d->items;
 	if (!rc->told_ns[why] || now - rc->told_ns[why] > NET_TELL_AGAIN_NS) {
 		rc->told_ns[why] = now;
-		net_tell(n, NET_DROPPED, rc, "receiver %s: profile of %s: %s%s%s", rc->opts.name, d->parcel ? d->parcel->what : "an earlier interval", consequence[why],
-		     *detail ? ": " : "", detail);
+		net_tell(n, NET_DROPPED, rc, "receiver %s: %s: %s%s%s", rc->opts.name,
+			 describe_parcel(d, what, sizeof(what)), consequence[why],
+			 *detail ? ": " : "", detail);
 	}
 	if (why != NET_DROP_UNREADABLE)
 		delivery_done(rc, d);
@@ -199,7 +214,7 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 	}
 	receiver_remove(rc, d);
 	if (v.answer == PARCEL_OK) {
-		rc->stats.delivered++;
+		rc->stats.delivered += d->items;
 		rc->stats.delivered_bytes += d->bytes;
 		if (said.rejected > 0)
 			note_rejected(n, rc, &said);

@@ -15,6 +15,7 @@ struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 	p->bytes = *bytes;
 	*bytes = BUF_INIT;
 	p->format = format;
+	p->items = 1;
 	atomic_init(&p->refs, 1);
 	return p;
 }

@@ -50,34 +50,36 @@ static void secret_fini(struct secret *s)
 	*s = (struct secret){ 0 };
 }
 
-static struct delivery *push(struct receiver *rc, uint64_t bytes, uint64_t time_ns, uint8_t key)
+/* At the end of the queue. */
+static struct delivery *push(struct receiver *rc, const struct spool_entry *e)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
-	d->bytes = (uint32_t)bytes;
-	d->time_ns = time_ns;
-	d->key = key;
+	d->bytes = e->bytes;
+	d->items = e->items < UINT16_MAX ? (uint16_t)e->items : UINT16_MAX;
+	d->time_ns = e->time_ns;
+	d->key = e->key;
 	d->prev = rc->tail;
 	*(rc->tail ? &rc->tail->next : &rc->head) = d;
 	rc->tail = d;
-	rc->stats.queued++;
-	rc->stats.queued_bytes += bytes;
-	rc->n_keys += !rc->of_key[key]++;
+	rc->stats.queued += d->items;
+	rc->stats.queued_bytes += d->bytes;
+	rc->n_keys += !rc->of_key[d->key]++;
 	return d;
 }
 
-static struct delivery *push_spooled(struct receiver *rc, uint64_t number, uint64_t bytes, uint64_t time_ns, uint8_t key)
+static struct delivery *push_spooled(struct receiver *rc, const struct spool_entry *e)
 {
-	struct delivery *d = push(rc, bytes, time_ns, key);
+	struct delivery *d = push(rc, e);
 
 	if (!d)
 		return NULL;
 	d->on_disk = true;
-	d->number = number;
-	rc->disk_parcels++;
-	rc->disk_bytes += bytes;
+	d->number = e->number;
+	rc->disk_items += d->items;
+	rc->disk_bytes += d->bytes;
 	return d;
 }
 
@@ -106,7 +108,7 @@ static int open_spool(struct receiver *rc, char *err, size_t err_len)
 	if (r < 0)
 		return complain_of_spool(folder, r, pid, err, err_len);
 	vec_foreach(e, &left)
-		if (r >= 0 && !push_spooled(rc, e->number, e->bytes, e->time_ns, e->key))
+		if (r >= 0 && !push_spooled(rc, e))
 			r = -ENOMEM;
 	vec_fini(&left);
 	return r;
@@ -166,16 +168,19 @@ void receiver_set(struct receiver *rc, struct receiver_opts *opts)
 
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 {
+	struct spool_entry e = { .bytes = (uint32_t)p->bytes.len,
+				 .items = p->items,
+				 .time_ns = p->time_ns,
+				 .key = parcel_key(p->what) };
 	struct delivery *d;
-	uint64_t number;
 
 	*ret_spool = 0;
 	if (rc->spool) {
-		*ret_spool = spool_put(rc->spool, p, &number);
+		*ret_spool = spool_put(rc->spool, p, &e.number);
 		if (!*ret_spool)
-			return push_spooled(rc, number, p->bytes.len, p->time_ns, parcel_key(p->what)) ? 0 : -ENOMEM;
+			return push_spooled(rc, &e) ? 0 : -ENOMEM;
 	}
-	d = push(rc, p->bytes.len, p->time_ns, parcel_key(p->what));
+	d = push(rc, &e);
 	if (!d)
 		return -ENOMEM;
 	d->parcel = parcel_ref(p);
@@ -230,10 +235,10 @@ void receiver_remove(struct receiver *rc, struct delivery *d)
 	*(d->prev ? &d->prev->next : &rc->head) = d->next;
 	*(d->next ? &d->next->prev : &rc->tail) = d->prev;
 	d->prev = d->next = NULL;
-	rc->stats.queued--;
+	rc->stats.queued -= d->items;
 	rc->stats.queued_bytes -= d->bytes;
 	rc->n_keys -= !--rc->of_key[d->key];
-	rc->disk_parcels -= d->on_disk;
+	rc->disk_items -= d->on_disk ? d->items : 0;
 	rc->disk_bytes -= d->on_disk ? d->bytes : 0;
 }
 
@@ -347,7 +352,7 @@ bool receiver_is_finished(const struct receiver *rc)
 {
 	uint64_t wake;
 
-	if (rc->stats.queued > rc->disk_parcels)
+	if (rc->stats.queued > rc->disk_items)
 		return false;
 	if (rc->in_trouble || rc->in_flight || rc->gone)
 		return rc->in_trouble || !rc->in_flight;

@@ -23,6 +23,7 @@ struct delivery {
 	uint32_t delivered_then;      /* how many the receiver had taken when this one failed last */
 	uint16_t failures;            /* tries that ended with what may be its own fault */
 	uint16_t tries;               /* of these, those since another one was taken: they are */
+	uint16_t items;               /* of the parcel */
 	uint8_t key;                  /* parcel_key() */
 	bool on_disk;
 };
@@ -40,7 +41,7 @@ struct receiver {
 	struct net_receiver_stats stats;
 	struct delivery *head, *tail;
 	struct spool *spool;       /* NULL: none */
-	uint64_t disk_parcels, disk_bytes; /* of stats.queued and queued_bytes, those on disk */
+	uint64_t disk_items, disk_bytes; /* of stats.queued and queued_bytes, those on disk */
 	uint32_t of_key[256];      /* parcels in the queue */
 	uint32_t n_keys;           /* keys that have any */
 	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */

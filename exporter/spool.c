@@ -28,7 +28,8 @@ struct head {
 	uint32_t len; /* of the parcel's bytes */
 	uint64_t time_ns;
 	uint8_t format;
-	uint8_t zero[7];
+	uint8_t zero[3];
+	uint32_t items;
 	char what[64];
 };
 _Static_assert(sizeof(struct head) == 96, "the format of files");
@@ -139,6 +140,11 @@ static uint8_t key_of(const struct head *h)
 	return parcel_key(what);
 }
 
+static uint32_t items_of(const struct head *h)
+{
+	return h->items ? h->items : 1;
+}
+
 /* Of us or of the host, and over in a while; any other failure is the file's. */
 static bool is_passing(int error)
 {
@@ -191,9 +197,14 @@ static int take_file(struct spool *s, const char *name, struct spool_left *left)
 	e = vec_push(left);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct spool_entry){ .number = number, .time_ns = h.time_ns, .bytes = h.len, .tried = !strcmp(kind, "sent"), .key = key_of(&h) };
-	s->stats.found++;
-	s->stats.maybe_twice += e->tried;
+	*e = (struct spool_entry){ .number = number,
+				   .time_ns = h.time_ns,
+				   .bytes = h.len,
+				   .items = items_of(&h),
+				   .tried = !strcmp(kind, "sent"),
+				   .key = key_of(&h) };
+	s->stats.found += e->items;
+	s->stats.maybe_twice += e->tried ? e->items : 0;
 	return 0;
 }
 
@@ -276,7 +287,10 @@ static int write_file(const struct spool *s, const char *name, const struct head
 
 int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 {
-	struct head h = { .len = (uint32_t)p->bytes.len, .time_ns = p->time_ns, .format = p->format };
+	struct head h = { .len = (uint32_t)p->bytes.len,
+			  .time_ns = p->time_ns,
+			  .format = p->format,
+			  .items = p->items };
 	char temporary[NAME_MAX_LEN], final[NAME_MAX_LEN];
 	int r = p->bytes.len > PARCEL_MAX ? -EFBIG : 0;
 
@@ -290,7 +304,7 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 		r = -errno;
 	if (r < 0) {
 		unlinkat(s->dir_fd, temporary, 0);
-		s->stats.failed++;
+		s->stats.failed += p->items;
 		return r;
 	}
 	*ret_number = s->next++;
@@ -322,6 +336,7 @@ static int read_parcel(const struct spool *s, const char *name, struct parcel **
 	if (!p)
 		return -ENOMEM;
 	p->time_ns = h.time_ns;
+	p->items = items_of(&h);
 	memcpy(p->what, h.what, sizeof(p->what));
 	p->what[sizeof(p->what) - 1] = '\0';
 	*ret = p;

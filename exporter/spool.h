@@ -27,7 +27,7 @@ struct spool;
 struct spool_entry {
 	uint64_t number;
 	uint64_t time_ns;    /* the parcel's */
-	uint32_t bytes;      /* of the parcel */
+	uint32_t bytes, items; /* of the parcel */
 	uint8_t key;         /* parcel_key() */
 	bool tried;          /* it may have arrived */
 };
@@ -39,10 +39,10 @@ struct spool_left {
 };
 
 struct spool_stats {
-	uint64_t found;       /* parcels of an earlier run */
+	uint64_t found;       /* items in parcels of an earlier run */
 	uint64_t maybe_twice; /* of them those that may have arrived */
 	uint64_t damaged;     /* files put aside */
-	uint64_t failed;      /* parcels that could not be written */
+	uint64_t failed;      /* items in parcels that could not be written */
 	uint64_t unreadable;  /* files skipped, and the last of them */
 	char unreadable_name[32];
 	int unreadable_error; /* errno */

@@ -2,7 +2,6 @@
 #include "agent/push_otlp.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +87,7 @@ static int send(struct push_otlp *o, uint8_t format, const struct buf *request, 
 	if (!parcel)
 		return -ENOMEM;
 	parcel->time_ns = o->time_ns;
-	snprintf(parcel->what, sizeof(parcel->what), "%u profiles", profiles);
+	parcel->items = profiles;
 	r = net_send(o->net, parcel);
 	parcel_unref(parcel);
 	return r;

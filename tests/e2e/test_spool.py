@@ -364,7 +364,7 @@ def test_what_neither_disk_nor_memory_holds_is_counted():
                 until(lambda: metric(agent, "hotspan_receiver_profiles_total", result="queue_full") > 5, seconds=90)
                 with Fake(port=port):
                     agent.reload()
-                    agent.wait_for("the queue is full, the oldest profile is dropped")
+                    agent.wait_for("the queue is full, the oldest is dropped")
                     until(lambda: not old_ones(d, 3))
                     m = agent.metrics()
                     ours = {k: v for k, v in m.items() if k.startswith('hotspan_receiver_profiles_total{receiver="prod"')}

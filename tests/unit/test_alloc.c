@@ -734,7 +734,7 @@ static int spool_a_parcel(void *ctx)
 	if (r >= 0)
 		r = receiver_new(&opts, 1, &rc, err, sizeof(err));
 	if (r >= 0)
-		assert_int_equal(rc->disk_parcels, 1);
+		assert_int_equal(rc->disk_items, 1);
 	receiver_free(rc);
 	strmap_fini(&opts.headers);
 	return r;

@@ -568,7 +568,8 @@ static void the_oldest_goes_when_the_queue_is_full(void **state)
 	}
 	assert_int_equal(stats().dropped[NET_DROP_QUEUE_FULL] + stats().queued, 100);
 	assert_true(stats().queued > 10 && stats().queued < 17);
-	assert_true(told(NET_DROPPED, "receiver prod: profile of s", "the queue is full, the oldest profile is dropped"));
+	assert_true(told(NET_DROPPED, "receiver prod: profile of s",
+			 "the queue is full, the oldest is dropped"));
 	stored = (long)stats().queued;
 	fake_start(&fake);
 	WAIT(8, s.queued == 0);
@@ -818,6 +819,44 @@ static void a_spool_outlives_us_and_keeps_its_bound(void **state)
 	set(NULL, 0);
 }
 
+/* As OTLP has it: a request of many profiles. */
+static void send_many(const char *service, uint32_t items)
+{
+	struct parcel *p = parcel(service, 0);
+
+	p->what[0] = '\0';
+	p->items = items;
+	assert_int_equal(net_send(net, p), 0);
+	parcel_unref(p);
+}
+
+static void a_parcel_counts_as_many_as_it_holds(void **state)
+{
+	struct receiver_opts o = spooling("http://127.0.0.1:9", MIB);
+	struct net_opts opts = { .on_event = on_event, .user_agent = "hotspan/test" };
+
+	set(&o, 1);
+	send_many("bad", 12);
+	send_many("good", 5);
+	WAIT(3, s.failed_tries[RETRY_CONNECT] > 0);
+	assert_true(told(NET_TROUBLE, "17 profiles wait", ""));
+	assert_int_equal(stats().queued, 17);
+	assert_int_equal(stats().spooled, 17);
+	net = net_free(net);
+	assert_int_equal(net_new(&opts, &net), 0);
+	fake_faults(&fake, "status=400 service=bad");
+	o.url = fake.url;
+	set(&o, 1);
+	WAIT(5, !s.queued);
+	assert_int_equal(stats().spool.found, 17);
+	assert_int_equal(stats().delivered, 5);
+	assert_int_equal(stats().dropped[NET_DROP_REFUSED], 12);
+	assert_int_equal(stats().spooled, 0);
+	assert_true(told(NET_DROPPED,
+			 "receiver prod: request of 12 profiles: the server refused it", ""));
+	set(NULL, 0);
+}
+
 static int count_files(void)
 {
 	char command[256];
@@ -1023,6 +1062,7 @@ int main(int argc, char **argv)
 		TEST(a_name_other_than_the_urls_is_checked),
 		TEST(a_missing_client_certificate_loses_nothing),
 		TEST(a_spool_outlives_us_and_keeps_its_bound),
+		TEST(a_parcel_counts_as_many_as_it_holds),
 		TEST(the_end_does_not_wait_for_what_is_on_disk),
 		TEST(a_list_with_a_spool_that_cannot_be_had_changes_nothing),
 		TEST(a_receiver_that_comes_back_at_once_meets_its_own_spool),
