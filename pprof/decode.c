@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "pprof/gunzip.h"
+#include "base/gunzip.h"
 #include "pprof/profile.h"
 #include "pprof/profile.pb-c.h"
 

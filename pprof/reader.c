@@ -8,9 +8,9 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/gunzip.h"
 #include "pprof/decode.h"
 #include "pprof/folded.h"
-#include "pprof/gunzip.h"
 #include "pprof/perf_script.h"
 #include "pprof/profile.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pprof/gunzip.h"
+#include "base/gunzip.h"
 
 #include <errno.h>
 #include <stdio.h>
