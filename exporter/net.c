@@ -20,6 +20,11 @@ static void start(struct net *n, struct receiver *rc, struct delivery *d)
 	char err[400] = "out of memory";
 	int r = delivery_load(rc, d);
 
+	if (r == -EPROTONOSUPPORT) {
+		receiver_remove(rc, d);
+		net_drop(n, rc, d, NET_DROP_FORMAT, "");
+		return;
+	}
 	if (r == -EBADMSG || r == -EACCES) {
 		net_drop_file(n, rc, d, r);
 		return;

@@ -23,7 +23,8 @@ struct net;
 enum net_event_kind {
 	NET_TROUBLE,   /* the first failed try after things went well */
 	NET_RECOVERED, /* the first success after trouble */
-	NET_DROPPED,   /* a parcel was given up; told at most once a minute per receiver and cause */
+	NET_CODING, /* it does not take the compression that is configured: another one from here on */
+	NET_DROPPED, /* a parcel was given up; told at most once a minute per receiver and cause */
 };
 
 struct net_event {
@@ -39,7 +40,18 @@ struct net_opts {
 };
 
 /* Why a parcel was given up. */
-enum net_drop { NET_DROP_REFUSED, NET_DROP_TRIES, NET_DROP_QUEUE_FULL, NET_DROP_TOO_OLD, NET_DROP_UNANSWERED, NET_DROP_REMOVED, NET_DROP_DAMAGED, NET_DROP_UNREADABLE, NET_DROPS };
+enum net_drop {
+	NET_DROP_REFUSED,
+	NET_DROP_TRIES,
+	NET_DROP_QUEUE_FULL,
+	NET_DROP_TOO_OLD,
+	NET_DROP_UNANSWERED,
+	NET_DROP_REMOVED,
+	NET_DROP_DAMAGED,
+	NET_DROP_UNREADABLE,
+	NET_DROP_FORMAT,
+	NET_DROPS
+};
 
 struct net_receiver_stats {
 	char name[64];

@@ -29,9 +29,11 @@ void net_tell(struct net *n, enum net_event_kind kind, const struct receiver *rc
 const char *net_drop_name(enum net_drop d)
 {
 	static const char *const names[NET_DROPS] = {
-		[NET_DROP_REFUSED] = "refused", [NET_DROP_TRIES] = "too_many_tries", [NET_DROP_QUEUE_FULL] = "queue_full",
-		[NET_DROP_TOO_OLD] = "too_old", [NET_DROP_UNANSWERED] = "unanswered", [NET_DROP_REMOVED] = "receiver_removed",
-		[NET_DROP_DAMAGED] = "damaged", [NET_DROP_UNREADABLE] = "unreadable",
+		[NET_DROP_REFUSED] = "refused",       [NET_DROP_TRIES] = "too_many_tries",
+		[NET_DROP_QUEUE_FULL] = "queue_full", [NET_DROP_TOO_OLD] = "too_old",
+		[NET_DROP_UNANSWERED] = "unanswered", [NET_DROP_REMOVED] = "receiver_removed",
+		[NET_DROP_DAMAGED] = "damaged",       [NET_DROP_UNREADABLE] = "unreadable",
+		[NET_DROP_FORMAT] = "format_changed",
 	};
 
 	return d < NET_DROPS ? names[d] : "unknown";
@@ -61,6 +63,7 @@ void net_drop(struct net *n, struct receiver *rc, struct delivery *d, enum net_d
 		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
 		[NET_DROP_UNREADABLE] =
 			"its file in the spool cannot be read, skipped; it stays there",
+		[NET_DROP_FORMAT] = "made for the receiver's former type or proto, dropped",
 	};
 	uint64_t now = time_boot_ns();
 	char what[96];
@@ -191,6 +194,25 @@ static void note_rejected(struct net *n, struct receiver *rc, const struct otlp_
 	     rc->opts.name, (long long)said->rejected, *said->message ? ": " : "", said->message);
 }
 
+/* Nothing is lost: it goes again, packed in another way. */
+static void use_another_coding(struct net *n, struct request *rq, const char *detail)
+{
+	struct receiver *rc = rq->receiver;
+	struct delivery *d = rq->delivery;
+	uint8_t was = rq->parcel->format, format = parcel_format_without(was, rq->codings);
+
+	if (rc->format == was) {
+		rc->format = format;
+		net_tell(n, NET_CODING, rc,
+			 "receiver %s: %s: %s: it does not take %s, from here on as with compression: %s",
+			 rc->opts.name, rc->opts.url, detail, parcel_format_coding(was),
+			 parcel_format_coding(format));
+	}
+	d->next_ns = 0;
+	delivery_end_request(d);
+	delivery_unload(d);
+}
+
 static void settle(struct net *n, struct request *rq, const struct retry_result *result,
 		   uint64_t retry_after_ns)
 {
@@ -201,9 +223,13 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 	char detail[400];
 
 	request_describe(rq, result, detail, sizeof(detail));
-	delivery_end_request(d);
 	rc->in_flight--;
 	rc->stats.failed_tries[v.cause] += v.answer != PARCEL_OK;
+	if (request_coding_refused(rq, result->http_status)) {
+		use_another_coding(n, rq, detail);
+		return;
+	}
+	delivery_end_request(d);
 	if (may_be_the_parcel(v.cause))
 		receiver_failed(rc, d);
 	/* One that is taken out of the configuration keeps its spool: net_drop_gone() decides. */
@@ -235,7 +261,7 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 
 static bool sent_whole(const struct request *rq)
 {
-	uint64_t bytes = rq->delivery->bytes;
+	uint64_t bytes = rq->parcel->bytes.len;
 	curl_off_t now = 0;
 
 	curl_easy_getinfo(rq->easy, CURLINFO_SIZE_UPLOAD_T, &now);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/gunzip.h"
 #include "base/gzip.h"
 #include "base/units.h"
 #include "base/wire.h"
@@ -15,7 +16,7 @@
 #include "exporter/pyroscope.h"
 #include "exporter/receiver_opts.h"
 
-enum { GZIP_LEVEL = 1, ZSTD_LEVEL = 3, FRAME_BYTES = 5 };
+enum { GZIP_LEVEL = 1, ZSTD_LEVEL = 3, FRAME_BYTES = 5, REQUEST_MAX = 64 << 20 };
 
 static bool is(const char *text, const char *what)
 {
@@ -69,7 +70,7 @@ static int fill_frame(uint8_t format, struct buf *out)
 
 	if (len > UINT32_MAX)
 		return -EFBIG;
-	out->data[0] = (format & (PARCEL_FORMAT_GZIP | PARCEL_FORMAT_ZSTD)) != 0;
+	out->data[0] = (format & PARCEL_FORMAT_CODINGS) != 0;
 	for (int i = 0; i < 4; i++)
 		out->data[1 + i] = (uint8_t)(len >> (24 - 8 * i));
 	return 0;
@@ -91,6 +92,64 @@ int otlp_pack(uint8_t format, const struct buf *request, struct buf *out)
 	if (r >= 0 && buf_error(out))
 		r = buf_error(out);
 	return r >= 0 && format & PARCEL_FORMAT_GRPC ? fill_frame(format, out) : r;
+}
+
+static int take_zstd(const uint8_t *data, size_t len, struct buf *out)
+{
+	unsigned long long n = ZSTD_getFrameContentSize(data, len);
+	uint8_t *to;
+
+	if (n == ZSTD_CONTENTSIZE_UNKNOWN || n == ZSTD_CONTENTSIZE_ERROR || n > REQUEST_MAX)
+		return -EBADMSG;
+	to = buf_reserve(out, n + 1);
+	if (!to)
+		return -ENOMEM;
+	if (ZSTD_decompress(to, n, data, len) != n)
+		return -EBADMSG;
+	out->len += n;
+	return 0;
+}
+
+static int unpack(uint8_t format, const struct buf *packed, struct buf *out)
+{
+	size_t frame = format & PARCEL_FORMAT_GRPC ? FRAME_BYTES : 0;
+	char why[128];
+
+	if (packed->len < frame)
+		return -EBADMSG;
+	if (format & PARCEL_FORMAT_GZIP)
+		return gunzip(packed->data + frame, packed->len - frame, REQUEST_MAX, out, why,
+			      sizeof(why));
+	if (format & PARCEL_FORMAT_ZSTD)
+		return take_zstd(packed->data + frame, packed->len - frame, out);
+	buf_append(out, packed->data + frame, packed->len - frame);
+	return buf_error(out);
+}
+
+static bool is_one_layout(uint8_t a, uint8_t b)
+{
+	return a & b & PARCEL_FORMAT_OTLP && !((a ^ b) & PARCEL_FORMAT_1_9);
+}
+
+int otlp_repack(uint8_t from, const struct buf *packed, uint8_t to, struct buf *out)
+{
+	_cleanup_(buf_fini) struct buf request = BUF_INIT;
+	int r = is_one_layout(from, to) ? unpack(from, packed, &request) : -EPROTONOSUPPORT;
+
+	return r < 0 ? r : otlp_pack(to, &request, out);
+}
+
+/* Of every receiver of OTLP gzip is asked, but not all do it. */
+uint8_t parcel_format_without(uint8_t format, uint8_t accepted)
+{
+	bool gzip = format & PARCEL_FORMAT_ZSTD && (!accepted || accepted & PARCEL_FORMAT_GZIP);
+
+	return (uint8_t)((format & ~PARCEL_FORMAT_CODINGS) | (gzip ? PARCEL_FORMAT_GZIP : 0));
+}
+
+const char *parcel_format_coding(uint8_t format)
+{
+	return format & PARCEL_FORMAT_GZIP ? "gzip" : format & PARCEL_FORMAT_ZSTD ? "zstd" : "none";
 }
 
 /* ---- answers ---- */
@@ -217,6 +276,21 @@ void grpc_read_message(const char *text, size_t len, struct otlp_answer *ret)
 		}
 	}
 	take_text(wire_reader_of(out, n), ret);
+}
+
+uint8_t grpc_read_codings(const char *text, size_t len)
+{
+	uint8_t set = PARCEL_FORMAT_OTLP;
+
+	for (size_t i = 0, n; i < len; i += n + 1) {
+		for (n = 0; i + n < len && text[i + n] != ',' && text[i + n] != ' ';)
+			n++;
+		if (n == 4 && !memcmp(text + i, "gzip", n))
+			set |= PARCEL_FORMAT_GZIP;
+		else if (n == 4 && !memcmp(text + i, "zstd", n))
+			set |= PARCEL_FORMAT_ZSTD;
+	}
+	return set;
 }
 
 static int base64(char c)

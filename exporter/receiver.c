@@ -155,9 +155,12 @@ struct receiver *receiver_free(struct receiver *rc)
 
 void receiver_set(struct receiver *rc, struct receiver_opts *opts)
 {
+	/* A compression that it refused it still does. */
+	if (parcel_format_of(&rc->opts) != parcel_format_of(opts) ||
+	    strcmp(rc->opts.url, opts->url))
+		rc->format = parcel_format_of(opts);
 	receiver_opts_fini(&rc->opts);
 	rc->opts = *opts;
-	rc->format = parcel_format_of(opts);
 	secret_fini(&rc->password);
 	secret_fini(&rc->token);
 	rc->gone = false;
@@ -187,10 +190,35 @@ int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 	return 0;
 }
 
+/* The parcel may be other receivers' too: it is a new one. */
+static int convert(struct receiver *rc, struct delivery *d)
+{
+	_cleanup_(buf_fini) struct buf bytes = BUF_INIT;
+	struct parcel *p, *old = d->parcel;
+	int r = otlp_repack(old->format, &old->bytes, rc->format, &bytes);
+
+	if (r < 0)
+		return r;
+	p = parcel_new(&bytes, rc->format);
+	if (!p)
+		return -ENOMEM;
+	p->time_ns = old->time_ns;
+	p->items = old->items;
+	if (!d->on_disk) {
+		rc->stats.queued_bytes += p->bytes.len - d->bytes;
+		d->bytes = (uint32_t)p->bytes.len;
+	}
+	d->parcel = p;
+	parcel_unref(old);
+	return 0;
+}
+
 int delivery_load(struct receiver *rc, struct delivery *d)
 {
 	int r = d->parcel ? 0 : spool_get(rc->spool, d->number, &d->parcel);
 
+	if (r >= 0 && d->parcel->format != rc->format)
+		r = convert(rc, d);
 	if (r >= 0 && d->on_disk)
 		spool_try(rc->spool, d->number); /* at worst a kill now is not known to have sent it */
 	return r;

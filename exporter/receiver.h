@@ -46,7 +46,7 @@ struct receiver {
 	uint32_t n_keys;           /* keys that have any */
 	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */
 	uint64_t told_spool_ns;    /* when a parcel that could not be spooled was last told */
-	uint8_t format;            /* the one it takes */
+	uint8_t format; /* the one it takes: as configured, or without a compression that it refused */
 	uint32_t in_flight;
 	bool in_trouble;
 	uint32_t failures;         /* in a row */
@@ -68,7 +68,10 @@ void receiver_set(struct receiver *rc, struct receiver_opts *opts);
 
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
-/* Its bytes, for sending: from disk. As spool_get(). */
+/*
+ * Its bytes, for sending: from disk, and as the receiver takes them, should that have changed. As spool_get();
+ * -EPROTONOSUPPORT: it is of another layout.
+ */
 int delivery_load(struct receiver *rc, struct delivery *d);
 /* They are not needed for now. */
 void delivery_unload(struct delivery *d);

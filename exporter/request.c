@@ -112,6 +112,8 @@ static size_t keep_grpc_status(char *data, size_t size, size_t n, void *ctx)
 
 	if ((value = header_value(data, n, "grpc-status", &len)) && len && len < 8)
 		rq->grpc_status = atoi(value); /* ends at the line's */
+	else if ((value = header_value(data, n, "grpc-accept-encoding", &len)))
+		rq->codings = grpc_read_codings(value, len);
 	else if ((value = header_value(data, n, "grpc-message", &len)))
 		grpc_read_message(value, len, &rq->said);
 	else if ((value = header_value(data, n, "grpc-status-details-bin", &len)))
@@ -128,6 +130,28 @@ void request_read_answer(struct request *rq, long status)
 				 &rq->said);
 	else if (rq->grpc_status == 0)
 		grpc_read_answer(rq->answer.data, rq->answer.len, &rq->said);
+}
+
+/*
+ * gRPC has a header for it, which not every server sends; its C core has a status of its own. UNIMPLEMENTED is said of a
+ * service that is not there too.
+ */
+static bool grpc_coding_refused(const struct request *rq)
+{
+	const char *said = rq->said.message;
+
+	if (rq->grpc_status == GRPC_UNIMPLEMENTED && rq->codings)
+		return !(rq->codings & rq->parcel->format & PARCEL_FORMAT_CODINGS);
+	if (rq->grpc_status == GRPC_UNIMPLEMENTED)
+		return strstr(said, "grpc-encoding") || strcasestr(said, "compress");
+	return rq->grpc_status == GRPC_INTERNAL && strstr(said, "grpc-encoding");
+}
+
+bool request_coding_refused(const struct request *rq, long status)
+{
+	if (!(rq->parcel->format & PARCEL_FORMAT_CODINGS))
+		return false;
+	return rq->parcel->format & PARCEL_FORMAT_GRPC ? grpc_coding_refused(rq) : status == 415;
 }
 
 static int add_line(struct request *rq, const char *line)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The agent against OpenTelemetry's own messages behind grpcio's server, and over HTTP: what arrives, and how it fails."""
+import collections
 import contextlib
 import socket
 
@@ -59,6 +60,54 @@ class Peer:
     def cpu_ns(self, service):
         return sum(v * p["period"] for r in self.resources("brief") if r["resource"]["service.name"] == service for p in r["profiles"]
                    for s in p["samples"] for v in s["values"])
+
+
+class Particular:
+    """A gRPC server as grpc-go's is that knows no compression, and says so: HTTP/2 by hand, a request a connection."""
+
+    def __init__(self):
+        self.server, self.seen = socket.create_server(("127.0.0.1", 0)), []
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            with contextlib.suppress(OSError), self.server.accept()[0] as c:
+                c.settimeout(10)
+                self.answer(c, self.message(c, c.makefile("rb")))
+
+    @staticmethod
+    def frame(kind, flags, stream, body=b""):
+        return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
+
+    def headers(self, flags, **fields):
+        """Literal, not indexed."""
+        pairs = [(k.replace("_", "-").encode(), v.encode()) for k, v in fields.items()]
+        body = b"".join(b"\0" + bytes([len(k)]) + k + bytes([len(v)]) + v for k, v in pairs)
+        return self.frame(1, 4 | flags, 1, (b"\x88" if "content_type" in fields else b"") + body)
+
+    def message(self, c, stream):
+        """The first bytes of it."""
+        stream.read(24)
+        c.sendall(self.frame(4, 0, 0, b"\0\4\x7f\xff\xff\xff") + self.frame(8, 0, 0, b"\x3f\xff\xff\xff"))
+        found = b""
+        while True:
+            head = stream.read(9)
+            body = stream.read(int.from_bytes(head[:3], "big"))
+            if head[3] == 4 and not head[4]:
+                c.sendall(self.frame(4, 1, 0))
+            if head[3] == 0:
+                found = (found + body)[:16]
+            if head[3] == 0 and head[4] & 1:
+                return found
+
+    def answer(self, c, message):
+        self.seen.append("zstd" if message[5:9] == b"\x28\xb5\x2f\xfd" else "gzip" if message[5:7] == b"\x1f\x8b" else "none")
+        if message[0]:
+            c.sendall(self.headers(1, content_type="application/grpc", grpc_status="12", grpc_message="Decompressor is not installed", grpc_accept_encoding="identity"))
+        else:
+            c.sendall(self.headers(0, content_type="application/grpc") + self.frame(0, 0, 1, bytes(5)) + self.headers(1, grpc_status="0"))
+        c.recv(1)  # its turn to end
 
 
 def receiver(name, url, **keys):
@@ -198,12 +247,65 @@ def test_a_window_larger_than_a_server_takes_goes_in_parts():
         assert not any("refused" in l for l in agent.lines), agent.lines
 
 
-def test_a_server_that_is_away_gets_what_waited():
-    name = f"away-{os.getpid()}"
+def test_a_compression_that_is_refused_is_given_up_once():
+    name = f"refused-{os.getpid()}"
+    particular = Particular()
+    with Peer() as over_grpc, Peer() as over_http:
+        over_http.answer("http 415 what is zstd")
+        to = config(receiver("core", over_grpc.grpc, protocol="grpc", compression="zstd"), receiver("web", over_http.http, compression="zstd"),
+                    receiver("go", particular.url, protocol="grpc", compression="zstd"), receiver("gone", particular.url + "/nowhere", protocol="grpc"))
+        with Agent(to) as agent:
+            want = burn(2, name)
+            agent.reload(to)  # the same: nothing is asked again
+            time.sleep(2)
+            assert agent.stop() == 0
+            said = [l for l in agent.lines if "does not take" in l]
+            dropped = [l for l in agent.lines if "dropped" in l]
+        print("".join(f"  {l}" for l in said), end="")
+        assert sorted(re.search(r"receiver (\w+): .* does not take (\w+), .* compression: (\w+)", l).groups() for l in said) == \
+            [("core", "zstd", "gzip"), ("go", "zstd", "none"), ("gone", "gzip", "none"), ("web", "zstd", "gzip")]
+        assert not dropped, dropped
+        assert collections.Counter(particular.seen)["zstd"] == collections.Counter(particular.seen)["gzip"] == 1, particular.seen
+        assert all(h.startswith("http gzip") for h in over_http.how()), over_http.how()
+        for peer in over_grpc, over_http:
+            assert abs(peer.cpu_ns(name) / want - 1) < 0.03
+
+
+def nobody():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    with Agent(config(receiver("prod", f"http://127.0.0.1:{port}", protocol="grpc"))) as agent:
+        return f"http://127.0.0.1:{s.getsockname()[1]}"
+
+
+def test_what_waits_goes_in_the_way_that_is_configured_now():
+    name = f"way-{os.getpid()}"
+    with Peer() as peer, Agent(config(receiver("prod", nobody(), protocol="grpc", compression="zstd"))) as agent:
+        want = burn(2, name)
+        agent.wait_for("receiver prod", "wait", "next try in")
+        agent.reload(config(receiver("prod", peer.http, compression="none")))
+        until(lambda: peer.how() and abs(peer.cpu_ns(name) / want - 1) < 0.03)
+        assert all(h.startswith("http identity") for h in peer.how()), peer.how()
+
+
+def test_what_waits_in_another_layout_is_dropped_and_counted():
+    """Its reader would take indices for values."""
+    name = f"layout-{os.getpid()}"
+    with Peer("otlp-1.9") as peer, Agent(config(receiver("prod", nobody()))) as agent:
+        burn(1, name)
+        ended = agent.metrics()["hotspan_windows_total"]
+        until(lambda: agent.metrics()["hotspan_windows_total"] > ended + 1)
+        agent.wait_for("receiver prod", "wait", "next try in")
+        agent.reload(config(receiver("prod", peer.http, proto='"1.9"')))
+        agent.wait_for("receiver prod", "made for the receiver's former type or proto, dropped")
+        until(lambda: metric(agent, "hotspan_receiver_profiles_total", receiver="prod", result="format_changed") > 0)
+        until(lambda: peer.how())
+        assert agent.stop() == 0
+        assert not peer.cpu_ns(name)
+
+
+def test_a_server_that_is_away_gets_what_waited():
+    name = f"away-{os.getpid()}"
+    with Agent(config(receiver("prod", nobody(), protocol="grpc"))) as agent:
         want = burn(2, name)
         agent.wait_for("receiver prod", "wait", "next try in")
         with Peer() as peer:

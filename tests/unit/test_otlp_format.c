@@ -2,6 +2,7 @@
 /* How requests of OTLP are packed, and what answers say: hand-made bytes. */
 #include "unit.h"
 
+#include <errno.h>
 #include <zstd.h>
 
 #include "base/buf.h"
@@ -49,7 +50,71 @@ static void packing_frames_and_compresses(void **state)
 	buf_fini(&out);
 }
 
+static void what_is_packed_can_be_packed_another_way(void **state)
+{
+	static const char text[] = "a request, a request, a request, a request, a request";
+	const struct buf request = { .data = (uint8_t *)(uintptr_t)text, .len = sizeof(text) };
+
+	for (uint8_t from = 0; from < PARCEL_FORMATS; from++) {
+		for (uint8_t to = 0; to < PARCEL_FORMATS; to++) {
+			_cleanup_(buf_fini) struct buf a = BUF_INIT, b = BUF_INIT, c = BUF_INIT;
+			bool can = from & to & PARCEL_FORMAT_OTLP &&
+				   !((from ^ to) & PARCEL_FORMAT_1_9);
+
+			if ((from & PARCEL_FORMAT_CODINGS) == PARCEL_FORMAT_CODINGS ||
+			    (to & PARCEL_FORMAT_CODINGS) == PARCEL_FORMAT_CODINGS)
+				continue;
+			assert_int_equal(otlp_pack(from, &request, &a), 0);
+			assert_int_equal(otlp_pack(to, &request, &b), 0);
+			assert_int_equal(otlp_repack(from, &a, to, &c), can ? 0 : -EPROTONOSUPPORT);
+			assert_int_equal(c.len, can ? b.len : 0);
+			if (can)
+				assert_memory_equal(c.data, b.data, b.len);
+		}
+	}
+}
+
+static void what_is_not_packed_as_it_says_is_refused(void **state)
+{
+	static const char *const no[] = { "", "abcd", "\1\0\0\0\3abc",
+					  "\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff", "\x1f\x8b\x08" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
+		const struct buf packed = { .data = (uint8_t *)(uintptr_t)no[i],
+					    .len = i == 2 ? 8 : strlen(no[i]) };
+		_cleanup_(buf_fini) struct buf out = BUF_INIT;
+
+		assert_int_equal(otlp_repack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_ZSTD, &packed,
+					     PARCEL_FORMAT_OTLP, &out),
+				 -EBADMSG);
+		assert_int_equal(otlp_repack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP, &packed,
+					     PARCEL_FORMAT_OTLP, &out),
+				 -EBADMSG);
+		assert_int_equal(otlp_repack(PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC |
+						     PARCEL_FORMAT_GZIP,
+					     &packed, PARCEL_FORMAT_OTLP, &out),
+				 -EBADMSG);
+	}
+}
+
 #define BYTES(s) s, sizeof(s) - 1
+
+static void a_server_says_which_compression_it_takes(void **state)
+{
+	const uint8_t base = PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC,
+		      zstd = base | PARCEL_FORMAT_ZSTD, gzip = base | PARCEL_FORMAT_GZIP;
+
+	assert_int_equal(grpc_read_codings(BYTES("identity, deflate,gzip")),
+			 PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP);
+	assert_int_equal(grpc_read_codings(BYTES("zstd")), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_ZSTD);
+	assert_int_equal(grpc_read_codings(BYTES("gzipped,zst,zstd1,,")), PARCEL_FORMAT_OTLP);
+	assert_int_equal(grpc_read_codings(BYTES("")), PARCEL_FORMAT_OTLP);
+	assert_int_equal(parcel_format_without(zstd, 0), gzip);
+	assert_int_equal(parcel_format_without(zstd, PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP),
+			 gzip);
+	assert_int_equal(parcel_format_without(zstd, PARCEL_FORMAT_OTLP), base);
+	assert_int_equal(parcel_format_without(gzip, 0), base);
+}
 
 static void partial_success_counts_and_says(void **state)
 {
@@ -115,6 +180,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_takes_what_it_says),
 		cmocka_unit_test(packing_frames_and_compresses),
+		cmocka_unit_test(what_is_packed_can_be_packed_another_way),
+		cmocka_unit_test(what_is_not_packed_as_it_says_is_refused),
+		cmocka_unit_test(a_server_says_which_compression_it_takes),
 		cmocka_unit_test(partial_success_counts_and_says),
 		cmocka_unit_test(a_status_says_when_to_come_back),
 		cmocka_unit_test(messages_are_one_line_of_text),
