@@ -6,6 +6,8 @@
  *
  * Every tick ends in exactly one counter: idle, filtered, left out, thinned, sent or a row of drops.def, so
  * that user space can add them up to the ticks the clock owed us.
+ * Twice: `sample`, and for kernels before 6.1 `sample_old`, which does without bpf_loop (5.17). User space loads one
+ * of them: a kernel refuses what it does not know even where it is never reached.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
@@ -17,6 +19,8 @@
 #include "bpf/config.h"
 #include "bpf/kernel.h"
 #include "bpf/sample_maps.h"
+
+#define WALK_SOME 64 /* frames */
 
 const volatile struct sample_config config;
 __u32 share_round; /* user space makes all shares void by counting it up */
@@ -114,15 +118,21 @@ static __always_inline int wanted(const struct ev_sample *ev)
 	return !(config.filter & SAMPLE_FILTER_CGROUP) || under_wanted_cgroup();
 }
 
+/* Before 5.12 no instruction counts and says how far: then one in so many by chance. */
+static __always_inline __u32 share_turn(struct sample_share *v, int old_kernel)
+{
+	return old_kernel ? bpf_get_prandom_u32() : __sync_fetch_and_add(&v->seen, 1);
+}
+
 /* How many samples this one stands for. 0: it is not to be sent. */
-static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid)
+static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid, int old_kernel)
 {
 	struct sample_share *v = config.shares ? bpf_map_lookup_elem(&shares, &tgid) : NULL;
 
 	if (!v || v->round != share_round || v->exec_id != BPF_CORE_READ(task, self_exec_id) ||
 	    v->start_ns != BPF_CORE_READ(task, group_leader, start_boottime))
 		return 1;
-	if (v->one_in && __sync_fetch_and_add(&v->seen, 1) % v->one_in == 0)
+	if (v->one_in && share_turn(v, old_kernel) % v->one_in == 0)
 		return v->one_in;
 	count(v->one_in ? EV_COUNT_THINNED : EV_COUNT_LEFT_OUT, 1);
 	return 0;
@@ -141,7 +151,7 @@ static __always_inline int push_user(struct scratch *s)
 	return 1;
 }
 
-static long walk_one(__u32 i, void *ctx)
+static __noinline long walk_one(__u32 i, void *ctx)
 {
 	struct scratch *s = *(struct scratch **)ctx;
 
@@ -155,14 +165,36 @@ static long walk_one(__u32 i, void *ctx)
 	return !push_user(s) || walk_step(&s->walk) != WALK_ON;
 }
 
-/* status starts as DEPTH: whoever ends the walk earlier says why. */
-static __always_inline void walk_user(struct scratch *s)
+/*
+ * In place of bpf_loop: two loops of calls, one in the other. The verifier follows a loop turn by turn, but verifies a
+ * global function once, by itself: a turn costs it a call. One loop of so many turns it refuses. No tail calls: 33 of
+ * them, each with a loop that is as long, go no further and want a map. No pointers: functions take them from 5.12 on.
+ */
+__noinline int walk_next(__u32 cpu)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+
+	return s ? walk_one(0, &s) : 1;
+}
+
+__noinline int walk_some(__u32 cpu)
+{
+	for (int i = 0; i < WALK_SOME; i++)
+		if (walk_next(cpu))
+			return 1;
+	return 0;
+}
+
+/* status starts as DEPTH: whoever ends the walk earlier says why. */
+static __always_inline void walk_user(struct scratch *s, __u32 cpu, int old_kernel)
+{
+	if (!old_kernel) {
 		bpf_loop(EV_WALK_FRAMES + 1, walk_one, &s, 0);
 		return;
 	}
-	s->walk.status = EV_CUT_NO_TABLES; /* user space walks */
+	for (int i = 0; i <= EV_WALK_FRAMES / WALK_SOME; i++)
+		if (walk_some(cpu))
+			return;
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -233,7 +265,8 @@ static __always_inline int know_space(struct scratch *s, __u32 tgid, struct mm_s
 }
 
 static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct scratch *s,
-				       struct ev_sample *ev, struct task_struct *task)
+				       struct ev_sample *ev, struct task_struct *task,
+				       int old_kernel)
 {
 	struct pt_regs *regs = &s->regs;
 	struct mm_struct *mm;
@@ -264,7 +297,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct s
 		return;
 	}
 	s->walk.status = EV_CUT_DEPTH;
-	walk_user(s);
+	walk_user(s, ev->cpu, old_kernel);
 }
 
 /* The frames' end in the record, in bytes. */
@@ -388,7 +421,7 @@ static __always_inline __u16 flags_of(struct bpf_perf_event_data *ctx, struct ta
 }
 
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
-					__u64 now)
+					__u64 now, int old_kernel)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	struct ev_sample *ev = (void *)s->record;
@@ -413,21 +446,20 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count(EV_COUNT_FILTERED, 1);
 		return;
 	}
-	ev->weight = weigh(task, ev->tgid);
+	ev->weight = weigh(task, ev->tgid, old_kernel);
 	if (!ev->weight)
 		return;
 	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
 		kernel_stack(ctx, ev);
 	if (config.user_stacks) {
-		user_stack(ctx, s, ev, task);
+		user_stack(ctx, s, ev, task, old_kernel);
 		ev->uframes = s->walk.n;
 		ev->status = s->walk.status;
 	}
 	send(s, task);
 }
 
-SEC("perf_event")
-int sample(struct bpf_perf_event_data *ctx)
+static __always_inline int tick(struct bpf_perf_event_data *ctx, int old_kernel)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
@@ -435,9 +467,21 @@ int sample(struct bpf_perf_event_data *ctx)
 
 	if (!s)
 		return 0;
-	take_sample(ctx, s, now);
+	take_sample(ctx, s, now, old_kernel);
 	count(EV_COUNT_RUN_NS, bpf_ktime_get_boot_ns() - now);
 	return 0;
+}
+
+SEC("perf_event")
+int sample(struct bpf_perf_event_data *ctx)
+{
+	return tick(ctx, 0);
+}
+
+SEC("perf_event")
+int sample_old(struct bpf_perf_event_data *ctx)
+{
+	return tick(ctx, 1);
 }
 
 /* A child of a wanted process is wanted from its first instruction on: no window in which user

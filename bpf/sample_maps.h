@@ -2,6 +2,9 @@
 #pragma once
 /*
  * sample_maps - what the sampling program keeps: its maps, and each CPU's scratch, where a sample is made.
+ *
+ * User space sets what depends on the kernel and the options before it loads them: sizes, and whether a hash takes its
+ * memory as it fills (from Linux 6.1 on).
  */
 #include "bpf/config.h"
 #include "bpf/space.h"
@@ -49,7 +52,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, SAMPLE_MAX_SPACES);
 	__type(key, __u32);
 	__type(value, struct space);
@@ -69,7 +71,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, SAMPLE_MAX_PIDS);
 	__type(key, __u32);
 	__type(value, __u8);
@@ -77,7 +78,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, SAMPLE_MAX_COMMS);
 	__type(key, char[EV_COMM_LEN]);
 	__type(value, __u8);

@@ -21,11 +21,11 @@ DOCTOR_CHECK(check_release)
 	release[strcspn(release, "\n")] = '\0';
 	uname(&u);
 	finding_found(f, "%s %s", release, u.machine);
-	finding_judge(f, DOCTOR_OK, "6.1 and newer are tested");
-	if ((d->kernel && d->kernel < KERNEL(6, 1)) || strcmp(u.machine, "x86_64")) {
+	finding_judge(f, DOCTOR_OK, "5.10 and newer are tested");
+	if ((d->kernel && d->kernel < KERNEL(5, 10)) || strcmp(u.machine, "x86_64")) {
 		/* Not missing: distributions carry features back, and what is tried below decides. */
 		finding_judge(f, DOCTOR_LIMITED,
-			      "older than 6.1, or not x86-64: not tested here");
+			      "older than 5.10, or not x86-64: not tested here");
 		finding_remedy(f, "%s", newer);
 	}
 }
@@ -120,8 +120,8 @@ DOCTOR_CHECK(check_build_ids)
 
 DOCTOR_CHECK(check_loop)
 {
-	feature(d, f, d->btf.loop, KERNEL(5, 17), "user stacks are walked in the kernel, up to 8,192 frames",
-		"each user stack is finished in user space, which costs more");
+	finding_found(f, (d->btf_error ? d->kernel >= KERNEL(5, 17) : d->btf.loop) ? "yes" : "no");
+	finding_judge(f, DOCTOR_OK, "user stacks are walked in the kernel without it too, up to 8,192 frames");
 }
 
 DOCTOR_CHECK(check_followers)

@@ -27,6 +27,7 @@
 
 struct sampler {
 	struct sample_bpf *skel;
+	struct bpf_program *program; /* of the skeleton's two, the one this kernel takes */
 	struct ring_buffer *ring;
 	uint64_t period_ns;
 	vec(struct bpf_link *) cpus; /* by CPU number; NULL: not sampled */
@@ -115,6 +116,11 @@ static int explain(int r, char *err, size_t err_len)
 	return -ENOTSUP;
 }
 
+static bool by_pid(const struct sampler_opts *o)
+{
+	return o->n_pids || o->follow_pids;
+}
+
 static int set_filters(struct sampler *s, const struct sampler_opts *o)
 {
 	uint8_t yes = 1;
@@ -134,12 +140,34 @@ static int set_filters(struct sampler *s, const struct sampler_opts *o)
 	return r;
 }
 
+/*
+ * Before Linux 5.17 there is no bpf_loop, and before 6.1 a program on a perf event may have no map that grows as it is
+ * filled. A helper that came with 6.1 tells; not the version, since distributions take such things over.
+ */
+bool sampler_on_old_kernel(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_user_ringbuf_drain,
+				       NULL) == 0;
+}
+
+static void choose_program(struct sampler *s, const struct sampler_opts *o)
+{
+	bool old = o->as_before_61 || sampler_on_old_kernel();
+	struct bpf_map *hashes[] = { s->skel->maps.spaces, s->skel->maps.pids,
+				     s->skel->maps.comms };
+
+	s->program = old ? s->skel->progs.sample_old : s->skel->progs.sample;
+	bpf_program__set_autoload(s->skel->progs.sample, !old);
+	bpf_program__set_autoload(s->skel->progs.sample_old, old);
+	for (size_t i = 0; i < ARRAY_SIZE(hashes) && !old; i++)
+		bpf_map__set_map_flags(hashes[i], BPF_F_NO_PREALLOC);
+}
+
 static void configure(struct sampler *s, const struct sampler_opts *o)
 {
 	uint32_t ring = ring_bytes(o->frequency_hz), filter = 0;
-	bool by_pid = o->n_pids || o->follow_pids;
 
-	filter |= by_pid ? SAMPLE_FILTER_PID : 0;
+	filter |= by_pid(o) ? SAMPLE_FILTER_PID : 0;
 	filter |= o->n_comms ? SAMPLE_FILTER_COMM : 0;
 	filter |= o->n_cgroups ? SAMPLE_FILTER_CGROUP : 0;
 	s->period_ns = NSEC_PER_SEC / o->frequency_hz;
@@ -157,13 +185,16 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 	bpf_map__set_max_entries(s->skel->maps.scratch, (uint32_t)libbpf_num_possible_cpus());
 	if (!o->shares)
 		bpf_map__set_max_entries(s->skel->maps.shares, 1);
-	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid);
-	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid);
+	if (!by_pid(o))
+		bpf_map__set_max_entries(s->skel->maps.pids, 1);
+	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid(o));
+	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid(o));
+	choose_program(s, o);
 }
 
 static int attach_followers(struct sampler *s, const struct sampler_opts *o)
 {
-	if (!o->n_pids && !o->follow_pids)
+	if (!by_pid(o))
 		return 0;
 	s->skel->links.follow_fork = bpf_program__attach(s->skel->progs.follow_fork);
 	s->skel->links.forget_process = bpf_program__attach(s->skel->progs.forget_process);
@@ -277,7 +308,7 @@ static int start_event(struct sampler *s, int cpu, struct bpf_link **ret)
 
 	if (fd < 0)
 		return fd;
-	link = bpf_program__attach_perf_event(s->skel->progs.sample, fd); /* owns fd from here on */
+	link = bpf_program__attach_perf_event(s->program, fd); /* owns fd from here on */
 	if (!link) {
 		r = -errno;
 		close(fd);

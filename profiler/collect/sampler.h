@@ -28,6 +28,7 @@ struct sampler_opts {
 	uint32_t n_cgroups;
 	bool shares;      /* sampler_set_share() will be called: the collector's to say */
 	bool follow_pids; /* a pid filter even though n_pids is 0: pids come by sampler_add_pid() */
+	bool as_before_61; /* as on a kernel before 6.1, for tests; such a kernel is seen without */
 };
 
 /*
@@ -46,6 +47,9 @@ int sampler_add_pid(struct sampler *s, pid_t pid);
 int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in);
 /* All come again, of every process. */
 void sampler_reset_shares(struct sampler *s);
+
+/* One before 6.1: sampler_new() takes the program for such. */
+bool sampler_on_old_kernel(void);
 
 /* Opens a cpu-clock event of one CPU, without a program, and lets it go. 0 or negative errno. */
 int sampler_probe_event(int cpu);

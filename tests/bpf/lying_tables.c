@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lying_tables SECONDS SEED...: the real program over tables that lie, while they change under it.
+ * lying_tables SECONDS SEED...: the real programs, this kernel's and older ones', over tables that lie, while they
+ * change under them.
  *
  * A process spins deep in a recursion; its mappings, images, pages, rows and rules are overwritten with random ones
  * hundreds of times a second, many of them almost right. Whatever they say, each tick's walk ends, within bounds,
@@ -201,11 +202,13 @@ static pid_t start_child(void)
 	_exit(0);
 }
 
-static int start(void)
+static int start(bool as_before_61)
 {
-	const struct sampler_opts opts = {
-		.frequency_hz = HZ, .user_stacks = true, .pids = &all.child, .n_pids = 1
-	};
+	const struct sampler_opts opts = { .frequency_hz = HZ,
+					   .user_stacks = true,
+					   .pids = &all.child,
+					   .n_pids = 1,
+					   .as_before_61 = as_before_61 };
 	char err[256];
 	int r = sampler_new(&opts, &all.sampler, err, sizeof(err));
 
@@ -259,7 +262,7 @@ static bool tell_truth(void)
 	return meet_child();
 }
 
-static int judge(uint64_t seed, bool well)
+static int judge(uint64_t seed, bool as_before_61, bool well)
 {
 	static const char *const cuts[] = {
 #define CUT(id, name, is_complete, help) name,
@@ -271,10 +274,11 @@ static int judge(uint64_t seed, bool well)
 	if (sampler_counters(all.sampler, c) < 0)
 		return 1;
 	mean = c[EV_COUNT_SENT] ? c[EV_COUNT_RUN_NS] / c[EV_COUNT_SENT] : 0;
-	printf("seed %lu: %lu samples of %lu sent, %lu lost to a full ring, %.1f frames and %.1f "
+	printf("seed %lu%s: %lu samples of %lu sent, %lu lost to a full ring, %.1f frames and %.1f "
 	       "us each;",
-	       seed, all.got, c[EV_COUNT_SENT], c[EV_DROP_RING_FULL],
-	       (double)all.frames / (double)(all.got ? all.got : 1), (double)mean / 1e3);
+	       seed, as_before_61 ? ", before 6.1" : "", all.got, c[EV_COUNT_SENT],
+	       c[EV_DROP_RING_FULL], (double)all.frames / (double)(all.got ? all.got : 1),
+	       (double)mean / 1e3);
 	for (int i = 0; i < EV_CUT_MAX; i++) {
 		kinds += all.statuses[i] > 0;
 		if (all.statuses[i])
@@ -295,7 +299,7 @@ static int judge(uint64_t seed, bool well)
 	return 1;
 }
 
-static int run(uint64_t seed, uint64_t ns)
+static int run(uint64_t seed, uint64_t ns, bool as_before_61)
 {
 	int r;
 
@@ -304,14 +308,14 @@ static int run(uint64_t seed, uint64_t ns)
 	all.child = start_child();
 	if (all.child < 0)
 		return 1;
-	r = start();
+	r = start(as_before_61);
 	if (r >= 0) {
 		bool well = meet_child();
 
 		lie_for(ns);
 		well = well && tell_truth() && waitpid(all.child, NULL, WNOHANG) == 0;
 		stop_sampling();
-		r = judge(seed, well);
+		r = judge(seed, as_before_61, well);
 	}
 	kill(all.child, SIGKILL);
 	waitpid(all.child, NULL, 0);
@@ -329,7 +333,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s SECONDS SEED...\n", argv[0]);
 		return 2;
 	}
-	for (int i = 2; i < argc && !r; i++)
-		r = run(strtoull(argv[i], NULL, 10), (uint64_t)(seconds * 1e9));
+	for (int i = 2; i < argc && !r; i++) {
+		uint64_t seed = strtoull(argv[i], NULL, 10), ns = (uint64_t)(seconds * 1e9);
+
+		r = run(seed, ns, false);
+		if (!r)
+			r = run(seed, ns, true);
+	}
 	return r;
 }
