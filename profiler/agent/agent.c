@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "collect/sampler.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
 #include "version.h"
@@ -196,8 +197,10 @@ static struct budget_limits limits_of(const struct config *c)
 /* As soon as the port of the page, which may be a privileged one, is open: no thread is there yet, nothing foreign was read. */
 static int give_up_privileges(struct agent *a, char *err, size_t err_len)
 {
-	int r = privileges_drop(a->capabilities, sizeof(a->capabilities));
+	int r;
 
+	sampler_lift_limit();
+	r = privileges_drop(a->capabilities, sizeof(a->capabilities));
 	if (r < 0)
 		snprintf(err, err_len, "capabilities that are not needed cannot be given up: %s", strerror(-r));
 	return r;

@@ -201,13 +201,16 @@ static int attach_followers(struct sampler *s, const struct sampler_opts *o)
 	return s->skel->links.follow_fork && s->skel->links.forget_process ? 0 : -errno;
 }
 
+void sampler_lift_limit(void)
+{
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+}
+
 static int load(struct sampler *s, const struct sampler_opts *o)
 {
-	/* Kernels before 5.11 account BPF memory by this limit; where it is refused, newer ones do not care. */
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int r;
 
-	setrlimit(RLIMIT_MEMLOCK, &all);
+	sampler_lift_limit();
 	last_warning[0] = '\0';
 	libbpf_set_print(remember_warning);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);

@@ -48,6 +48,12 @@ int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint6
 /* All come again, of every process. */
 void sampler_reset_shares(struct sampler *s);
 
+/*
+ * Kernels before 5.11 account BPF memory by RLIMIT_MEMLOCK. sampler_new() lifts it; who gives up CAP_SYS_RESOURCE before
+ * calls this before. Where it is refused, newer kernels do not care.
+ */
+void sampler_lift_limit(void);
+
 /* One before 6.1: sampler_new() takes the program for such. */
 bool sampler_on_old_kernel(void);
 
