@@ -48,13 +48,13 @@ def until(what, seconds=30):
 
 
 class Recording:
-    """One run of `hotspan record`, its verdict and its folded stacks."""
+    """One run of `hotspan record`, its verdict and its folded stacks. prefix: a command that runs it."""
 
-    def __init__(self, *args, command=None, folded=True, env=None):
+    def __init__(self, *args, command=None, folded=True, env=None, prefix=()):
         self.dir = tempfile.TemporaryDirectory(prefix="hotspan-test-")
         self.path = pathlib.Path(self.dir.name) / ("out.folded" if folded else "out.pb.gz")
         cache = [] if "--symbol-cache" in args else ["--symbol-cache", str(BUILD / "symbol-cache")]
-        argv = [str(HOTSPAN), "record", "--json", "-o", str(self.path), *cache, *map(str, args)]
+        argv = [*prefix, str(HOTSPAN), "record", "--json", "-o", str(self.path), *cache, *map(str, args)]
         if command:
             argv += ["--", *map(str, command)]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
