@@ -9,6 +9,7 @@
 
 #include "agent/config_otel.h"
 #include "agent/options.h"
+#include "agent/selector.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/environment.h"
@@ -116,7 +117,7 @@ static bool is_group(const struct option_table *t, const char *key)
 
 static int unknown_key(struct reader *rd, const struct option_table *t, const yaml_node_t *at, const char *where, const char *key)
 {
-	static const struct option lists[] = { { .key = "receivers" }, { .key = "relabel_configs" } };
+	static const struct option lists[] = { { .key = "receivers" }, { .key = "targets" }, { .key = "relabel_configs" } };
 	const char *near = option_nearest(t, key);
 
 	if (!near && t == &config_options)
@@ -275,25 +276,105 @@ static int read_rules(struct reader *rd, void *base, const char *key, const yaml
 	return 0;
 }
 
+static void rules_fini(struct relabel_list *rules)
+{
+	vec_foreach(o, rules)
+		options_fini(&relabel_options, o);
+	vec_fini(rules);
+}
+
+/* An empty value would not be asked for: the entry would say of more processes than was meant. */
+static const yaml_node_t *find_empty(struct reader *rd, const yaml_node_t *map)
+{
+	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++) {
+		const yaml_node_t *v = node(rd, p->value), *found = v->type == YAML_MAPPING_NODE ? find_empty(rd, v) : NULL;
+
+		if (found || (scalar(v) && !*scalar(v)))
+			return found ? found : v;
+	}
+	return NULL;
+}
+
+static int check_selector(struct reader *rd, struct selector_opts *o, const yaml_node_t *at, const char *where)
+{
+	const struct selector_list one = { .v = o, .n = 1 }, none = { 0 };
+	_cleanup_(rules_fini) struct relabel_list rules = { 0 };
+	const yaml_node_t *empty = find_empty(rd, at);
+	char err[256];
+	int r;
+
+	if (empty)
+		return fail(rd, empty, where, "a value is empty: give one, e.g. \"*\" for any, or leave the key out");
+	r = selector_check(o, err, sizeof(err));
+	if (r == -EINVAL)
+		return fail(rd, at, where, "%s", err);
+	if (r >= 0)
+		r = selectors_to_rules(&none, &one, &rules);
+	return r < 0 ? r : check_rule(rd, rules.v, at, where);
+}
+
+static int read_selectors(struct reader *rd, void *base, const char *key, const yaml_node_t *value)
+{
+	struct config *c = base;
+	bool include = !strcmp(key, "include");
+	struct selector_list *list = include ? &c->include : &c->exclude;
+	char where[64];
+
+	if (!include && strcmp(key, "exclude"))
+		return fail(rd, value, "targets", "there is no key '%s': it has include and exclude", key);
+	snprintf(where, sizeof(where), "targets.%s", key);
+	if (value->type != YAML_SEQUENCE_NODE)
+		return fail(rd, value, where, "it must be a list: begin each with `- service:` or another key");
+	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top; i++) {
+		yaml_node_t *n = node(rd, *i);
+		struct selector_opts *o = vec_push(list);
+		int r;
+
+		snprintf(where, sizeof(where), "targets.%s[%u]", key, list->n - 1);
+		r = o ? options_init(&selector_options, o) : -ENOMEM;
+		if (r >= 0)
+			r = read_mapping(rd, &selector_options, o, n, "", where, NULL);
+		if (r >= 0)
+			r = check_selector(rd, o, n, where);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_lists(struct reader *rd, void *base, const char *key, const yaml_node_t *value)
 {
+	static const struct option_table none = { 0 };
+
 	if (!strcmp(key, "receivers"))
 		return read_receivers(rd, base, key, value);
+	if (!strcmp(key, "targets"))
+		return read_mapping(rd, &none, base, value, "", "targets", read_selectors);
 	return strcmp(key, "relabel_configs") ? -ENOENT : read_rules(rd, base, key, value);
+}
+
+/* from stays the owner of what the rules point to. */
+static void add_rules(struct relabel_rule **to, const struct relabel_list *from)
+{
+	for (uint32_t i = 0; i < from->n; i++)
+		*(*to)++ = rule_of(&from->v[i]);
 }
 
 int config_rules(const struct config *c, struct relabel **ret)
 {
-	_cleanup_(freep) struct relabel_rule *rules = calloc(c->relabel_configs.n + 1u, sizeof(*rules));
+	_cleanup_(rules_fini) struct relabel_list targets = { 0 };
+	int r = selectors_to_rules(&c->include, &c->exclude, &targets);
+	size_t n = (size_t)targets.n + c->relabel_configs.n, bad;
+	_cleanup_(freep) struct relabel_rule *rules = calloc(n + 1, sizeof(*rules));
+	struct relabel_rule *end = rules;
 	char err[512];
-	size_t bad;
 
 	*ret = NULL;
-	if (!rules)
+	if (r < 0 || !rules)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < c->relabel_configs.n; i++)
-		rules[i] = rule_of(&c->relabel_configs.v[i]);
-	return c->relabel_configs.n ? relabel_new(rules, c->relabel_configs.n, ret, &bad, err, sizeof(err)) : 0;
+	add_rules(&end, &targets);
+	add_rules(&end, &c->relabel_configs);
+	return n ? relabel_new(rules, n, ret, &bad, err, sizeof(err)) : 0;
 }
 
 static int read_document(struct reader *rd, struct config *c)
@@ -418,6 +499,13 @@ int config_load(const struct config_source *src, struct config **ret, char *err,
 	return 0;
 }
 
+static void selectors_fini(struct selector_list *list)
+{
+	vec_foreach(o, list)
+		options_fini(&selector_options, o);
+	vec_fini(list);
+}
+
 struct config *config_free(struct config *c)
 {
 	if (!c)
@@ -426,9 +514,9 @@ struct config *config_free(struct config *c)
 	vec_foreach(o, &c->receivers)
 		options_fini(&receiver_options, o);
 	vec_fini(&c->receivers);
-	vec_foreach(o, &c->relabel_configs)
-		options_fini(&relabel_options, o);
-	vec_fini(&c->relabel_configs);
+	selectors_fini(&c->include);
+	selectors_fini(&c->exclude);
+	rules_fini(&c->relabel_configs);
 	free(c);
 	return NULL;
 }
@@ -456,12 +544,22 @@ static void print_rows(const struct option_table *t, const void *base, const cha
 	}
 }
 
+static void print_selectors(const char *key, const struct selector_list *list, struct buf *out)
+{
+	buf_printf(out, list->n ? "  %s:\n" : "  %s: []\n", key);
+	vec_foreach(o, list)
+		print_rows(&selector_options, o, "    - ", "      ", out);
+}
+
 void config_print(const struct config *c, struct buf *out)
 {
 	print_rows(&config_options, c, "", "", out);
 	buf_puts(out, c->receivers.n ? "receivers:\n" : "receivers: []\n");
 	vec_foreach(o, &c->receivers)
 		print_rows(&receiver_options, o, "  - ", "    ", out);
+	buf_puts(out, "targets:\n");
+	print_selectors("include", &c->include, out);
+	print_selectors("exclude", &c->exclude, out);
 	buf_puts(out, c->relabel_configs.n ? "relabel_configs:\n" : "relabel_configs: []\n");
 	vec_foreach(o, &c->relabel_configs)
 		print_rows(&relabel_options, o, "  - ", "    ", out);

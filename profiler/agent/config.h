@@ -20,11 +20,29 @@ struct strlist {
 	uint32_t n, cap;
 };
 
+/* One of targets.include or targets.exclude: globs, all of which have to match. NULL, empty and 0: not asked. */
+struct selector_opts {
+	char *service, *container;
+	struct strmap pod_label;
+	char *cgroup, *user, *executable;
+	uint32_t pid;
+};
+
+struct selector_list {
+	struct selector_opts *v;
+	uint32_t n, cap;
+};
+
 /* One of relabel_configs; strings that are empty are NULL. */
 struct relabel_opts {
 	struct strlist source_labels;
 	char *separator, *target_label, *regex, *replacement, *action;
 	uint32_t modulus;
+};
+
+struct relabel_list {
+	struct relabel_opts *v;
+	uint32_t n, cap;
 };
 
 struct relabel;
@@ -48,7 +66,8 @@ struct config {
 	uint64_t shutdown_timeout_ns;
 	char *log_format;
 	vec(struct receiver_opts) receivers;
-	vec(struct relabel_opts) relabel_configs;
+	struct selector_list include, exclude; /* of targets */
+	struct relabel_list relabel_configs;
 };
 
 /* A flag given on the command line: key as in options.def. */
@@ -67,7 +86,8 @@ struct config_source {
 int config_load(const struct config_source *src, struct config **ret, char *err, size_t err_len);
 struct config *config_free(struct config *c);
 
-/* The rules of relabel_configs, which are right; *ret is NULL where there are none. 0 or -ENOMEM. */
+/* The rules of targets and behind them those of relabel_configs, which are right; *ret is NULL where there are none. 0 or
+ * -ENOMEM. */
 int config_rules(const struct config *c, struct relabel **ret);
 
 /* The YAML that would make this configuration, defaults included, secrets masked. */

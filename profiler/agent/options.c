@@ -32,6 +32,12 @@ static const struct option receiver_rows[] = {
 #undef RECEIVER
 };
 
+static const struct option selector_rows[] = {
+#define SELECTOR(...) ROW(selector_opts, __VA_ARGS__)
+#include "agent/options.def"
+#undef SELECTOR
+};
+
 static const struct option relabel_rows[] = {
 #define RELABEL(...) ROW(relabel_opts, __VA_ARGS__)
 #include "agent/options.def"
@@ -40,6 +46,7 @@ static const struct option relabel_rows[] = {
 
 const struct option_table config_options = { config_rows, ARRAY_SIZE(config_rows) };
 const struct option_table receiver_options = { receiver_rows, ARRAY_SIZE(receiver_rows) };
+const struct option_table selector_options = { selector_rows, ARRAY_SIZE(selector_rows) };
 const struct option_table relabel_options = { relabel_rows, ARRAY_SIZE(relabel_rows) };
 
 const struct option *option_find(const struct option_table *t, const char *key)
@@ -289,6 +296,15 @@ static int check_header(const char *name, const char *value, char *err, size_t l
 	return 0;
 }
 
+/* As Kubernetes names them: "app.kubernetes.io/name". */
+static int check_pod_label(const char *name, char *err, size_t len)
+{
+	for (const char *s = name; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-._/", *s))
+			return complain(err, len, "'%s' is no name of a pod's label: letters, digits, - . _ and /", name);
+	return 0;
+}
+
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len)
 {
 	int r;
@@ -299,6 +315,8 @@ int option_set_entry(const struct option *o, void *base, const char *key, const 
 		return complain(err, err_len, "a name must not be empty");
 	if (!strcmp(o->unit, "label"))
 		r = pyroscope_check_label(key, value, err, err_len);
+	else if (!strcmp(o->unit, "pod label"))
+		r = check_pod_label(key, err, err_len);
 	else if (!strcmp(o->unit, "path"))
 		r = 0; /* any path to any other, even to none */
 	else
@@ -381,6 +399,8 @@ bool option_is_set(const struct option *o, const void *base)
 {
 	const void *x = cfield(o, base);
 
+	if (o->type == OPTION_U32)
+		return *o->def || *(const uint32_t *)x;
 	if (o->type == OPTION_MAP)
 		return ((const struct strmap *)x)->v.n > 0;
 	if (o->type == OPTION_LIST)

@@ -31,6 +31,7 @@ struct option_table {
 
 extern const struct option_table config_options;   /* struct config */
 extern const struct option_table receiver_options; /* struct receiver_opts */
+extern const struct option_table selector_options; /* struct selector_opts */
 extern const struct option_table relabel_options;  /* struct relabel_opts */
 
 /* NULL when there is none. */

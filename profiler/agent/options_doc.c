@@ -49,6 +49,18 @@ void options_reference(struct buf *out)
 		      "`otlp`, with `OTEL_EXPORTER_OTLP_` `PROTOCOL`, `HEADERS`, `COMPRESSION`, `TIMEOUT`, `CERTIFICATE`, `CLIENT_CERTIFICATE`, `CLIENT_KEY` and\n"
 		      "`INSECURE`. `OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, `deployment.environment` as `deployment_environment`.\n\n");
 	reference_table(&receiver_options, false, out);
+	buf_puts(out, "\n## targets\n\nThe whole host, unless `targets: {include: [...], exclude: [...]}` says otherwise. Each is a list; a process is profiled where an\n"
+		      "entry of `include` matches it, or there is none, and no entry of `exclude` does. An entry matches where all its keys do:\n\n"
+		      "```yaml\n"
+		      "targets:\n"
+		      "  include: [{service: checkout}, {executable: \"/usr/sbin/nginx*\", user: www-data}]\n"
+		      "  exclude: [{cgroup: /system.slice/cron.service}, {pod_label: {app: loadtest}}, {pid: 4711}]\n"
+		      "```\n\n"
+		      "Values are globs: `*` is any text, slashes too, `?` a character, `[a-z]` one of these, `[!a-z]` none of them, `\\*` the asterisk\n"
+		      "itself. `\"*\"` alone is any text but none: `{container: \"*\"}` is what runs in a container. A process is judged when it executes its\n"
+		      "program; what is left out is left out in the kernel (see relabel_configs, which come after and for which these are short forms).\n"
+		      "The kernel's own threads are the service `kernel`, and nothing else of them is known.\n\n");
+	reference_table(&selector_options, false, out);
 	buf_puts(out, "\n## relabel_configs\n\nA list of Prometheus' relabelling rules, applied in their order to the labels of each process; what is left of them is its\n"
 		      "series. Before them it has `service_name`, and for the rules `__process_pid__`, `__meta_process_exe`,\n"
 		      "`__meta_process_comm`, `__meta_process_commandline`, `__meta_process_uid`, `__meta_process_username`, `__meta_cgroup_path`,\n"
@@ -130,6 +142,13 @@ static void schema_rows(const struct option_table *t, struct buf *out)
 		buf_puts(out, "}}");
 }
 
+static void schema_selectors(const char *key, struct buf *out)
+{
+	buf_printf(out, "\"%s\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{", key);
+	schema_rows(&selector_options, out);
+	buf_puts(out, "}}}");
+}
+
 void options_schema(struct buf *out)
 {
 	buf_puts(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"hotspan.yaml\",\"type\":\"object\","
@@ -138,7 +157,11 @@ void options_schema(struct buf *out)
 	buf_puts(out, ",\"receivers\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
 		      "\"required\":[\"name\",\"url\"],\"properties\":{");
 	schema_rows(&receiver_options, out);
-	buf_puts(out, "}}},\"relabel_configs\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	buf_puts(out, "}}},\"targets\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	schema_selectors("include", out);
+	buf_putc(out, ',');
+	schema_selectors("exclude", out);
+	buf_puts(out, "}},\"relabel_configs\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
 	schema_rows(&relabel_options, out);
 	buf_puts(out, "}}}}}\n");
 }

@@ -27,7 +27,7 @@ static void samples(const struct collector_stats *c, struct buf *b)
 {
 	one(b, "hotspan_samples_total", PROM_COUNTER, "Samples in profiles.", (double)c->samples);
 	one(b, "hotspan_sampled_cpu_seconds_total", PROM_COUNTER, "CPU time those samples stand for.", seconds(c->cpu_ns));
-	one(b, "hotspan_samples_left_out_total", PROM_COUNTER, "Samples of processes that relabel_configs drop.", (double)c->left_out);
+	one(b, "hotspan_samples_left_out_total", PROM_COUNTER, "Samples of processes that targets and relabel_configs leave out.", (double)c->left_out);
 	prom_family(b, "hotspan_relabel_given_up_total", PROM_COUNTER, "Steps of relabel_configs given up, by reason: they changed nothing.");
 	prom_value(b, "hotspan_relabel_given_up_total", (double)c->rules.too_long, "reason", "match_too_long", NULL);
 	prom_value(b, "hotspan_relabel_given_up_total", (double)c->rules.too_large, "reason", "too_large", NULL);

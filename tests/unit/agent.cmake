@@ -7,6 +7,7 @@ target_link_options(test_locate PRIVATE -Wl,--wrap=sym_image_resolve,--wrap=sym_
 unit_test(placement SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_placement.c USES proc)
 unit_test(pods SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_pods.c USES proc)
 unit_test(relabel SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_relabel.c USES proc)
+unit_test(selector SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_selector.c USES agent)
 unit_test(push SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_push.c ${CMAKE_CURRENT_LIST_DIR}/fixture_fake.c USES agent)
 add_dependencies(test_push fake_pyroscope)
 

@@ -465,6 +465,24 @@ static void relabelling_survives_every_failure(void **state)
 	every_failure_is_survived(relabel_in_every_way, NULL, 60);
 }
 
+static int make_rules_of_targets(void *ctx)
+{
+	static char glob[] = "a[b-c]*?";
+	struct strmap_entry label = { glob, glob };
+	struct selector_opts all = { .service = glob, .container = glob, .pod_label = { .v = { &label, 1, 1 } }, .cgroup = glob, .user = glob, .executable = glob, .pid = 1 };
+	struct config c = { .include = { &all, 1, 1 }, .exclude = { &all, 1, 1 } };
+	struct relabel *rules = NULL;
+	int r = config_rules(&c, &rules);
+
+	relabel_free(rules);
+	return r;
+}
+
+static void targets_survive_every_failure(void **state)
+{
+	every_failure_is_survived(make_rules_of_targets, NULL, 80);
+}
+
 static int list_pods(void *ctx)
 {
 	static const char list[] = "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":\"n\",\"labels\":{\"a\":\"b\"}},"
@@ -819,6 +837,7 @@ int main(void)
 		cmocka_unit_test(a_window_survives_every_failure),
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
 		cmocka_unit_test(relabelling_survives_every_failure),
+		cmocka_unit_test(targets_survive_every_failure),
 		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(otlp_survives_every_failure),
