@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "exporter/folder.h"
 #include "exporter/otlp_format.h"
 #include "exporter/request.h"
 
@@ -83,19 +84,6 @@ static struct delivery *push_spooled(struct receiver *rc, const struct spool_ent
 	return d;
 }
 
-static int complain_of_spool(const char *folder, int r, int pid, char *err, size_t err_len)
-{
-	if (r == -EBUSY && pid)
-		snprintf(err, err_len, "spool: %s is in use by another agent, process %d: give each one its own", folder, pid);
-	else
-		snprintf(err, err_len, "spool: %s: %s", folder,
-			 r == -EBUSY ? "it is in use by another agent: give each one its own" :
-			 r == -EPERM ? "it is another user's, or others may write to it: make it ours alone (chown, chmod 700)" :
-			 r == -ELOOP || r == -ENOTDIR ? "it is a link, or no directory: name a directory" :
-			 r == -ENOENT ? "the directory above it is not there: make that first" : strerror(-r));
-	return r;
-}
-
 static int open_spool(struct receiver *rc, char *err, size_t err_len)
 {
 	struct spool_left left;
@@ -103,10 +91,10 @@ static int open_spool(struct receiver *rc, char *err, size_t err_len)
 	int pid, r;
 
 	if (snprintf(folder, sizeof(folder), "%s/%s", rc->opts.spool, rc->opts.name) >= (int)sizeof(folder))
-		return complain_of_spool(rc->opts.spool, -ENAMETOOLONG, 0, err, err_len);
+		return folder_complain("spool", rc->opts.spool, -ENAMETOOLONG, 0, err, err_len);
 	r = spool_open(folder, &rc->spool, &left, &pid);
 	if (r < 0)
-		return complain_of_spool(folder, r, pid, err, err_len);
+		return folder_complain("spool", folder, r, pid, err, err_len);
 	vec_foreach(e, &left)
 		if (r >= 0 && !push_spooled(rc, e))
 			r = -ENOMEM;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "base/vec.h"
+#include "exporter/folder.h"
 #include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 
@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct head) == 96, "the format of files");
 static const char magic[8] = "hspool1";
 
 struct spool {
-	int dir_fd, lock_fd;
+	struct folder folder;
 	uint64_t next;
 	struct spool_stats stats;
 };
@@ -62,41 +62,6 @@ static bool parse_name(const char *name, uint64_t *ret, const char **ret_kind)
 
 /* ---- opening ---- */
 
-/* Ours alone: not a link, not another user's. */
-static int open_folder(const char *folder)
-{
-	_cleanup_(closep) int fd = -1;
-	struct stat st;
-
-	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
-		return -EPERM;
-	return take_fd(&fd);
-}
-
-static int lock(struct spool *s, int *ret_pid)
-{
-	char pid[16] = "";
-	ssize_t n;
-
-	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (s->lock_fd < 0)
-		return -errno;
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		n = pread(s->lock_fd, pid, sizeof(pid) - 1, 0);
-		*ret_pid = n > 0 ? atoi(pid) : 0;
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	}
-	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(s->lock_fd, 0) < 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
-		return -errno;
-	return 0;
-}
-
 /* Damaged files are kept for who wants to look, the newest few. */
 static void put_aside(struct spool *s, uint64_t number, const char *kind)
 {
@@ -104,13 +69,13 @@ static void put_aside(struct spool *s, uint64_t number, const char *kind)
 
 	name_of(number, kind, from);
 	name_of(s->stats.damaged++ % BAD_MAX, "bad", to);
-	if (renameat(s->dir_fd, from, s->dir_fd, to) < 0)
-		unlinkat(s->dir_fd, from, 0);
+	if (renameat(s->folder.fd, from, s->folder.fd, to) < 0)
+		unlinkat(s->folder.fd, from, 0);
 }
 
 static int open_file(const struct spool *s, const char *name, struct stat *st)
 {
-	return file_open_regular(s->dir_fd, name, O_NOFOLLOW, st);
+	return file_open_regular(s->folder.fd, name, O_NOFOLLOW, st);
 }
 
 /* What its head says: the checksum is for when it is sent. */
@@ -186,7 +151,7 @@ static int take_file(struct spool *s, const char *name, struct spool_left *left)
 	if (!parse_name(name, &number, &kind))
 		return 0;
 	if (!strcmp(kind, "tmp"))
-		unlinkat(s->dir_fd, name, 0); /* never whole */
+		unlinkat(s->folder.fd, name, 0); /* never whole */
 	if (strcmp(kind, "parcel") && strcmp(kind, "sent"))
 		return 0;
 	if (number >= s->next)
@@ -217,7 +182,7 @@ static int by_number(const void *a, const void *b)
 
 static int take_files(struct spool *s, struct spool_left *left)
 {
-	_cleanup_(closep) int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closep) int fd = openat(s->folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	int r = 0;
@@ -238,13 +203,10 @@ int spool_open(const char *folder, struct spool **ret, struct spool_left *ret_le
 	struct spool *s = calloc(1, sizeof(*s));
 	int r;
 
-	*ret_pid = 0;
 	if (!s)
 		return -ENOMEM;
-	s->lock_fd = -1;
-	r = s->dir_fd = open_folder(folder);
-	if (r >= 0)
-		r = lock(s, ret_pid);
+	s->folder = FOLDER_INIT;
+	r = folder_open(folder, &s->folder, ret_pid);
 	if (r >= 0)
 		r = take_files(s, &left);
 	if (r < 0) {
@@ -261,8 +223,7 @@ struct spool *spool_close(struct spool *s)
 {
 	if (!s)
 		return NULL;
-	closep(&s->dir_fd);
-	closep(&s->lock_fd);
+	folder_close(&s->folder);
 	free(s);
 	return NULL;
 }
@@ -279,7 +240,7 @@ static uint32_t checksum(const struct head *h, const void *bytes)
 
 static int write_file(const struct spool *s, const char *name, const struct head *h, const struct parcel *p)
 {
-	_cleanup_(closep) int fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_(closep) int fd = openat(s->folder.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r = fd < 0 ? -errno : file_write_all(fd, h, sizeof(*h));
 
 	return r < 0 ? r : file_write_all(fd, p->bytes.data, p->bytes.len);
@@ -300,10 +261,10 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t *ret_number)
 	name_of(s->next, "tmp", temporary);
 	if (r >= 0)
 		r = write_file(s, temporary, &h, p);
-	if (r >= 0 && renameat(s->dir_fd, temporary, s->dir_fd, name_of(s->next, "parcel", final)) < 0)
+	if (r >= 0 && renameat(s->folder.fd, temporary, s->folder.fd, name_of(s->next, "parcel", final)) < 0)
 		r = -errno;
 	if (r < 0) {
-		unlinkat(s->dir_fd, temporary, 0);
+		unlinkat(s->folder.fd, temporary, 0);
 		s->stats.failed += p->items;
 		return r;
 	}
@@ -364,15 +325,15 @@ int spool_try(struct spool *s, uint64_t number)
 	char from[NAME_MAX_LEN], to[NAME_MAX_LEN];
 
 	name_of(number, "parcel", from);
-	return renameat(s->dir_fd, from, s->dir_fd, name_of(number, "sent", to)) < 0 && errno != ENOENT ? -errno : 0;
+	return renameat(s->folder.fd, from, s->folder.fd, name_of(number, "sent", to)) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 void spool_done(struct spool *s, uint64_t number)
 {
 	char name[NAME_MAX_LEN];
 
-	if (unlinkat(s->dir_fd, name_of(number, "sent", name), 0) < 0)
-		unlinkat(s->dir_fd, name_of(number, "parcel", name), 0);
+	if (unlinkat(s->folder.fd, name_of(number, "sent", name), 0) < 0)
+		unlinkat(s->folder.fd, name_of(number, "parcel", name), 0);
 }
 
 void spool_stats(const struct spool *s, struct spool_stats *ret)

@@ -48,11 +48,7 @@ struct spool_stats {
 	int unreadable_error; /* errno */
 };
 
-/*
- * folder: made with mode 0700, the one above it has to be there. 0; -EBUSY: another agent has it, *ret_pid says which
- * (0: nobody knows); -ELOOP, -ENOTDIR: it is a link, or no folder; -EPERM: it is another user's, or others may write to
- * it; other negative errno. ret_left: vec_fini() it.
- */
+/* 0, -ENOMEM, or as folder_open(). ret_left: vec_fini() it. */
 int spool_open(const char *folder, struct spool **ret, struct spool_left *ret_left, int *ret_pid);
 /* Its files stay. */
 struct spool *spool_close(struct spool *s);
