@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/archive.h"
 #include "exporter/parcel.h"
 #include "exporter/receiver_opts.h"
 #include "exporter/retry.h"
@@ -62,6 +63,7 @@ struct net_receiver_stats {
 	uint64_t queued, queued_bytes; /* now, those in flight included */
 	uint64_t spooled, spooled_bytes; /* of those queued, on disk */
 	struct spool_stats spool;      /* all zero without one */
+	struct archive_stats archive;  /* of files: all zero else */
 	uint64_t rejected;             /* profiles that an OTLP receiver took without: its partial success */
 };
 
@@ -70,7 +72,7 @@ int net_new(const struct net_opts *opts, struct net **ret);
 struct net *net_free(struct net *n);
 
 /*
- * Sets the list of receivers: one whose name stays keeps its queue, its spool and its counters, so does one that comes back
+ * Sets the list of receivers, those of type file left out: one whose name stays keeps its queue, its spool and its counters, so does one that comes back
  * before its last request has ended. All of them or none: 0; -ENOMEM; why a spool cannot be had, said in err.
  */
 int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len);

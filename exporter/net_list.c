@@ -108,7 +108,7 @@ static void commit(struct net *n, struct change *c)
 static bool listed(const struct receiver *rc, const struct receiver_opts *opts, size_t n_opts)
 {
 	for (size_t i = 0; i < n_opts; i++)
-		if (!strcmp(rc->opts.name, opts[i].name))
+		if (!receiver_is_file(&opts[i]) && !strcmp(rc->opts.name, opts[i].name))
 			return true;
 	return false;
 }
@@ -119,8 +119,12 @@ static int set_receivers(struct net *n, const struct receiver_opts *opts, size_t
 	int r = changes ? vec_reserve(&n->receivers, n_opts) : -ENOMEM;
 	size_t made = 0;
 
-	for (; made < n_opts && r >= 0; made += r >= 0)
-		r = prepare(n, &opts[made], &changes[made], err, err_len);
+	for (size_t i = 0; i < n_opts && r >= 0; i++) {
+		if (receiver_is_file(&opts[i]))
+			continue;
+		r = prepare(n, &opts[i], &changes[made], err, err_len);
+		made += r >= 0;
+	}
 	if (r < 0) {
 		while (made)
 			undo(&changes[--made]);
@@ -129,7 +133,7 @@ static int set_receivers(struct net *n, const struct receiver_opts *opts, size_t
 	vec_foreach(rc, &n->receivers)
 		if (!listed(*rc, opts, n_opts))
 			(*rc)->gone = true;
-	for (size_t i = 0; i < n_opts; i++)
+	for (size_t i = 0; i < made; i++)
 		commit(n, &changes[i]);
 	return 0;
 }

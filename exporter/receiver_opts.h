@@ -8,12 +8,13 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/strmap.h"
 
 struct receiver_opts {
 	char *name; /* for logs and metrics; unique */
-	char *type; /* "pyroscope", "otlp" */
+	char *type; /* "pyroscope", "otlp", "file" */
 	char *protocol, *compression, *proto; /* of otlp: see otlp_format.h */
 	char *url;  /* base: scheme, host, port, perhaps a path prefix */
 	char *tenant; /* X-Scope-OrgID */
@@ -28,12 +29,21 @@ struct receiver_opts {
 	char *spool;          /* a directory below which this receiver has its own; NULL: parcels wait in memory */
 	uint64_t spool_bytes, spool_age_ns; /* of what waits there; above, the oldest goes */
 	uint32_t max_tries;   /* failed tries of a parcel between which the server took others */
+	char *path;           /* of file: the directory, and what it holds at most */
+	uint32_t max_files;
+	uint64_t max_bytes, max_age_ns;
 };
 
 /* The fields that are strings. */
 #define RECEIVER_STRINGS(X)                                                                        \
 	X(name) X(type) X(protocol) X(compression) X(proto) X(url) X(tenant) X(username) X(password) X(password_file) X(bearer_token)  \
-	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url) X(spool)
+	X(bearer_token_file) X(ca_file) X(cert_file) X(key_file) X(server_name) X(proxy_url) X(spool) X(path)
+
+/* Not a server: files.h has it, not net.h. */
+static inline bool receiver_is_file(const struct receiver_opts *o)
+{
+	return o->type && !strcmp(o->type, "file");
+}
 
 /* 0 or -ENOMEM. */
 int receiver_opts_copy(const struct receiver_opts *from, struct receiver_opts *ret);

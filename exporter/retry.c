@@ -93,7 +93,7 @@ const char *retry_cause_name(enum retry_cause cause)
 	static const char *const names[RETRY_CAUSES] = {
 		[RETRY_NONE] = "none", [RETRY_CONNECT] = "connect", [RETRY_TLS] = "tls", [RETRY_CREDENTIALS] = "credentials",
 		[RETRY_THROTTLED] = "throttled", [RETRY_SERVER] = "server", [RETRY_MOVED] = "moved",
-		[RETRY_REFUSED] = "refused", [RETRY_SILENCE] = "silence",
+		[RETRY_REFUSED] = "refused", [RETRY_SILENCE] = "silence", [RETRY_DISK_FULL] = "disk_full", [RETRY_DISK] = "disk",
 	};
 
 	return cause < RETRY_CAUSES ? names[cause] : "unknown";

@@ -34,6 +34,8 @@ enum retry_cause {
 	RETRY_MOVED,       /* 3xx */
 	RETRY_REFUSED,     /* other 4xx: dropped */
 	RETRY_SILENCE,     /* no answer after all was sent */
+	RETRY_DISK_FULL,   /* of files: no space, or no quota, left */
+	RETRY_DISK,        /* of files: what else the disk said */
 	RETRY_CAUSES,
 };
 

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "collect/sampler.h"
+#include "exporter/files.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
 #include "version.h"
@@ -39,6 +40,7 @@ struct agent {
 	struct config *config;
 	const struct config_source *source;
 	struct net *net;
+	struct files *files;
 	struct push *push;
 	struct session *session;
 	struct governor governor;
@@ -104,6 +106,11 @@ static bool is_stuck(struct agent *a, const struct session_stats *s)
 	return now - a->windows_changed_ns > (limit > STUCK_NS ? limit : STUCK_NS);
 }
 
+static size_t at_most(size_t n, size_t max)
+{
+	return n < max ? n : max;
+}
+
 static void print_metrics(struct agent *a, const struct session_stats *s, struct buf *out)
 {
 	struct net_receiver_stats receivers[MAX_RECEIVERS];
@@ -118,9 +125,8 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 		kube_stats(a->kube, &kube);
 		t.kube = &kube;
 	}
-	t.n_receivers = net_stats(a->net, receivers, MAX_RECEIVERS);
-	if (t.n_receivers > MAX_RECEIVERS)
-		t.n_receivers = MAX_RECEIVERS;
+	t.n_receivers = at_most(net_stats(a->net, receivers, MAX_RECEIVERS), MAX_RECEIVERS);
+	t.n_receivers += at_most(files_stats(a->files, receivers + t.n_receivers, MAX_RECEIVERS - t.n_receivers), MAX_RECEIVERS - t.n_receivers);
 	telemetry_print(&t, out);
 }
 
@@ -216,6 +222,19 @@ static int set_rules(struct agent *a, const struct config *c)
 	return r;
 }
 
+static int set_receivers(struct agent *a, const struct config *c, char *err, size_t err_len)
+{
+	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
+	char ignored[64];
+
+	if (r < 0)
+		return r;
+	r = files_set_receivers(a->files, c->receivers.v, c->receivers.n, err, err_len);
+	if (r < 0 && c != a->config) /* of a reload all or nothing */
+		net_set_receivers(a->net, a->config->receivers.v, a->config->receivers.n, ignored, sizeof(ignored));
+	return r;
+}
+
 /* Pods are named by Kubernetes where there is one to ask. */
 static int open_kube(struct agent *a)
 {
@@ -245,16 +264,19 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		.ctx = a,
 	};
 	struct budget_limits limits;
+	struct net_opts net = { .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION };
 	int r = open_events(a, err, err_len);
 
 	if (r >= 0)
 		r = give_up_privileges(a, err, err_len);
 	if (r >= 0)
-		r = net_new(&(struct net_opts){ .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION }, &a->net);
+		r = net_new(&net, &a->net);
 	if (r >= 0)
-		r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
+		r = files_new(&net, &a->files);
 	if (r >= 0)
-		r = push_new(a->net, &c->labels, &a->push);
+		r = set_receivers(a, c, err, err_len);
+	if (r >= 0)
+		r = push_new(a->net, a->files, &c->labels, &a->push);
 	if (r >= 0)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
@@ -292,8 +314,9 @@ struct agent *agent_free(struct agent *a)
 	if (!a)
 		return NULL;
 	kube_free(a->kube);
-	session_free(a->session); /* its worker pushes: before push and net */
+	session_free(a->session); /* its worker pushes: before push, net and files */
 	push_free(a->push);
+	files_free(a->files);
 	net_free(a->net);
 	web_free(a->web);
 	closep(&a->signal_fd);
@@ -313,7 +336,7 @@ static void tell_fixed(void *ctx, const char *key)
 static int apply(struct agent *a, const struct config *c, char *err, size_t err_len)
 {
 	struct budget_limits limits = limits_of(c);
-	int r = net_set_receivers(a->net, c->receivers.v, c->receivers.n, err, err_len);
+	int r = set_receivers(a, c, err, err_len);
 
 	if (r < 0)
 		return r;
@@ -465,6 +488,13 @@ static void describe_left(struct agent *a, char *out, size_t len)
 		snprintf(out + at, len - (size_t)at, "; %llu profiles could not be sent in time, dropped", (unsigned long long)memory);
 }
 
+static uint64_t left_ns(uint64_t until_ns)
+{
+	uint64_t now = time_boot_ns();
+
+	return until_ns > now ? until_ns - now : 0;
+}
+
 static int shut_down(struct agent *a, char *err, size_t err_len)
 {
 	uint64_t limit = a->config->shutdown_timeout_ns, until = time_boot_ns() + limit;
@@ -482,8 +512,10 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 			 r == -ETIMEDOUT ? "naming took longer than shutdown_timeout" : strerror(-r));
 		return r;
 	}
-	net_flush(a->net, until > time_boot_ns() ? until - time_boot_ns() : 0);
+	net_flush(a->net, left_ns(until));
 	describe_left(a, left, sizeof(left));
+	if (files_flush(a->files, left_ns(until)) < 0)
+		log_warn("the last files could not be written in shutdown_timeout");
 	session_stats(a->session, &s);
 	log_info("stopped: %llu samples, %llu lost; own CPU %.2f s in %.0f s%s", (unsigned long long)s.collect.samples,
 		 (unsigned long long)s.collect.lost, (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9,

@@ -167,19 +167,35 @@ static int read_mapping(struct reader *rd, const struct option_table *t, void *b
 	return 0;
 }
 
+static int check_directory(struct reader *rd, const struct config *c, const struct receiver_opts *o, const yaml_node_t *at, const char *where)
+{
+	if (!o->path)
+		return fail(rd, at, where, "it needs a path: add `path: /var/lib/hotspan/profiles`");
+	if (o->url)
+		return fail(rd, at, where, "url is for servers: leave it out, or change the type");
+	for (uint32_t i = 0; i + 1 < c->receivers.n; i++)
+		if (receiver_is_file(&c->receivers.v[i]) && !strcmp(c->receivers.v[i].path, o->path))
+			return fail(rd, at, where, "receiver '%s' has this path: give each one its own", c->receivers.v[i].name);
+	return 0;
+}
+
 static int check_receiver(struct reader *rd, const struct config *c, const struct receiver_opts *o, const yaml_node_t *at, const char *where)
 {
 	if (!o->name)
 		return fail(rd, at, where, "it needs a name: add `name: prod`");
 	if (o->spool && (strchr(o->name, '/') || !strcmp(o->name, ".") || !strcmp(o->name, "..")))
 		return fail(rd, at, where, "name '%s' is to be a directory below spool: it must have no '/' in it, and not be '.' or '..'", o->name);
+	for (uint32_t i = 0; i + 1 < c->receivers.n; i++)
+		if (!strcmp(c->receivers.v[i].name, o->name))
+			return fail(rd, at, where, "there are two receivers called '%s': give one another name", o->name);
+	if (receiver_is_file(o))
+		return check_directory(rd, c, o, at, where);
+	if (o->path)
+		return fail(rd, at, where, "path is for files: add `type: file`, or leave it out");
 	if (!o->url)
 		return fail(rd, at, where, "it needs a url: add `url: http://127.0.0.1:4040`");
 	if (strncmp(o->url, "http://", 7) && strncmp(o->url, "https://", 8))
 		return fail(rd, at, where, "url '%s' must begin with http:// or https://", o->url);
-	for (uint32_t i = 0; i + 1 < c->receivers.n; i++)
-		if (!strcmp(c->receivers.v[i].name, o->name))
-			return fail(rd, at, where, "there are two receivers called '%s': give one another name", o->name);
 	if (o->password && o->password_file)
 		return fail(rd, at, where, "basic_auth has both password and password_file: keep one");
 	if (o->bearer_token && o->bearer_token_file)

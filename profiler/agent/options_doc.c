@@ -155,7 +155,7 @@ void options_schema(struct buf *out)
 		      "\"additionalProperties\":false,\"properties\":{");
 	schema_rows(&config_options, out);
 	buf_puts(out, ",\"receivers\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
-		      "\"required\":[\"name\",\"url\"],\"properties\":{");
+		      "\"required\":[\"name\"],\"anyOf\":[{\"required\":[\"url\"]},{\"required\":[\"path\"]}],\"properties\":{");
 	schema_rows(&receiver_options, out);
 	buf_puts(out, "}}},\"targets\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
 	schema_selectors("include", out);

@@ -18,6 +18,7 @@
 #include "base/strmap.h"
 #include "base/units.h"
 #include "collect/window.h"
+#include "exporter/files.h"
 #include "exporter/net.h"
 #include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
@@ -32,6 +33,7 @@ enum { GZIP_LEVEL = 1 };
 
 struct push {
 	struct net *net;
+	struct files *files;
 	pthread_mutex_t lock; /* of labels and stats */
 	struct strmap labels;
 	struct push_stats stats;
@@ -42,7 +44,7 @@ struct round {
 	struct push *push;
 	struct namer *namer;
 	const struct window *window;
-	bool pyroscope;         /* somebody wants its push */
+	bool pyroscope, files;  /* somebody wants its push; files */
 	struct push_otlp *otlp; /* NULL: nobody wants that */
 	struct strmap labels; /* of the series at hand */
 	struct push_stats stats;
@@ -66,7 +68,7 @@ static int copy_labels(const struct strmap *labels, struct strmap *ret)
 	return r;
 }
 
-int push_new(struct net *net, const struct strmap *labels, struct push **ret)
+int push_new(struct net *net, struct files *files, const struct strmap *labels, struct push **ret)
 {
 	struct push *p = calloc(1, sizeof(*p));
 	int r = p ? copy_labels(labels, &p->labels) : -ENOMEM;
@@ -76,6 +78,7 @@ int push_new(struct net *net, const struct strmap *labels, struct push **ret)
 		return r;
 	}
 	p->net = net;
+	p->files = files;
 	pthread_mutex_init(&p->lock, NULL);
 	*ret = p;
 	return 0;
@@ -125,26 +128,46 @@ static void make_id(char out[37])
 		 b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static int send(struct round *rd, const char *service, const struct buf *pprof)
+/* Takes bytes over. */
+static int make_parcel(struct round *rd, const char *service, struct buf *bytes, struct parcel **ret)
 {
-	_cleanup_(buf_fini) struct buf gz = BUF_INIT, request = BUF_INIT;
-	struct parcel *parcel;
+	size_t len = bytes->len;
+	struct parcel *p = parcel_new(bytes, PARCEL_FORMAT_PYROSCOPE);
+
+	if (!p)
+		return -ENOMEM;
+	p->time_ns = rd->window->start_utc_ns;
+	snprintf(p->what, sizeof(p->what), "%s", service);
+	rd->stats.profiles++;
+	rd->stats.bytes += len;
+	*ret = p;
+	return 0;
+}
+
+static int send_push(struct round *rd, const char *service, const struct buf *gz)
+{
+	_cleanup_(buf_fini) struct buf request = BUF_INIT;
+	struct parcel *parcel = NULL;
 	char id[37];
-	int r = gzip_compress(pprof->data, pprof->len, GZIP_LEVEL, &gz);
+	int r;
 
 	make_id(id);
+	r = pyroscope_push_encode(&rd->labels, gz->data, gz->len, id, &request);
 	if (r >= 0)
-		r = pyroscope_push_encode(&rd->labels, gz.data, gz.len, id, &request);
-	if (r < 0)
-		return r;
-	rd->stats.profiles++;
-	rd->stats.bytes += request.len;
-	parcel = parcel_new(&request, PARCEL_FORMAT_PYROSCOPE);
-	if (!parcel)
-		return -ENOMEM;
-	parcel->time_ns = rd->window->start_utc_ns;
-	snprintf(parcel->what, sizeof(parcel->what), "%s", service);
-	r = net_send(rd->push->net, parcel);
+		r = make_parcel(rd, service, &request, &parcel);
+	if (r >= 0)
+		r = net_send(rd->push->net, parcel);
+	parcel_unref(parcel);
+	return r;
+}
+
+static int send_file(struct round *rd, const char *service, struct buf *gz)
+{
+	struct parcel *parcel = NULL;
+	int r = make_parcel(rd, service, gz, &parcel);
+
+	if (r >= 0)
+		r = files_send(rd->push->files, parcel);
 	parcel_unref(parcel);
 	return r;
 }
@@ -161,14 +184,40 @@ static void add_comment(struct profile *p, const struct window *w)
 	profile_comment(p, text);
 }
 
-/* Whether servers take it, or it has to be cut in two. */
-static int send_pyroscope(struct round *rd, const char *service, const struct profile *p, bool *ret_too_large)
+/* A file alone would not say of which series it is. */
+static int add_labels(struct profile *p, const struct strmap *labels)
 {
-	_cleanup_(buf_fini) struct buf pprof = BUF_INIT;
+	_cleanup_(buf_fini) struct buf text = BUF_INIT;
+	const char *before = "labels: {";
+
+	vec_foreach(e, &labels->v)
+	{
+		buf_puts(&text, before);
+		buf_json_string(&text, e->key, strlen(e->key));
+		buf_puts(&text, ": ");
+		buf_json_string(&text, e->value, strlen(e->value));
+		before = ", ";
+	}
+	buf_append(&text, "}", 2);
+	if (buf_error(&text))
+		return -ENOMEM;
+	profile_comment(p, (const char *)text.data);
+	return 0;
+}
+
+/* Whether servers take it, or it has to be cut in two. */
+static int send_pprof(struct round *rd, const char *service, const struct profile *p, bool *ret_too_large)
+{
+	_cleanup_(buf_fini) struct buf pprof = BUF_INIT, gz = BUF_INIT;
 	int r = pprof_encode(p, &pprof);
 
 	*ret_too_large = pprof.len > PYROSCOPE_MAX_PROFILE_BYTES;
-	return r < 0 || *ret_too_large ? r : send(rd, service, &pprof);
+	if (r < 0 || *ret_too_large)
+		return r;
+	r = gzip_compress(pprof.data, pprof.len, GZIP_LEVEL, &gz);
+	if (r >= 0 && rd->pyroscope)
+		r = send_push(rd, service, &gz);
+	return r >= 0 && rd->files ? send_file(rd, service, &gz) : r;
 }
 
 static int send_profile(struct round *rd, const char *service, const uint32_t *rows, uint32_t n, bool *ret_too_large)
@@ -180,8 +229,10 @@ static int send_profile(struct round *rd, const char *service, const uint32_t *r
 	if (r < 0)
 		return r;
 	add_comment(p, rd->window);
-	if (rd->pyroscope)
-		r = send_pyroscope(rd, service, p, ret_too_large);
+	if (rd->files)
+		r = add_labels(p, &rd->labels);
+	if (r >= 0 && (rd->pyroscope || rd->files))
+		r = send_pprof(rd, service, p, ret_too_large);
 	if (r >= 0 && rd->otlp && !*ret_too_large)
 		r = push_otlp_add(rd->otlp, &rd->labels, p);
 	return r;
@@ -287,7 +338,8 @@ int push_window(struct push *p, struct namer *n, const struct window *w)
 {
 	_cleanup_(push_otlp_freep) struct push_otlp *otlp = NULL;
 	uint32_t formats = net_formats(p->net);
-	struct round rd = { .push = p, .namer = n, .window = w, .pyroscope = formats >> PARCEL_FORMAT_PYROSCOPE & 1 };
+	struct round rd = { .push = p, .namer = n, .window = w, .pyroscope = formats >> PARCEL_FORMAT_PYROSCOPE & 1,
+			    .files = p->files && files_wanted(p->files) };
 	int r = push_otlp_new(p->net, formats, w->start_utc_ns, &otlp);
 
 	rd.otlp = otlp;

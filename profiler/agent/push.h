@@ -2,7 +2,7 @@
 #pragma once
 /*
  * push - a named window becomes parcels: one profile per target; for Pyroscope each is a pprof file and a series, for
- * OTLP many of them are a request (push_otlp.h).
+ * OTLP many of them are a request (push_otlp.h). For receivers that are files the same pprof tells its labels in a comment.
  *
  * A profile that servers would refuse for its size is cut in two by rows, as often as it takes; of OTLP where the
  * request is full. Every frame gets a name, since Pyroscope leaves out locations without one.
@@ -10,6 +10,7 @@
  */
 #include <stdint.h>
 
+struct files;
 struct namer;
 struct net;
 struct push;
@@ -24,8 +25,8 @@ struct push_stats {
 	uint64_t services;        /* in the last window */
 };
 
-/* net is borrowed. labels are added to every series; "instance" (node.h) is there unless set. */
-int push_new(struct net *net, const struct strmap *labels, struct push **ret);
+/* net and files are borrowed. labels are added to every series; "instance" (node.h) is there unless set. */
+int push_new(struct net *net, struct files *files, const struct strmap *labels, struct push **ret);
 struct push *push_free(struct push *p);
 
 /* From the next window on. 0 or -ENOMEM (then the old ones stay). */

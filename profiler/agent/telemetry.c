@@ -154,6 +154,15 @@ static void queues(const struct telemetry *t, struct buf *b)
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->unreadable, "receiver", t->receivers[i].name, "what", "unreadable", NULL);
 		prom_value(b, "hotspan_receiver_spool_total", (double)s->failed, "receiver", t->receivers[i].name, "what", "not_written", NULL);
 	}
+	prom_family(b, "hotspan_receiver_files", PROM_GAUGE, "Of receivers of type file: profiles in the directory.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_files", (double)t->receivers[i].archive.files, "receiver", t->receivers[i].name, NULL);
+	prom_family(b, "hotspan_receiver_file_bytes", PROM_GAUGE, "Their bytes.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_file_bytes", (double)t->receivers[i].archive.bytes, "receiver", t->receivers[i].name, NULL);
+	prom_family(b, "hotspan_receiver_files_removed_total", PROM_COUNTER, "Profiles removed there because of max_files, max_bytes or max_age.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		prom_value(b, "hotspan_receiver_files_removed_total", (double)t->receivers[i].archive.removed, "receiver", t->receivers[i].name, NULL);
 	prom_family(b, "hotspan_receiver_queue_bytes", PROM_GAUGE, "Bytes of profiles that wait.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_queue_bytes", (double)t->receivers[i].queued_bytes, "receiver", t->receivers[i].name, NULL);

@@ -17,6 +17,7 @@
 #include "cmd/top_rows.h"
 #include "cmd/treelist.h"
 #include "collect/window.h"
+#include "exporter/archive.h"
 #include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "exporter/receiver.h"
@@ -483,6 +484,35 @@ static void targets_survive_every_failure(void **state)
 	every_failure_is_survived(make_rules_of_targets, NULL, 80);
 }
 
+static int fill_a_directory(void *ctx)
+{
+	static const struct archive_limits limits = { .files = 2, .bytes = 1000 };
+	struct buf bytes = BUF_INIT;
+	struct archive *a = NULL;
+	struct parcel *p;
+	int pid, r;
+
+	buf_puts(&bytes, "profile");
+	p = buf_error(&bytes) ? NULL : parcel_new(&bytes, 0);
+	r = p ? archive_open(ctx, &a, &pid) : -ENOMEM;
+	for (uint64_t i = 0; i < 3 && r >= 0; i++)
+		r = archive_put(a, &limits, p, 0);
+	archive_close(a);
+	parcel_unref(p);
+	buf_fini(&bytes);
+	return r;
+}
+
+static void a_directory_survives_every_failure(void **state)
+{
+	char folder[] = "/tmp/hotspan-alloc-XXXXXX", command[64];
+
+	assert_non_null(mkdtemp(folder));
+	every_failure_is_survived(fill_a_directory, folder, 6);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 static int list_pods(void *ctx)
 {
 	static const char list[] = "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":\"n\",\"labels\":{\"a\":\"b\"}},"
@@ -838,6 +868,7 @@ int main(void)
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
 		cmocka_unit_test(relabelling_survives_every_failure),
 		cmocka_unit_test(targets_survive_every_failure),
+		cmocka_unit_test(a_directory_survives_every_failure),
 		cmocka_unit_test(a_list_of_pods_survives_every_failure),
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(otlp_survives_every_failure),
