@@ -3,23 +3,22 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/listener.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-enum { MAX_CONNECTIONS = 32, TIMEOUT_S = 10, BACKLOG = 16 };
+enum { MAX_CONNECTIONS = 32, TIMEOUT_S = 10 };
 
 struct web {
 	struct MHD_Daemon *daemon;
 	web_page_fn *page;
 	void *ctx;
-	char address[128];
+	char address[LISTENER_ADDRESS];
 };
 
 static enum MHD_Result answer(struct MHD_Connection *c, int status, struct buf *body, const char *type)
@@ -54,67 +53,6 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 	return answer(c, status, &body, type);
 }
 
-/* "[::1]:9464" -> "::1" and "9464". */
-static int split(const char *listen, char *host, size_t len, const char **ret_port)
-{
-	const char *colon = strrchr(listen, ':'), *begin = listen, *end = colon;
-
-	if (!colon || !colon[1])
-		return -EINVAL;
-	if (*begin == '[' && end > begin && end[-1] == ']') {
-		begin++;
-		end--;
-	}
-	if ((size_t)(end - begin) >= len)
-		return -EINVAL;
-	memcpy(host, begin, (size_t)(end - begin));
-	host[end - begin] = '\0';
-	*ret_port = colon + 1;
-	return 0;
-}
-
-static int open_socket(const struct addrinfo *ai)
-{
-	_cleanup_(closep) int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int yes = 1;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
-	    listen(fd, BACKLOG) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
-static void note_address(struct web *w, int fd)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char host[64], port[16];
-
-	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
-	    getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		snprintf(w->address, sizeof(w->address), sa.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-static int listen_on(struct web *w, const char *where, char *err, size_t err_len)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV }, *ai;
-	const char *port;
-	char host[64];
-	int fd;
-
-	if (split(where, host, sizeof(host), &port) < 0 || getaddrinfo(*host ? host : NULL, port, &hints, &ai)) {
-		snprintf(err, err_len, "listen: '%s' is no address: write 127.0.0.1:9464, [::1]:9464, or off", where);
-		return -EINVAL;
-	}
-	fd = open_socket(ai);
-	freeaddrinfo(ai);
-	if (fd < 0)
-		snprintf(err, err_len, "listen: cannot listen on %s: %s: choose another port, or off", where, strerror(-fd));
-	else
-		note_address(w, fd);
-	return fd;
-}
-
 int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, char *err, size_t err_len)
 {
 	struct web *w = calloc(1, sizeof(*w));
@@ -124,7 +62,7 @@ int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, 
 		return -ENOMEM;
 	w->page = page;
 	w->ctx = ctx;
-	fd = listen_on(w, listen, err, err_len);
+	fd = listener_open("listen", listen, w->address, err, err_len);
 	if (fd < 0) {
 		free(w);
 		return fd;
