@@ -188,6 +188,18 @@ uint32_t net_formats(struct net *n)
 	return set;
 }
 
+int net_has_room(struct net *n, uint8_t format, uint64_t bytes)
+{
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&n->lock);
+	vec_foreach(rc, &n->receivers)
+		if (r < 0 && !(*rc)->gone && (*rc)->format == format)
+			r = receiver_has_room(*rc, bytes) ? 0 : -ENOSPC;
+	pthread_mutex_unlock(&n->lock);
+	return r;
+}
+
 int net_send(struct net *n, struct parcel *p)
 {
 	int r = 0;

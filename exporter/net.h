@@ -80,6 +80,9 @@ int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_
 /* The formats (otlp_format.h) that receivers take, a bit each. */
 uint32_t net_formats(struct net *n);
 
+/* May so many bytes be sent? 0; -ENOENT: no receiver takes that format; -ENOSPC: the queues of all that do are full. */
+int net_has_room(struct net *n, uint8_t format, uint64_t bytes);
+
 /* Queues the parcel with every receiver that takes its format; the caller keeps its reference. 0 or -ENOMEM. */
 int net_send(struct net *n, struct parcel *p);
 

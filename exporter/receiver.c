@@ -178,6 +178,13 @@ int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 	return 0;
 }
 
+bool receiver_has_room(const struct receiver *rc, uint64_t bytes)
+{
+	if (rc->spool)
+		return rc->disk_bytes + bytes <= rc->opts.spool_bytes;
+	return rc->stats.queued_bytes + bytes <= rc->opts.queue_bytes;
+}
+
 /* The parcel may be other receivers' too: it is a new one. */
 static int convert(struct receiver *rc, struct delivery *d)
 {

@@ -68,6 +68,8 @@ void receiver_set(struct receiver *rc, struct receiver_opts *opts);
 
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
+/* Is there room for so many bytes more, without the oldest going? */
+bool receiver_has_room(const struct receiver *rc, uint64_t bytes);
 /*
  * Its bytes, for sending: from disk, and as the receiver takes them, should that have changed. As spool_get();
  * -EPROTONOSUPPORT: it is of another layout.

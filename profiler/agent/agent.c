@@ -17,6 +17,7 @@
 #include "agent/notify.h"
 #include "agent/privileges.h"
 #include "agent/push.h"
+#include "agent/receive.h"
 #include "agent/session.h"
 #include "agent/telemetry.h"
 #include "agent/web.h"
@@ -28,6 +29,7 @@
 #include "exporter/files.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
+#include "exporter/pyroscope.h"
 #include "version.h"
 
 enum { MAX_RECEIVERS = 64 };
@@ -45,6 +47,7 @@ struct agent {
 	struct session *session;
 	struct governor governor;
 	struct web *web; /* NULL: switched off */
+	struct receive *receive; /* the same */
 	struct kube *kube; /* NULL: no Kubernetes */
 	uint64_t pods_missed;
 	int signal_fd, epoll_fd; /* epoll: signals and the page */
@@ -115,12 +118,17 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 {
 	struct net_receiver_stats receivers[MAX_RECEIVERS];
 	struct push_stats push;
+	struct receive_stats received;
 	struct kube_stats kube;
 	struct telemetry t = { .session = s, .push = &push, .receivers = receivers, .reloads_ok = a->reloads_ok,
 			       .reloads_failed = a->reloads_failed, .windows_failed = atomic_load(&a->windows_failed),
 			       .start_utc_ns = a->start_utc_ns, .budget = &a->governor.budget };
 
 	push_stats(a->push, &push);
+	if (a->receive) {
+		receive_stats(a->receive, &received);
+		t.receive = &received;
+	}
 	if (a->kube) {
 		kube_stats(a->kube, &kube);
 		t.kube = &kube;
@@ -189,6 +197,8 @@ static int open_events(struct agent *a, char *err, size_t err_len)
 	if (a->signal_fd < 0 || a->epoll_fd < 0)
 		return -errno;
 	r = watch(a, a->signal_fd);
+	if (r >= 0 && strcmp(a->config->receive_listen, "off") != 0)
+		r = receive_new(a->config->receive_listen, &a->receive, err, err_len);
 	if (r < 0 || !strcmp(a->config->listen, "off"))
 		return r;
 	r = web_new(a->config->listen, page, a, &a->web, err, err_len);
@@ -200,7 +210,7 @@ static struct budget_limits limits_of(const struct config *c)
 	return (struct budget_limits){ .cpu_percent = c->max_cpu_percent, .memory_bytes = c->max_memory_bytes, .frequency_hz = c->frequency };
 }
 
-/* As soon as the port of the page, which may be a privileged one, is open: no thread is there yet, nothing foreign was read. */
+/* As soon as the ports, which may be privileged ones, are open: no thread is there yet, nothing foreign was read. */
 static int give_up_privileges(struct agent *a, char *err, size_t err_len)
 {
 	int r;
@@ -276,7 +286,9 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	if (r >= 0)
 		r = set_receivers(a, c, err, err_len);
 	if (r >= 0)
-		r = push_new(a->net, a->files, &c->labels, &a->push);
+		r = push_new(a->net, a->files, a->receive ? receive_mark(a->receive) : NULL, &c->labels, &a->push);
+	if (r >= 0 && a->receive)
+		r = receive_start(a->receive, a->net, err, err_len);
 	if (r >= 0)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
@@ -313,6 +325,7 @@ struct agent *agent_free(struct agent *a)
 {
 	if (!a)
 		return NULL;
+	receive_free(a->receive); /* its thread sends: before net */
 	kube_free(a->kube);
 	session_free(a->session); /* its worker pushes: before push, net and files */
 	push_free(a->push);
@@ -450,6 +463,8 @@ static void tell_start(struct agent *a)
 		snprintf(page_at, sizeof(page_at), "; metrics on http://%s/metrics", web_address(a->web));
 	log_info("sampling %u CPUs at %u Hz, sending to %u receivers every %.0f s%s", s.collect.cpus, a->config->frequency,
 		 a->config->receivers.n, (double)a->config->flush_interval_ns / 1e9, page_at);
+	if (a->receive)
+		log_info("taking pushes at http://%s" PYROSCOPE_PUSH_PATH, receive_address(a->receive));
 	log_info("capabilities kept: %s", a->capabilities);
 	if (!a->config->receivers.n)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
@@ -506,6 +521,8 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 	a->running = false;
 	log_info("stopping: naming and sending what is left, at most %.0f s", (double)limit / 1e9);
 	let_signals_kill();
+	if (a->receive)
+		receive_stop(a->receive);
 	r = session_finish(a->session, limit ? limit : 1);
 	if (r < 0) {
 		snprintf(err, err_len, "the last interval is lost: %s",

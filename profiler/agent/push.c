@@ -34,6 +34,7 @@ enum { GZIP_LEVEL = 1 };
 struct push {
 	struct net *net;
 	struct files *files;
+	char via[32]; /* "": none */
 	pthread_mutex_t lock; /* of labels and stats */
 	struct strmap labels;
 	struct push_stats stats;
@@ -68,7 +69,7 @@ static int copy_labels(const struct strmap *labels, struct strmap *ret)
 	return r;
 }
 
-int push_new(struct net *net, struct files *files, const struct strmap *labels, struct push **ret)
+int push_new(struct net *net, struct files *files, const char *via, const struct strmap *labels, struct push **ret)
 {
 	struct push *p = calloc(1, sizeof(*p));
 	int r = p ? copy_labels(labels, &p->labels) : -ENOMEM;
@@ -79,6 +80,7 @@ int push_new(struct net *net, struct files *files, const struct strmap *labels, 
 	}
 	p->net = net;
 	p->files = files;
+	snprintf(p->via, sizeof(p->via), "%s", via ? via : "");
 	pthread_mutex_init(&p->lock, NULL);
 	*ret = p;
 	return 0;
@@ -153,6 +155,8 @@ static int send_push(struct round *rd, const char *service, const struct buf *gz
 
 	make_id(id);
 	r = pyroscope_push_encode(&rd->labels, gz->data, gz->len, id, &request);
+	if (r >= 0 && *rd->push->via)
+		r = pyroscope_push_mark(&request, rd->push->via);
 	if (r >= 0)
 		r = make_parcel(rd, service, &request, &parcel);
 	if (r >= 0)

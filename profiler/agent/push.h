@@ -25,8 +25,9 @@ struct push_stats {
 	uint64_t services;        /* in the last window */
 };
 
-/* net and files are borrowed. labels are added to every series; "instance" (node.h) is there unless set. */
-int push_new(struct net *net, struct files *files, const struct strmap *labels, struct push **ret);
+/* net and files are borrowed; files may be NULL. via: the mark of what this agent makes, where it takes what others push (pyroscope.h);
+ * NULL: none. labels are added to every series; "instance" (node.h) is there unless set. */
+int push_new(struct net *net, struct files *files, const char *via, const struct strmap *labels, struct push **ret);
 struct push *push_free(struct push *p);
 
 /* From the next window on. 0 or -ENOMEM (then the old ones stay). */

@@ -4,6 +4,7 @@
 #include "agent/budget.h"
 #include "agent/kube.h"
 #include "agent/push.h"
+#include "agent/receive.h"
 #include "agent/session.h"
 #include "base/buf.h"
 #include "base/units.h"
@@ -192,6 +193,14 @@ static void budget(const struct budget *l, struct buf *b)
 		prom_value(b, "hotspan_budget_limited_seconds_total", seconds(l->limited_ns[i]), "by", budget_limit_name(i), NULL);
 }
 
+static void received(const struct receive_stats *r, struct buf *b)
+{
+	prom_family(b, "hotspan_received_pushes_total", PROM_COUNTER, "Pushes of others, by what became of them; only taken ones are handed on.");
+	for (int i = 0; i < RECEIVE_RESULTS; i++)
+		prom_value(b, "hotspan_received_pushes_total", (double)r->pushes[i], "result", receive_result_name(i), NULL);
+	one(b, "hotspan_received_bytes_total", PROM_COUNTER, "Bytes of those taken, inflated.", (double)r->bytes);
+}
+
 static void kubernetes(const struct kube_stats *k, struct buf *b)
 {
 	prom_family(b, "hotspan_kubernetes_lists_total", PROM_COUNTER, "Lists of pods asked for, by what came of it.");
@@ -211,6 +220,8 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	queues(t, out);
 	cost(t, out);
 	budget(t->budget, out);
+	if (t->receive)
+		received(t->receive, out);
 	if (t->kube)
 		kubernetes(t->kube, out);
 }

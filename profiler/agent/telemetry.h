@@ -12,6 +12,7 @@ struct buf;
 struct kube_stats;
 struct net_receiver_stats;
 struct push_stats;
+struct receive_stats;
 struct session_stats;
 
 struct telemetry {
@@ -19,6 +20,7 @@ struct telemetry {
 	const struct push_stats *push;
 	const struct net_receiver_stats *receivers;
 	size_t n_receivers;
+	const struct receive_stats *receive; /* NULL: nothing is taken from others */
 	const struct kube_stats *kube; /* NULL: nobody is asked */
 	uint64_t reloads_ok, reloads_failed, windows_failed;
 	uint64_t start_utc_ns;

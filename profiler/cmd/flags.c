@@ -34,7 +34,7 @@ char *flags_name(const struct flag *f, char *out, size_t len)
 {
 	snprintf(out, len, "%s", f->name);
 	for (char *s = out; *s; s++)
-		*s = *s == '_' ? '-' : *s;
+		*s = *s == '_' || *s == '.' ? '-' : *s;
 	return out;
 }
 

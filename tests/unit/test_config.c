@@ -104,6 +104,8 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ RECEIVER "    type: loki\n", ":4: receivers[0].type: 'loki' is none of pyroscope|otlp|file" },
 		{ RECEIVER "    headers: {'a b': c}\n", ":4: receivers[0].headers: 'a b' is no name of an HTTP header" },
 		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
+		{ "receive: 127.0.0.1:4041\n", ":1: receive: it must be a mapping of keys to values" },
+		{ "receive: {lisen: off}\n", ":1: receive: there is no key 'receive.lisen': did you mean 'receive.listen'?" },
 		{ "a: [\n", ":2: it is no valid YAML: did not find expected node content" },
 		{ "- a\n", ":1: it must be a mapping of keys to values" },
 		{ "? [a]\n: b\n", ":1: a key must be plain text" },

@@ -62,6 +62,60 @@ static void an_envelope_without_an_id_leaves_it_out(void **state)
 	assert_int_equal(with.len, without.len + 3);
 }
 
+static void encode(struct buf *out, const char *service)
+{
+	_cleanup_(strmap_fini) struct strmap labels = { 0 };
+
+	assert_int_equal(strmap_set(&labels, "__name__", "process_cpu"), 0);
+	if (service)
+		assert_int_equal(strmap_set(&labels, "service_name", service), 0);
+	assert_int_equal(pyroscope_push_encode(&labels, "pprof", 5, "id", out), 0);
+}
+
+static void a_request_is_read_and_an_agent_knows_what_it_has_had(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct pyroscope_push p;
+	char err[128];
+
+	encode(&b, "check\nout");
+	encode(&b, "other"); /* two series are one after the other */
+	assert_int_equal(pyroscope_push_read(b.data, b.len, "b", &p, err, sizeof(err)), 0);
+	assert_int_equal(p.series, 2);
+	assert_int_equal(p.samples, 2);
+	assert_string_equal(p.service, "check?out");
+	assert_false(p.had);
+	assert_int_equal(pyroscope_push_mark(&b, "a"), 0);
+	assert_int_equal(pyroscope_push_mark(&b, "bb"), 0);
+	assert_int_equal(pyroscope_push_read(b.data, b.len, "b", &p, err, sizeof(err)), 0);
+	assert_false(p.had);
+	assert_int_equal(pyroscope_push_mark(&b, "b"), 0);
+	assert_int_equal(pyroscope_push_mark(&b, "c"), 0);
+	assert_int_equal(pyroscope_push_read(b.data, b.len, "b", &p, err, sizeof(err)), 0);
+	assert_true(p.had);
+	assert_int_equal(p.series, 2);
+	buf_reset(&b);
+	encode(&b, NULL);
+	assert_int_equal(pyroscope_push_read(b.data, b.len, "b", &p, err, sizeof(err)), 0);
+	assert_string_equal(p.service, "unknown");
+}
+
+static void what_is_no_request_is_refused_wherever_it_is_cut(void **state)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+	struct pyroscope_push p;
+	char err[128];
+
+	encode(&b, "checkout");
+	for (size_t len = 0; len < b.len; len++)
+		assert_int_equal(pyroscope_push_read(b.data, len, "b", &p, err, sizeof(err)), -EBADMSG);
+	assert_int_equal(pyroscope_push_read("\x08\x01", 2, "b", &p, err, sizeof(err)), -EBADMSG); /* a number where series are */
+	assert_int_equal(pyroscope_push_read("\x0a\x02\x10\x01", 4, "b", &p, err, sizeof(err)), -EBADMSG);
+	assert_string_equal(err, "this is no push.v1.PushRequest");
+	assert_int_equal(pyroscope_push_read("\x0a\x02\x0a\x00", 4, "b", &p, err, sizeof(err)), -EBADMSG);
+	assert_string_equal(err, "there are no profiles in it");
+}
+
 static void labels_are_those_every_server_takes(void **state)
 {
 	static char long_name[1026], long_value[2050];
@@ -213,6 +267,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_envelope_is_the_known_one),
 		cmocka_unit_test(an_envelope_without_an_id_leaves_it_out),
+		cmocka_unit_test(a_request_is_read_and_an_agent_knows_what_it_has_had),
+		cmocka_unit_test(what_is_no_request_is_refused_wherever_it_is_cut),
 		cmocka_unit_test(labels_are_those_every_server_takes),
 		cmocka_unit_test(every_outcome_has_its_verdict),
 		cmocka_unit_test(back_off_doubles_to_its_bound_with_jitter),

@@ -32,7 +32,7 @@ static int begin(void **state)
 	assert_int_equal(net_new(&(struct net_opts){ .user_agent = "test" }, &net), 0);
 	assert_int_equal(net_set_receivers(net, &to, 1, err, sizeof(err)), 0);
 	assert_int_equal(strmap_set(&labels, "env", "test"), 0);
-	assert_int_equal(push_new(net, NULL, &labels, &push), 0);
+	assert_int_equal(push_new(net, NULL, NULL, &labels, &push), 0);
 	strmap_fini(&labels);
 	return 0;
 }
