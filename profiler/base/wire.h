@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 
-enum { WIRE_VARINT, WIRE_FIXED64, WIRE_LEN };
+enum { WIRE_VARINT, WIRE_FIXED64, WIRE_LEN, WIRE_FIXED32 = 5 };
 
 #define WIRE_VARINT_MAX 10
 
@@ -39,11 +39,21 @@ void wire_int(struct buf *b, uint32_t field, int64_t v);   /* int64/int32/enum: 
 void wire_sint(struct buf *b, uint32_t field, int64_t v);  /* zigzag */
 void wire_bool(struct buf *b, uint32_t field, int v);
 void wire_fixed64(struct buf *b, uint32_t field, uint64_t v);
+void wire_fixed32(struct buf *b, uint32_t field, uint32_t v);
 void wire_double(struct buf *b, uint32_t field, double v);
 void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len); /* written even when empty */
 void wire_string(struct buf *b, uint32_t field, const char *s);               /* left out when empty */
 
+void wire_utf8(struct buf *b, uint32_t field, const char *s);                 /* the same; bytes that are no UTF-8 become U+FFFD */
+
+/* Written even when zero: members of a oneof, optional fields, where being there says something. */
+void wire_uint_present(struct buf *b, uint32_t field, uint64_t v);
+void wire_fixed64_present(struct buf *b, uint32_t field, uint64_t v);
+void wire_double_present(struct buf *b, uint32_t field, double v);
+
 void wire_packed(struct buf *b, uint32_t field, const struct buf *varints);   /* of bare ones; left out when empty */
+void wire_packed_fixed64(struct buf *b, uint32_t field, const uint64_t *v, size_t n); /* left out when empty */
+void wire_packed_double(struct buf *b, uint32_t field, const double *v, size_t n);    /* left out when empty */
 
 size_t wire_begin(struct buf *b, uint32_t field); /* returns a mark for wire_end() */
 void wire_end(struct buf *b, size_t mark);
