@@ -1,26 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/prometheus.h"
 
+#include <math.h>
 #include <stdarg.h>
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 
-void prom_family(struct buf *b, const char *name, enum prom_type type, const char *help)
+/* quotes: whether they are escaped, too. */
+static void escape(struct buf *b, const char *s, bool quotes)
 {
-	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type == PROM_COUNTER ? "counter" : "gauge");
+	size_t left = strlen(s);
+
+	while (left) {
+		size_t n = utf8_len(s, left);
+
+		if (!n)
+			buf_puts(b, "\xef\xbf\xbd");
+		else if (*s == '\n')
+			buf_puts(b, "\\n");
+		else if (*s == '\\' || (*s == '"' && quotes))
+			buf_printf(b, "\\%c", *s);
+		else
+			buf_append(b, s, n);
+		s += n ? n : 1;
+		left -= n ? n : 1;
+	}
 }
 
-static void escaped(struct buf *b, const char *s)
+void prom_escape(struct buf *b, const char *s)
 {
-	for (; *s; s++) {
-		if (*s == '\\' || *s == '"')
-			buf_putc(b, '\\');
-		if (*s == '\n')
-			buf_puts(b, "\\n");
-		else
-			buf_putc(b, *s);
+	escape(b, s, true);
+}
+
+void prom_family(struct buf *b, const char *name, enum prom_type type, const char *help)
+{
+	static const char *const types[] = {
+		[PROM_COUNTER] = "counter", [PROM_GAUGE] = "gauge", [PROM_HISTOGRAM] = "histogram"
+	};
+
+	buf_printf(b, "# HELP %s ", name);
+	escape(b, help, false);
+	buf_printf(b, "\n# TYPE %s %s\n", name, types[type]);
+}
+
+void prom_number(struct buf *b, double v)
+{
+	char text[32];
+
+	if (isinf(v) || isnan(v)) {
+		buf_puts(b, isnan(v) ? "NaN" : v < 0 ? "-Inf" : "+Inf");
+		return;
 	}
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	buf_puts(b, text);
 }
 
 void prom_value(struct buf *b, const char *name, double value, ...)
@@ -32,7 +72,7 @@ void prom_value(struct buf *b, const char *name, double value, ...)
 	va_start(ap, value);
 	while ((label = va_arg(ap, const char *))) {
 		buf_printf(b, "%s%s=\"", open, label);
-		escaped(b, va_arg(ap, const char *));
+		prom_escape(b, va_arg(ap, const char *));
 		buf_putc(b, '"');
 		open = ",";
 	}

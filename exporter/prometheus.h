@@ -13,8 +13,14 @@ struct buf;
 
 #define PROM_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum prom_type { PROM_COUNTER, PROM_GAUGE };
+enum prom_type { PROM_COUNTER, PROM_GAUGE, PROM_HISTOGRAM };
 
+/* help: one line, escaped here. */
 void prom_family(struct buf *b, const char *name, enum prom_type type, const char *help);
 /* Pairs of label name and value, ended by NULL. Values are escaped. */
 void prom_value(struct buf *b, const char *name, double value, ...) __attribute__((sentinel));
+
+/* The value of a label: escaped, U+FFFD for bytes that are no UTF-8, since one of them costs the whole page. */
+void prom_escape(struct buf *b, const char *s);
+/* The shortest text that reads back as the same number. */
+void prom_number(struct buf *b, double v);
