@@ -232,7 +232,9 @@ static char told[4096];
 
 static void hear(void *ctx, const struct net_event *ev)
 {
-	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%d %s\n", ev->kind, ev->text);
+	static const char *const kinds[] = { [NET_TROUBLE] = "trouble", [NET_RECOVERED] = "recovered", [NET_DROPPED] = "dropped" };
+
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s: %s\n", kinds[ev->kind], ev->text);
 }
 
 static struct receiver_opts receiver(const char *name, uint64_t queue_bytes)
@@ -335,16 +337,16 @@ static void a_full_disk_is_counted_told_and_waited_for(void **state)
 	assert_int_equal(s.failed_tries[RETRY_DISK], 0);
 	assert_int_equal(s.dropped[NET_DROP_QUEUE_FULL], 2); /* 40,000 bytes hold two */
 	assert_int_equal(s.queued, 2);
-	assert_non_null(strstr(told, "0 receiver disk: /tmp/hotspan-files-"));
+	assert_non_null(strstr(told, "trouble: receiver disk: /tmp/hotspan-files-"));
 	assert_non_null(strstr(told, "No space left on device; "));
-	assert_non_null(strstr(told, "2 receiver disk: profile of a: the queue is full, the oldest profile is dropped (queue_bytes)\n"));
+	assert_non_null(strstr(told, "dropped: receiver disk: profile of a: the queue is full, the oldest profile is dropped (queue_bytes)\n"));
 	there_is("waste");
 	assert_int_equal(unlink(waste), 0);
 	assert_int_equal(files_flush(f, 10 * NSEC_PER_SEC), 0);
 	files_stats(f, &s, 1);
 	assert_int_equal(s.delivered, 2);
 	there_is("20261124T101502Z-a.pb.gz 20261124T101503Z-a.pb.gz");
-	assert_non_null(strstr(told, "1 receiver disk: writing again; "));
+	assert_non_null(strstr(told, "recovered: receiver disk: writing again; "));
 	files_free(f);
 }
 
