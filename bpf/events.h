@@ -44,6 +44,8 @@ enum {
 	EV_RED_ZONE = 128,            /* bytes below sp that belong to the leaf: an epilogue's rows still point there */
 	EV_REST_STACK = 32 * 1024,    /* bytes of stack kept aside at most */
 	EV_REST_START = 8 * 1024,     /* and of arguments and environment */
+	EV_REST_OTHER = 8 * 1024,     /* and of the stack that this one was switched to from */
+	EV_REST_CHAIN = 12,           /* frames by frame pointer until that one */
 	EV_RECORD_WORDS = 2048,       /* a sample without its rest */
 };
 
@@ -111,6 +113,8 @@ static inline __u32 ev_user_words(const struct ev_sample *ev)
  * frames, with the stack from sp - EV_RED_ZONE on as far as it could be read; regs holds where flags says so (walk.h).
  * Behind that what the program was started with, arguments and environment in one: user space knows what a process said
  * of itself although it has ended since.
+ * Behind that the other stack from a frame on, where the chain of frame pointers leads off this one: Go's runtime works
+ * on a stack of its thread's, below a goroutine that has its own.
  */
 struct ev_rest {
 	__u64 pc, sp, fp;     /* of the next frame, not pushed yet */
@@ -121,10 +125,12 @@ struct ev_rest {
 	__u32 start_bytes; /* from args on; 0: larger, or not readable */
 	__u32 flags;          /* WALK_* */
 	__u32 stack_bytes;
+	__u64 other; /* address */
+	__u32 other_bytes, reserved;
 	__u64 regs[EV_REGS];
-	__u8 stack[]; /* and from stack + stack_bytes on the start */
+	__u8 stack[]; /* and from stack + stack_bytes on the start, then the other stack */
 };
-_Static_assert(sizeof(struct ev_rest) == 232, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_rest) == 248, "layout is an ABI between BPF and the agent");
 
 /* NULL: the program finished the walk. */
 static inline const struct ev_rest *ev_rest_of(const struct ev_sample *ev)

@@ -306,31 +306,55 @@ static __always_inline __u32 record_bytes(const struct ev_sample *ev)
 	return sizeof(*ev) + (ev->kframes + ev_user_words(ev)) * 8;
 }
 
-static __always_inline void copy_stack(struct scratch *s, struct ev_rest *rest, __u32 at)
+/* Copies what can be read of up to max bytes; how many. */
+static __always_inline __u32 copy_pages(struct scratch *s, __u64 at, __u64 from, __u32 max)
 {
-	__u64 from = rest->sp - EV_RED_ZONE;
 	__u32 len = PAGE_BYTES - (from & (PAGE_BYTES - 1)), bytes = 0;
 
-	at += sizeof(*rest);
-	for (int i = 0; i < EV_REST_STACK / PAGE_BYTES; i++) {
+	for (__u32 i = 0; i < max / PAGE_BYTES; i++) {
 		__u64 to = at + bytes;
 
 		asm volatile("" : "+r"(to));
-		if (to > sizeof(s->record) + sizeof(*rest) + EV_REST_STACK - PAGE_BYTES ||
-		    len > PAGE_BYTES)
+		if (to > sizeof(s->record) + sizeof(s->room) - PAGE_BYTES || len > PAGE_BYTES)
 			break;
-		if (bpf_probe_read_user((__u8 *)s->record + to, len,
-					(const void *)(from + bytes)))
+		if (bpf_probe_read_user((__u8 *)s->record + to, len, (const void *)(from + bytes)))
 			break;
 		bytes += len;
 		len = PAGE_BYTES;
 	}
-	rest->stack_bytes = bytes;
+	return bytes;
 }
 
-static __always_inline void copy_start(struct scratch *s, struct ev_rest *rest, __u32 at)
+/* Behind a call, or where a goroutine's first function returns to: goexit() begins with a nop for that. */
+static __always_inline int is_return(__u64 ra)
 {
-	__u64 to = at + sizeof(*rest) + rest->stack_bytes, len = rest->env_end - rest->args;
+	__u8 b[8];
+
+	return ra >= WALK_MIN_CODE && ra < WALK_MAX_CODE && !bpf_probe_read_user(b, sizeof(b), (const void *)(ra - sizeof(b))) &&
+	       (walk_ends_in_call(b) || b[7] == 0x90);
+}
+
+/*
+ * Where frame pointers lead off this stack: to a frame of another one. 0: nowhere. Most code keeps anything in that
+ * register: what is no address at all is not read.
+ */
+static __always_inline __u64 other_stack(const struct ev_rest *rest)
+{
+	__u64 from = rest->sp - EV_RED_ZONE, frame[2] = { rest->fp, 0 }, fp = 0;
+
+	for (int i = 0; i < EV_REST_CHAIN; i++) {
+		fp = frame[0];
+		if (fp & 7 || fp < WALK_MIN_CODE || bpf_probe_read_user(frame, sizeof(frame), (const void *)fp))
+			return 0;
+		if (fp - from >= EV_REST_STACK)
+			break;
+	}
+	return fp - from >= EV_REST_STACK && is_return(frame[1]) ? fp : 0;
+}
+
+static __always_inline void copy_start(struct scratch *s, struct ev_rest *rest, __u64 at)
+{
+	__u64 to = at, len = rest->env_end - rest->args;
 
 	rest->start_bytes = 0;
 	asm volatile("" : "+r"(to), "+r"(len));
@@ -366,9 +390,15 @@ static __always_inline __u32 add_rest(struct scratch *s, struct task_struct *tas
 	rest->uid = BPF_CORE_READ(task, cred, euid.val);
 	rest->flags = s->walk.flags;
 	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
-	copy_stack(s, rest, at);
+	rest->other = other_stack(rest);
+	at += sizeof(*rest);
+	rest->stack_bytes = copy_pages(s, at, rest->sp - EV_RED_ZONE, EV_REST_STACK);
+	/* Read again: to the verifier each way out of those copies would be a program of its own. */
+	at += *(volatile __u32 *)&rest->stack_bytes;
 	copy_start(s, rest, at);
-	return at + sizeof(*rest) + rest->stack_bytes + rest->start_bytes;
+	at += *(volatile __u32 *)&rest->start_bytes;
+	rest->other_bytes = rest->other ? copy_pages(s, at, rest->other, EV_REST_OTHER) : 0;
+	return at + rest->other_bytes;
 }
 
 /* Wakes user space when the ring fills up, and for a process it does not know yet: it may be short-lived. */

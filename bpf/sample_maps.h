@@ -20,7 +20,7 @@ struct scratch {
 	__u64 rest_sent_ns;
 	struct pt_regs regs; /* the user's; the stack of a program and what it calls is 512 bytes */
 	__u64 record[EV_RECORD_WORDS]; /* a struct ev_sample, and behind its frames a struct ev_rest */
-	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK + EV_REST_START];
+	__u8 room[sizeof(struct ev_rest) + EV_REST_STACK + EV_REST_START + EV_REST_OTHER];
 	struct walk_cache cache;
 	__u64 stack_at; /* what of the user stack lies here */
 	__u32 stack_bytes, reserved2;

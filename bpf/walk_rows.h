@@ -29,16 +29,19 @@ static __always_inline enum walk_verdict walk_signal(struct walk *w, const struc
 	return walk_return(w, g[SIG_IP], g[SIG_SP], g[SIG_BP], WALK_REGS);
 }
 
-/* Does a call end at this address? e8 rel32, or ff /2 with its operand in 2, 3, 4, 6 or 7 bytes. */
+/* Do 8 bytes of code end in a call? e8 rel32, or ff /2 with its operand in 2, 3, 4, 6 or 7 bytes. */
+static __always_inline int walk_ends_in_call(const __u8 *b)
+{
+	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) || (b[5] == 0xff && (b[6] & 0x38) == 0x10) ||
+	       (b[4] == 0xff && (b[5] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10) ||
+	       (b[1] == 0xff && (b[2] & 0x38) == 0x10);
+}
+
 static __always_inline int walk_is_call(struct walk *w, __u64 ra)
 {
 	__u8 b[8];
 
-	if (walk_read(w, b, sizeof(b), ra - sizeof(b)))
-		return 0;
-	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) || (b[5] == 0xff && (b[6] & 0x38) == 0x10) ||
-	       (b[4] == 0xff && (b[5] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10) ||
-	       (b[1] == 0xff && (b[2] & 0x38) == 0x10);
+	return !walk_read(w, b, sizeof(b), ra - sizeof(b)) && walk_ends_in_call(b);
 }
 #endif
 

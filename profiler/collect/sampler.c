@@ -72,7 +72,7 @@ static size_t record_len(const struct ev_sample *ev, size_t len)
 		return need;
 	rest = (const void *)((const char *)ev + need);
 	need += sizeof(*rest);
-	return need <= len ? need + rest->stack_bytes + (size_t)rest->start_bytes : need;
+	return need <= len ? need + rest->stack_bytes + (size_t)rest->start_bytes + rest->other_bytes : need;
 }
 
 static int on_record(void *ctx, void *data, size_t len)

@@ -53,15 +53,23 @@ static bool read_code(const struct finish *f, void *to, uint32_t len, uint64_t f
 	       pread(i->fd, to, len, (off_t)(from - m->start + m->pgoff)) == (ssize_t)len;
 }
 
+static bool copied(void *to, uint32_t len, const uint8_t *copy, uint32_t bytes, uint64_t skip)
+{
+	if (skip >= bytes || len > bytes - skip)
+		return false;
+	memcpy(to, copy + skip, len);
+	return true;
+}
+
 static long walk_read(struct walk *w, void *to, __u32 len, __u64 from)
 {
 	struct finish *f = container_of(w, struct finish, walk);
-	uint64_t skip = from - (f->rest->sp - EV_RED_ZONE);
+	const struct ev_rest *rest = f->rest;
+	uint64_t skip = from - (rest->sp - EV_RED_ZONE);
 
-	if (skip < f->rest->stack_bytes && len <= f->rest->stack_bytes - skip) {
-		memcpy(to, f->rest->stack + skip, len);
+	if (copied(to, len, rest->stack, rest->stack_bytes, skip) ||
+	    copied(to, len, rest->stack + rest->stack_bytes + rest->start_bytes, rest->other_bytes, from - rest->other))
 		return 0;
-	}
 	if (read_code(f, to, len, from))
 		return 0;
 	f->short_of_stack = skip >= EV_REST_STACK - 4096;

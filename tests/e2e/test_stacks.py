@@ -53,8 +53,9 @@ def test_go_of_debian():
     def setup(d):
         (d / "in").write_text("\n".join(f"{i * 7919 % 100003:x} some words to search {i}" for i in range(200000)))
     fzf = need("fzf")
-    # Of Go 1.19: its systemstack() has no frame, and some of what it calls leaves rbp to chance.
-    judge("fzf, a Go program", Load(["/bin/sh", "-c", f"{fzf} --filter 'abc sea' < @/in"], setup), gate=95, how=None)
+    # Stripped, so perf has no names to compare with. Many of its samples are a new process's, on a thread's own stack below a
+    # goroutine's: without a copy of the latter too, 96 to 98 %.
+    judge("fzf, a Go program", Load(["/bin/sh", "-c", f"{fzf} --filter 'abc sea' < @/in"], setup), gate=99, how=None)
 
 
 def test_rust_of_debian():
