@@ -26,6 +26,10 @@ struct pod {
 	struct strmap labels;
 };
 
+struct owner {
+	char kind[64], name[TEXT_LEN];
+};
+
 struct pods {
 	vec(struct pod) v;
 	vec(struct container) containers;
@@ -46,7 +50,8 @@ struct pods_reader {
 	uint16_t depth, ends[DEPTH_MAX]; /* of path, before each open bracket */
 	bool in_map[DEPTH_MAX + 1];
 	struct pod pod; /* the one at hand */
-	char kind[64], owner[TEXT_LEN];
+	struct owner owner,
+		controller; /* the one at hand, and of the owners the one that controls the pod */
 	bool controls;
 	struct container container;
 	vec(struct container) found; /* of this pod */
@@ -140,9 +145,10 @@ static void container_value(struct pods_reader *r, const char *value)
 static void owner_value(struct pods_reader *r, const char *value)
 {
 	if (!strcmp(r->key, "kind"))
-		snprintf(r->kind, sizeof(r->kind), "%.*s", (int)sizeof(r->kind) - 1, value);
+		snprintf(r->owner.kind, sizeof(r->owner.kind), "%.*s",
+			 (int)sizeof(r->owner.kind) - 1, value);
 	else if (!strcmp(r->key, "name"))
-		snprintf(r->owner, sizeof(r->owner), "%s", value);
+		snprintf(r->owner.name, sizeof(r->owner.name), "%s", value);
 }
 
 static void plain_value(struct pods_reader *r, const char *value)
@@ -197,22 +203,27 @@ static int on_boolean(void *ctx, int value)
 /* "web-7d4b9c6f5" of a ReplicaSet is its Deployment's "web", when the pod bears that hash. */
 static void label_deployment(struct pods_reader *r)
 {
-	const char *hash = strmap_get(&r->pod.labels, "__meta_kubernetes_pod_label_pod_template_hash");
-	size_t n = strlen(r->owner), tail = hash ? strlen(hash) + 1 : 0;
+	const char *hash =
+		strmap_get(&r->pod.labels, "__meta_kubernetes_pod_label_pod_template_hash");
+	char *name = r->controller.name;
+	size_t n = strlen(name), tail = hash ? strlen(hash) + 1 : 0;
 
-	if (strcmp(r->kind, "ReplicaSet") || !hash || n <= tail || r->owner[n - tail] != '-' || strcmp(r->owner + n - tail + 1, hash))
+	if (strcmp(r->controller.kind, "ReplicaSet") || !hash || n <= tail ||
+	    name[n - tail] != '-' || strcmp(name + n - tail + 1, hash))
 		return;
-	r->owner[n - tail] = '\0';
-	label(r, "pod_deployment_name", "", r->owner);
+	name[n - tail] = '\0';
+	label(r, "pod_deployment_name", "", name);
 }
 
 /* What follows from the labels waits for the pod's end: they may still be to come. */
 static void end_owner(struct pods_reader *r)
 {
 	if (r->controls) {
-		label(r, "pod_controller_kind", "", r->kind);
-		label(r, "pod_controller_name", "", r->owner);
+		label(r, "pod_controller_kind", "", r->owner.kind);
+		label(r, "pod_controller_name", "", r->owner.name);
+		r->controller = r->owner;
 	}
+	r->owner = (struct owner){ 0 };
 	r->controls = false;
 }
 
@@ -236,7 +247,7 @@ static void forget_pod(struct pods_reader *r)
 	vec_foreach(c, &r->found)
 		container_fini(c);
 	r->found.n = 0;
-	r->kind[0] = r->owner[0] = '\0';
+	r->controller = (struct owner){ 0 };
 }
 
 static void end_pod(struct pods_reader *r)

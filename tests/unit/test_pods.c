@@ -21,13 +21,28 @@ static void add_pod(struct buf *b, int n, const char *more)
 		   n, n);
 	buf_printf(b, "\"resourceVersion\":\"1%d\",\"labels\":{\"app.kubernetes.io/name\":\"web\",\"pod-template-hash\":\"7d4b9c6f5\"},", n);
 	buf_printf(b, "\"annotations\":{\"prometheus.io/scrape\":\"true\"%s},", more);
-	buf_puts(b, "\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"Node\",\"name\":\"n\"},"
-		    "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"web-7d4b9c6f5\",\"uid\":\"x\",\"controller\":true,\"blockOwnerDeletion\":true}],"
-		    "\"managedFields\":[{\"manager\":\"kubelet\",\"fieldsV1\":{\"f:metadata\":{\"f:labels\":{\".\":{},\"f:app\":{}}}}}]},");
-	buf_puts(b, "\"spec\":{\"nodeName\":\"node-1\",\"containers\":[{\"name\":\"srv\",\"image\":\"reg/web:1\",\"env\":[{\"name\":\"A\",\"value\":\"b\"}]}],\"priority\":0},");
-	buf_printf(b, "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.%d\",\"podIPs\":[{\"ip\":\"10.0.0.1\"}],\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],", n % 250);
-	buf_printf(b, "\"containerStatuses\":[{\"name\":\"srv\",\"state\":{\"running\":{\"startedAt\":\"2026-01-01T00:00:00Z\"}},\"ready\":true,\"image\":\"reg/web:1\",\"imageID\":\"sha256:0\",\"containerID\":\"containerd://%08x" ID_TAIL "\"},"
-			"{\"name\":\"waiting\",\"image\":\"reg/x:1\",\"containerID\":\"\"}]}}", n);
+	buf_puts(b, "\"ownerReferences\":[{\"apiVersion\":\"apps/"
+		    "v1\",\"kind\":\"Node\",\"name\":\"n\"},"
+		    "{\"apiVersion\":\"apps/"
+		    "v1\",\"kind\":\"ReplicaSet\",\"name\":\"web-7d4b9c6f5\",\"uid\":\"x\","
+		    "\"controller\":true,\"blockOwnerDeletion\":true},"
+		    "{\"kind\":\"ReplicaSet\",\"name\":\"other-7d4b9c6f5\",\"controller\":false},{"
+		    "\"name\":\"last\"}],"
+		    "\"managedFields\":[{\"manager\":\"kubelet\",\"fieldsV1\":{\"f:metadata\":{\"f:"
+		    "labels\":{\".\":{},\"f:app\":{}}}}}]},");
+	buf_puts(b, "\"spec\":{\"nodeName\":\"node-1\",\"containers\":[{\"name\":\"srv\",\"image\":"
+		    "\"reg/web:1\",\"env\":[{\"name\":\"A\",\"value\":\"b\"}]}],\"priority\":0},");
+	buf_printf(b,
+		   "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.%d\",\"podIPs\":[{\"ip\":"
+		   "\"10.0.0.1\"}],\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],",
+		   n % 250);
+	buf_printf(b,
+		   "\"containerStatuses\":[{\"name\":\"srv\",\"state\":{\"running\":{\"startedAt\":"
+		   "\"2026-01-01T00:00:00Z\"}},\"ready\":true,\"image\":\"reg/"
+		   "web:1\",\"imageID\":\"sha256:0\",\"containerID\":\"containerd://%08x" ID_TAIL
+		   "\"},"
+		   "{\"name\":\"waiting\",\"image\":\"reg/x:1\",\"containerID\":\"\"}]}}",
+		   n);
 }
 
 static void make_list(struct buf *b, int n, const char *more)
