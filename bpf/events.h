@@ -67,13 +67,15 @@ enum {
  * KERNEL_CUT  the kernel stack filled its buffer
  * KTHREAD     a thread of the kernel's own: it has no user side at all
  * REST        a struct ev_rest follows the frames: the walk is to be finished
+ * NO_STACK    of that only who the process is: there was no room for its stack, which ends here
  * IN_EXEC     inside execve: the user side is the old image's, or nobody's yet
  */
 #define EV_SAMPLE_IN_KERNEL (1u << 0)
 #define EV_SAMPLE_KERNEL_CUT (1u << 1)
-#define EV_SAMPLE_KTHREAD (1u << 2)
-#define EV_SAMPLE_REST (1u << 3)
-#define EV_SAMPLE_IN_EXEC (1u << 4)
+#define EV_SAMPLE_KTHREAD    (1u << 2)
+#define EV_SAMPLE_REST       (1u << 3)
+#define EV_SAMPLE_IN_EXEC    (1u << 4)
+#define EV_SAMPLE_NO_STACK   (1u << 5)
 
 /*
  * Where the i-th user frame of a walk lies: the leaf's side in a row, then a ring that in the end holds the

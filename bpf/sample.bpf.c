@@ -364,43 +364,6 @@ static __always_inline void copy_start(struct scratch *s, struct ev_rest *rest, 
 		rest->start_bytes = len;
 }
 
-/* What user space needs to finish the walk, behind the frames. The record's length with it. */
-static __always_inline __u32 add_rest(struct scratch *s, struct task_struct *task)
-{
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct ev_sample *ev = (void *)s->record;
-	__u64 at = record_bytes(ev);
-	struct ev_rest *rest;
-
-	asm volatile("" : "+r"(at));
-	if (at > sizeof(s->record))
-		return 0;
-	rest = (void *)((__u8 *)s->record + at);
-	rest->pc = s->walk.pc;
-	rest->sp = s->walk.sp;
-	rest->fp = s->walk.fp;
-	rest->mm = (__u64)mm;
-	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
-	rest->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	rest->exec_id = BPF_CORE_READ(task, self_exec_id);
-	rest->args = BPF_CORE_READ(mm, arg_start);
-	rest->args_end = BPF_CORE_READ(mm, arg_end);
-	rest->env = BPF_CORE_READ(mm, env_start);
-	rest->env_end = BPF_CORE_READ(mm, env_end);
-	rest->uid = BPF_CORE_READ(task, cred, euid.val);
-	rest->flags = s->walk.flags;
-	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
-	rest->other = other_stack(rest);
-	at += sizeof(*rest);
-	rest->stack_bytes = copy_pages(s, at, rest->sp - EV_RED_ZONE, EV_REST_STACK);
-	/* Read again: to the verifier each way out of those copies would be a program of its own. */
-	at += *(volatile __u32 *)&rest->stack_bytes;
-	copy_start(s, rest, at);
-	at += *(volatile __u32 *)&rest->start_bytes;
-	rest->other_bytes = rest->other ? copy_pages(s, at, rest->other, EV_REST_OTHER) : 0;
-	return at + rest->other_bytes;
-}
-
 /* Wakes user space when the ring fills up, and for a process it does not know yet: it may be short-lived. */
 static __always_inline __u64 wakeup(struct scratch *s, const struct ev_sample *ev)
 {
@@ -420,22 +383,68 @@ static __always_inline int output(struct scratch *s, __u64 len)
 	return bpf_ringbuf_output(&samples, s->record, len, wakeup(s, (void *)s->record));
 }
 
-/* With the rest of the walk where there is one; should there be no room for that, with its first frame. */
+/* at: of the stack's bytes. */
+static __always_inline int output_rest(struct scratch *s, struct ev_rest *rest, __u64 at)
+{
+	/* Read again: to the verifier each way out of the copies would be a program of its own. */
+	at += *(volatile __u32 *)&rest->stack_bytes;
+	copy_start(s, rest, at);
+	at += *(volatile __u32 *)&rest->start_bytes;
+	rest->other_bytes = rest->other ? copy_pages(s, at, rest->other, EV_REST_OTHER) : 0;
+	return output(s, at + rest->other_bytes);
+}
+
+/*
+ * With what user space needs to finish the walk, behind the frames. Should there be no room for that, without the stack:
+ * who the process is cannot be asked later of one that lives for a millisecond.
+ */
+static __always_inline int send_rest(struct scratch *s, struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct ev_sample *ev = (void *)s->record;
+	__u64 at = record_bytes(ev);
+	struct ev_rest *rest;
+
+	asm volatile("" : "+r"(at));
+	if (at > sizeof(s->record))
+		return -1;
+	ev->flags |= EV_SAMPLE_REST;
+	rest = (void *)((__u8 *)s->record + at);
+	rest->pc = s->walk.pc;
+	rest->sp = s->walk.sp;
+	rest->fp = s->walk.fp;
+	rest->mm = (__u64)mm;
+	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
+	rest->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	rest->exec_id = BPF_CORE_READ(task, self_exec_id);
+	rest->args = BPF_CORE_READ(mm, arg_start);
+	rest->args_end = BPF_CORE_READ(mm, arg_end);
+	rest->env = BPF_CORE_READ(mm, env_start);
+	rest->env_end = BPF_CORE_READ(mm, env_end);
+	rest->uid = BPF_CORE_READ(task, cred, euid.val);
+	rest->flags = s->walk.flags;
+	__builtin_memcpy(rest->regs, s->walk.regs, sizeof(rest->regs));
+	rest->other = other_stack(rest);
+	at += sizeof(*rest);
+	rest->stack_bytes = copy_pages(s, at, rest->sp - EV_RED_ZONE, EV_REST_STACK);
+	if (!output_rest(s, rest, at))
+		return 0;
+	ev->flags |= EV_SAMPLE_NO_STACK;
+	rest->stack_bytes = 0;
+	rest->other = 0;
+	return output_rest(s, rest, at);
+}
+
 static __always_inline void send(struct scratch *s, struct task_struct *task)
 {
-	struct ev_sample *ev = (void *)s->record;
+	const struct ev_sample *ev = (void *)s->record;
+	int r;
 
-	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks) {
-		ev->flags |= EV_SAMPLE_REST;
-		if (!output(s, add_rest(s, task))) {
-			count(EV_COUNT_SENT, 1);
-			return;
-		}
-		ev->flags &= ~EV_SAMPLE_REST;
-		push_user(s);
-		ev->uframes = s->walk.n;
-	}
-	if (!output(s, record_bytes(ev))) {
+	if (s->walk.status == EV_CUT_NO_TABLES && config.user_stacks)
+		r = send_rest(s, task);
+	else
+		r = output(s, record_bytes(ev));
+	if (!r) {
 		count(EV_COUNT_SENT, 1);
 		return;
 	}

@@ -24,8 +24,10 @@
 #define EXIT_GRACE_NS        (2 * NSEC_PER_SEC)
 #define CPU_CHECK_NS         (1 * NSEC_PER_SEC)
 #define DEFAULT_WINDOW_BYTES (256 * MIB)
-/* Samples wait while rows are built, with their stacks; above this without (EV_CUT_NO_TABLES). */
-#define MAX_WAITING_BYTES (16 * MIB)
+/* Samples wait while rows are built, with their stacks; above the first bound without (EV_CUT_NO_TABLES), above the
+ * second not at all. */
+#define MAX_STACKS_BYTES  (16 * MIB)
+#define MAX_WAITING_BYTES (24 * MIB)
 
 struct collector {
 	struct collector_opts opts;
@@ -284,28 +286,19 @@ static int on_sideband(void *ctx, uint64_t time_ns, const void *record, size_t l
 	return timeline_add(&c->timeline, TIMELINE_SIDEBAND, time_ns, record, len);
 }
 
-/* Its first frame that the program did not push is all that is kept of the rest. */
-static int add_without_rest(struct collector *c, const struct ev_sample *ev)
-{
-	uint64_t record[EV_RECORD_WORDS];
-	struct ev_sample *cut = (struct ev_sample *)record;
-	size_t len = sizeof(*ev) + (ev->kframes + ev_user_words(ev)) * sizeof(ev->pc[0]);
-
-	memcpy(record, ev, len);
-	cut->flags &= (uint16_t)~EV_SAMPLE_REST;
-	if (ev->uframes < EV_USER_FRAMES) {
-		cut->pc[ev->kframes + cut->uframes++] = ev_rest_of(ev)->pc;
-		len += sizeof(ev->pc[0]);
-	}
-	return timeline_add(&c->timeline, TIMELINE_SAMPLE, ev->time_ns, record, len);
-}
-
 static int on_sample(void *ctx, const struct ev_sample *ev, size_t len)
 {
+	uint64_t small[SAMPLER_SMALL_WORDS];
 	struct collector *c = ctx;
 
-	if (ev_rest_of(ev) && c->timeline.bytes.len > MAX_WAITING_BYTES)
-		return add_without_rest(c, ev);
+	if (c->timeline.bytes.len > MAX_WAITING_BYTES) {
+		c->stats.counters[EV_DROP_WAITING_FULL] += ev->weight;
+		return 0;
+	}
+	if (ev_rest_of(ev) && c->timeline.bytes.len > MAX_STACKS_BYTES) {
+		len = sampler_without_stack(ev, small);
+		ev = (const struct ev_sample *)small;
+	}
 	return timeline_add(&c->timeline, TIMELINE_SAMPLE, ev->time_ns, ev, len);
 }
 

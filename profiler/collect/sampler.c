@@ -72,7 +72,25 @@ static size_t record_len(const struct ev_sample *ev, size_t len)
 		return need;
 	rest = (const void *)((const char *)ev + need);
 	need += sizeof(*rest);
+	if (need <= len && (rest->stack_bytes > EV_REST_STACK || rest->start_bytes > EV_REST_START || rest->other_bytes > EV_REST_OTHER))
+		return SIZE_MAX;
 	return need <= len ? need + rest->stack_bytes + (size_t)rest->start_bytes + rest->other_bytes : need;
+}
+
+size_t sampler_without_stack(const struct ev_sample *ev, uint64_t to[SAMPLER_SMALL_WORDS])
+{
+	const struct ev_rest *rest = ev_rest_of(ev);
+	size_t head = (size_t)(rest->stack - (const uint8_t *)ev);
+	struct ev_sample *small = (struct ev_sample *)to;
+	struct ev_rest *end = (struct ev_rest *)((uint8_t *)to + head - sizeof(*end));
+
+	memcpy(to, ev, head);
+	small->flags |= EV_SAMPLE_NO_STACK;
+	end->stack_bytes = 0;
+	end->other = 0;
+	end->other_bytes = 0;
+	memcpy(end->stack, rest->stack + rest->stack_bytes, rest->start_bytes);
+	return head + rest->start_bytes;
 }
 
 static int on_record(void *ctx, void *data, size_t len)

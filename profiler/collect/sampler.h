@@ -79,6 +79,13 @@ int sampler_spaces_fd(const struct sampler *s);
 int sampler_drain(struct sampler *s, int (*fn)(void *ctx, const struct ev_sample *ev, size_t len),
 		  void *ctx);
 
+/*
+ * A sample with a rest, as the program sends it where the ring has no room for the stack (EV_SAMPLE_NO_STACK): the walk
+ * ends, who the process is stays. Into to; its length. ev: as sampler_drain() hands it on.
+ */
+enum { SAMPLER_SMALL_WORDS = EV_RECORD_WORDS + (sizeof(struct ev_rest) + EV_REST_START) / 8 };
+size_t sampler_without_stack(const struct ev_sample *ev, uint64_t to[SAMPLER_SMALL_WORDS]);
+
 /* Sums over CPUs of enum ev_drop and enum ev_counter. */
 int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX]);
 

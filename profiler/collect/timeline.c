@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
+
+/* Room that stays when all is handed on: more was needed by a moment in which samples waited. */
+#define KEPT_BYTES (1 * MIB)
+
 int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns,
 		 const void *record, size_t len)
 {
@@ -44,6 +49,8 @@ static int compact(struct timeline *t, uint32_t n)
 	if (n == t->items.n) {
 		t->items.n = 0;
 		buf_reset(&t->bytes);
+		if (t->bytes.cap > KEPT_BYTES)
+			timeline_fini(t);
 		return 0;
 	}
 	for (uint32_t i = n; i < t->items.n; i++) {

@@ -227,7 +227,8 @@ int unwinder_finish(struct unwinder *u, const struct process *p, const struct ev
 	}
 	r = spaces_get(u->spaces, p, rest->mm, rest->exec_pages, now, &space);
 	begin(&f, ev, &space);
-	if (r < 0) { /* no room for its mappings, whatever the reason: the stack ends here, and says so */
+	/* No room for its mappings, whatever the reason, or none for its stack: it ends here, and says so. */
+	if (r < 0 || ev->flags & EV_SAMPLE_NO_STACK) {
 		push(&f, ret);
 		r = 0;
 	} else {

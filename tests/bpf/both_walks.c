@@ -112,8 +112,6 @@ static int on_sample(void *ctx, const struct ev_sample *ev, size_t len)
 					&finished); /* the next ones need it no more */
 		return 0;
 	}
-	if (ev->status == EV_CUT_NO_TABLES) /* the ring had no room for one of those */
-		return 0;
 	if (!w->words) {
 		w->n = ev->uframes;
 		w->status = ev->status;

@@ -5,6 +5,7 @@
 
 #include "collect/cpus.h"
 #include "collect/late.h"
+#include "collect/sampler.h"
 #include "collect/timeline.h"
 #include "collect/window.h"
 #include "proc/image.h"
@@ -43,7 +44,63 @@ static void records_come_out_by_time_and_events_before_samples(void **state)
 	timeline_fini(&t);
 }
 
-static int count_it(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record, size_t len)
+static int take(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record,
+		size_t len)
+{
+	return 0;
+}
+
+static void a_moment_of_much_waiting_costs_no_memory_afterwards(void **state)
+{
+	static const uint8_t record[32 * 1024];
+	struct timeline t = { 0 };
+
+	for (int i = 0; i < 512; i++)
+		assert_int_equal(timeline_add(&t, TIMELINE_SAMPLE, 1, record, sizeof(record)), 0);
+	assert_true(t.bytes.cap >= 512 * sizeof(record));
+	assert_int_equal(timeline_run(&t, 1, take, NULL), 0);
+	assert_int_equal(t.bytes.cap, 0);
+	assert_int_equal(timeline_add(&t, TIMELINE_SAMPLE, 2, record, sizeof(record)), 0);
+	assert_int_equal(timeline_run(&t, 2, take, NULL), 0);
+	assert_true(t.bytes.cap >= sizeof(record)); /* what each turn needs stays */
+	timeline_fini(&t);
+}
+
+/* The longest there is: who the process is comes whole. */
+static void a_sample_gives_up_its_stack_and_nothing_else(void **state)
+{
+	enum { STACK = 4096 };
+	struct ev_sample *ev = calloc(1, 2 * sizeof(uint64_t[SAMPLER_SMALL_WORDS]) + STACK);
+	uint64_t *small = calloc(SAMPLER_SMALL_WORDS, sizeof(*small));
+	struct ev_rest *rest;
+	size_t head, len;
+
+	*ev = (struct ev_sample){ .flags = EV_SAMPLE_REST,
+				  .kframes = EV_KERNEL_FRAMES,
+				  .uframes = EV_WALK_FRAMES,
+				  .tgid = 7 };
+	rest = (struct ev_rest *)ev_rest_of(ev);
+	head = (size_t)((uint8_t *)rest - (uint8_t *)ev);
+	memset(ev->pc, 0x11, head - sizeof(*ev));
+	*rest = (struct ev_rest){
+		.pc = 5, .uid = 9, .stack_bytes = STACK, .start_bytes = EV_REST_START
+	};
+	memset(rest->stack, 0x22, STACK);
+	memset(rest->stack + STACK, 0x33, EV_REST_START);
+	len = sampler_without_stack(ev, small);
+	assert_int_equal(len, head + sizeof(*rest) + EV_REST_START);
+	assert_true(len <= SAMPLER_SMALL_WORDS * sizeof(*small));
+	assert_int_equal(((struct ev_sample *)small)->flags, EV_SAMPLE_REST | EV_SAMPLE_NO_STACK);
+	assert_memory_equal(((struct ev_sample *)small)->pc, ev->pc, head - sizeof(*ev));
+	rest->stack_bytes = 0;
+	memmove(rest->stack, rest->stack + STACK, EV_REST_START);
+	assert_memory_equal((uint8_t *)small + head, rest, sizeof(*rest) + EV_REST_START);
+	free(small);
+	free(ev);
+}
+
+static int count_it(void *ctx, enum timeline_source source, uint64_t time_ns, const void *record,
+		    size_t len)
 {
 	uint32_t n;
 
@@ -170,6 +227,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_out_by_time_and_events_before_samples),
 		cmocka_unit_test(nothing_is_lost_over_many_partial_runs),
+		cmocka_unit_test(a_sample_gives_up_its_stack_and_nothing_else),
+		cmocka_unit_test(a_moment_of_much_waiting_costs_no_memory_afterwards),
 		cmocka_unit_test(equal_stacks_share_a_row_and_labels_keep_rows_apart),
 		cmocka_unit_test(a_full_window_refuses_and_keeps_what_it_has),
 		cmocka_unit_test(skipped_ticks_are_lost_unless_the_cpus_were_idle),
