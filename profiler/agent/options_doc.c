@@ -68,7 +68,8 @@ void options_reference(struct buf *out)
 		      "its pod, `__meta_kubernetes_namespace`, `__meta_kubernetes_node_name`, and `__meta_kubernetes_pod_` with `name`, `ip`, `phase`,\n"
 		      "`label_NAME`, `annotation_NAME`, `controller_kind`, `controller_name`, `deployment_name`, `container_name`, `container_image`; and\n"
 		      "`__meta_otel_NAME` for each attribute in its `OTEL_RESOURCE_ATTRIBUTES` and its OpenTelemetry process context\n"
-		      "(`__meta_otel_service_version`). Labels that begin with `__` go at the end; a process that is dropped is in no profile.\n\n"
+		      "(`__meta_otel_service_version`). A user's name is that in the host's `/etc/passwd`; in a container, whose users are others, a user\n"
+		      "has none. Labels that begin with `__` go at the end; a process that is dropped is in no profile.\n\n"
 		      "With `user_stacks` what is dropped is not even taken from the kernel after a program's first sample (the kernel's own threads\n"
 		      "are, and thrown away here), and `__frequency__`, set to a whole number,\n"
 		      "is the rate in Hz of that process's samples, if it is below `frequency`; each then stands for several, and totals stay true.\n\n");

@@ -49,7 +49,7 @@ static int add(struct strmap *to, const char *name, size_t name_len, const char 
 		cut_character(text);
 	declared_make_printable(key);
 	declared_make_printable(text);
-	if (to->v.n >= DECLARED_MAX && !strmap_get(to, key))
+	if (to->v.n >= DECLARED_MAX && !strmap_get(to, key) && strcmp(key, "service.name"))
 		return 0;
 	return strmap_set(to, key, text);
 }
@@ -77,7 +77,9 @@ int declared_add_service_name(struct strmap *to, const char *env, size_t len)
 {
 	const char *value = find(env, len, "OTEL_SERVICE_NAME", &len);
 
-	return value ? add(to, "service.name", strlen("service.name"), value, len) : 0;
+	int r = value ? add(to, "service.name", strlen("service.name"), value, len) : 0;
+
+	return r < 0 ? r : value && len && *value;
 }
 
 static int add_pair(void *ctx, const char *key, const char *value)

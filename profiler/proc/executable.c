@@ -15,11 +15,17 @@ const char *executable_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-/* Where its link leads; without what the kernel adds when that file is gone. */
-static bool read_link(const struct process *p, char out[PATH_MAX])
+size_t executable_path_len(const char *path)
 {
 	static const char deleted[] = " (deleted)";
-	const ssize_t suffix = sizeof(deleted) - 1;
+	const size_t n = strlen(path), suffix = sizeof(deleted) - 1;
+
+	return n > suffix && !strcmp(path + n - suffix, deleted) ? n - suffix : n;
+}
+
+/* Where its link leads. */
+static bool read_link(const struct process *p, char out[PATH_MAX])
+{
 	char path[64];
 	ssize_t n;
 
@@ -28,18 +34,15 @@ static bool read_link(const struct process *p, char out[PATH_MAX])
 	if (n <= 0)
 		return false;
 	out[n] = '\0';
-	if (n > suffix && !strcmp(out + n - suffix, deleted))
-		out[n - suffix] = '\0';
+	out[executable_path_len(out)] = '\0';
 	return true;
 }
 
-/* The first mapping of a program that no file holds may be its interpreter's. */
+/* What is known of it may be cut; the first mapping of a program that no file holds may be its interpreter's. */
 static bool is_current(const struct process *p, const char *link)
 {
-	const char *name = executable_name(link);
-	size_t n = strlen(name), most = sizeof(p->exe) - 1;
-
-	return !p->exe[0] || !strncmp(link, "/memfd:", 7) || !strncmp(name, p->exe, n < most ? n : most);
+	return !p->exe[0] || !strncmp(link, "/memfd:", 7) ||
+	       !strncmp(executable_name(link), p->exe, sizeof(p->exe) - 1);
 }
 
 bool executable_path(const struct process *p, char *out, size_t len)

@@ -17,5 +17,8 @@ bool executable_path(const struct process *p, char *out, size_t len);
 /* Does /proc still show the program it ran? As far as names tell: it may have run the same again. */
 bool executable_is_current(const struct process *p);
 
+/* Without what the kernel adds to the path of a file that is gone. */
+size_t executable_path_len(const char *path);
+
 /* The last part. */
 const char *executable_name(const char *path);

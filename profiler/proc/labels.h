@@ -3,7 +3,8 @@
 /*
  * labels - a set of labels as one text, which is short and compares at once: "name=value\n" each, sorted by name.
  *
- * Names hold no =, values no line's end; whoever makes sets sees to it.
+ * Names hold neither = nor a line's end; whoever makes sets sees to it. Values may hold anything: of a line's end the text has
+ * "\n", of a backslash two.
  */
 #include "base/strmap.h"
 

@@ -116,7 +116,7 @@ static void forget_program(struct process *p)
 {
 	free(p->declared);
 	p->declared = NULL;
-	p->declared_known = p->uid_known = false;
+	p->declared_known = p->uid_known = p->named = false;
 	p->asked = p->looks = 0;
 	p->target = p->target_hz = 0;
 	p->leader_start_ns = p->exec_id = 0;
@@ -212,6 +212,7 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 	p->uid = from->uid;
 	p->uid_known = from->uid_known;
 	p->declared_known = from->declared_known && !from->declared == !p->declared;
+	p->named = from->named && p->declared;
 	return 0;
 }
 
@@ -340,8 +341,10 @@ static int note_dump(struct processes *t, struct process *p, const struct proces
 /* The kernel maps the program before its interpreter and the program's libraries. */
 static void note_exe(struct process *p, const char *path)
 {
+	const char *name = executable_name(path);
+
 	if (!p->exe[0] && strchr(path, '/'))
-		snprintf(p->exe, sizeof(p->exe), "%s", executable_name(path));
+		snprintf(p->exe, sizeof(p->exe), "%.*s", (int)executable_path_len(name), name);
 }
 
 int process_map(struct processes *t, struct process *p, const struct process_mmap *m)

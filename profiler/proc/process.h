@@ -34,7 +34,8 @@ struct process {
 	uint32_t target_hz;   /* and the rate it is sampled at, 0: the agent's */
 	char *declared;       /* what it says of itself (identity.h); NULL: nothing, or not known yet */
 	bool declared_known, uid_known;
-	uint32_t uid;         /* its effective user when its program was first seen */
+	bool named;           /* by a variable, which no context overrides */
+	uint32_t uid;         /* its effective user when it was last asked for */
 	uint8_t asked, looks; /* how often it was asked in vain, and for its process context */
 	char comm[16];
 	char exe[32];         /* base name of what it runs, cut; "": unknown */

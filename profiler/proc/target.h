@@ -10,7 +10,8 @@
  * is below the agent's.
  * Asked once per process and program it runs, and again when it has said more of itself; a fork has its parent's. Kernel
  * threads are service_name="kernel" and nothing else.
- * Memory: label sets live in the table, 4,096 of them; then it begins anew. Threads: one.
+ * Memory: label sets live in the table, 65,535 of them in 8 MiB; then it begins anew and asks every process again, which is
+ * counted. Threads: one.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,9 @@ void targets_losses(const struct targets *t, struct relabel_losses *ret);
 bool targets_set_pods(struct targets *t, struct pods *pods);
 /* How often a process was met whose pod was not among them: time to ask for them again. */
 uint64_t targets_pods_missed(const struct targets *t);
+
+/* How often the table was full. */
+uint64_t targets_restarts(const struct targets *t);
 
 struct target {
 	const char *labels;    /* text for labels_parse(), borrowed until the next call; NULL: the rules leave it out */

@@ -197,7 +197,8 @@ RULES = """relabel_configs:
   - {action: drop, source_labels: [__meta_process_comm], regex: w_sle.*}
   - {source_labels: [__container_id__], regex: '(.{6}).*', target_label: container}
   - {source_labels: [__meta_kubernetes_pod_uid], target_label: pod_uid}
-  - {source_labels: [__meta_container_runtime, __meta_process_username], separator: '/', regex: '(.+/.+)', target_label: ran_by}
+  - {source_labels: [__meta_container_runtime, __meta_process_uid], separator: '/', regex: '(.+/.+)', target_label: ran_by}
+  - {source_labels: [__meta_process_username], target_label: user}
   - {source_labels: [__meta_process_exe], regex: '.*/(.*)', target_label: program}
   - {source_labels: [__meta_process_exe], regex: '((.|.)+)+[?!]', target_label: never} # takes too many steps
   - {action: keep, source_labels: [service_name], regex: '%s.*'}
@@ -244,10 +245,10 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
         assert agent.stop() == 0
         [a] = fake.series(service_name=name)
         assert a["labels"] == {"__name__": "process_cpu", "instance": HOST, "service_name": name, "container": ident[:6], "pod_uid": pod.replace("_", "-"),
-                               "ran_by": "containerd/root", "program": "w_spin"}, a["labels"]
+                               "ran_by": "containerd/0", "program": "w_spin"}, a["labels"]  # whose names of users nobody knows
         assert abs(a["totals"]["cpu:nanoseconds"] / want[0] - 1) < 0.05
         [b] = fake.series(service_name=name + "-out")
-        assert "container" not in b["labels"] and b["labels"]["program"] == "w_spin", b["labels"]
+        assert "container" not in b["labels"] and b["labels"]["program"] == "w_spin" and b["labels"]["user"] == "root", b["labels"]
         [c] = fake.series(service_name="unwanted")
         assert c["labels"]["prog"] == "w_spin", c["labels"]
         assert {s["labels"]["service_name"] for s in fake.state()["series"]} == {name, name + "-out", "unwanted"}

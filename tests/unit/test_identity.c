@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,12 +16,16 @@
 #include "base/wire.h"
 #include "bpf/events.h"
 #include "proc/declared.h"
+#include "proc/executable.h"
 #include "proc/identity.h"
+#include "proc/image.h"
+#include "proc/labels.h"
 #include "proc/process.h"
 #include "proc/process_context.h"
 #include "proc/relabel.h"
 #include "proc/startup.h"
 #include "proc/target.h"
+#include "proc/users.h"
 
 #define ENV(text) text, sizeof(text) - 1
 
@@ -30,7 +36,7 @@ static void expect_declared(const char *env, size_t len, const char *want)
 	struct buf got = BUF_INIT;
 
 	assert_int_equal(declared_add_attributes(&m, env, len), 0);
-	assert_int_equal(declared_add_service_name(&m, env, len), 0);
+	assert_true(declared_add_service_name(&m, env, len) >= 0);
 	vec_foreach(e, &m.v)
 		buf_printf(&got, "%s%s=%s", got.len ? " " : "", e->key, e->value);
 	buf_putc(&got, '\0');
@@ -74,10 +80,14 @@ static void what_is_declared_is_bounded(void **state)
 	assert_int_equal(declared_add_attributes(&m, (char *)env.data, env.len), 0);
 	assert_int_equal(m.v.n, DECLARED_MAX);
 	assert_int_equal(strlen(strmap_get(&m, "k000")), DECLARED_VALUE_MAX);
-	/* The name of the service still finds its place. */
-	strmap_unset(&m, "k000");
-	assert_int_equal(declared_add_service_name(&m, ENV("OTEL_SERVICE_NAME=last")), 0);
+	/* The name of the service finds its place. */
+	assert_int_equal(declared_add_service_name(&m, ENV("OTEL_SERVICE_NAME=last")), 1);
 	assert_string_equal(strmap_get(&m, "service.name"), "last");
+	strmap_fini(&m);
+	buf_puts(&env, ",service.name=behind");
+	assert_int_equal(declared_add_attributes(&m, (char *)env.data, env.len), 0);
+	assert_int_equal(m.v.n, DECLARED_MAX + 1);
+	assert_string_equal(strmap_get(&m, "service.name"), "behind");
 	strmap_fini(&m);
 	buf_fini(&env);
 }
@@ -91,7 +101,7 @@ static void a_value_is_not_cut_inside_a_character(void **state)
 	memcpy(env, name, sizeof(name) - 1);
 	for (size_t i = sizeof(name) - 1; i + 1 < sizeof(env); i += 3)
 		memcpy(env + i, "\xe2\x82\xac", i + 3 <= sizeof(env) ? 3 : 1);
-	assert_int_equal(declared_add_service_name(&m, env, sizeof(name) - 1 + 1500), 0);
+	assert_int_equal(declared_add_service_name(&m, env, sizeof(name) - 1 + 1500), 1);
 	assert_int_equal(strlen(strmap_get(&m, "service.name")), DECLARED_VALUE_MAX / 3 * 3);
 	strmap_fini(&m);
 }
@@ -303,23 +313,94 @@ static void proc_is_believed_only_while_it_is_the_program_of_the_sample(void **s
 	startup_read(&p, NULL, &s);
 	assert_true(s.known);
 	startup_fini(&s);
-	strcpy(p.exe, "another");
-	startup_read(&p, NULL, &s);
-	assert_false(s.known);
+	/* "python3" has become "python": its name is how the other's begins, and how it is cut. */
+	static const char *const before[] = { "another", "test_identity2", "test_identity-2",
+					      "test_identit" };
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		strcpy(p.exe, before[i]);
+		startup_read(&p, NULL, &s);
+		assert_false(s.known);
+	}
+}
+
+/* What was mapped is told by a path that says so when its file is gone, and is kept cut. */
+static void a_program_is_known_by_its_name_although_its_file_is_gone(void **state)
+{
+	static const char name[] = "a-program-whose-name-is-longer-than-what-is-kept-of-it";
+	char folder[] = "/tmp/hotspan-identity-XXXXXX", path[256], file[300];
+	struct process_mmap m = { .start = 0x1000,
+				  .len = 0x1000,
+				  .id = { .kind = BUILD_ID_GNU, .len = 20 },
+				  .path = file };
+	const char *const names[] = { "sleep", name };
+
+	assert_non_null(mkdtemp(folder));
+	for (size_t i = 0; i < 2; i++) {
+		struct images *images;
+		struct processes *ps;
+		struct process *p;
+		pid_t child;
+
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		snprintf(file, sizeof(file), "cp /bin/sleep %s", path);
+		assert_int_equal(system(file), 0);
+		child = fork();
+		if (!child) {
+			execl(path, path, "100", (char *)NULL);
+			_exit(1);
+		}
+		assert_int_equal(images_new(&images), 0);
+		assert_int_equal(processes_new(images, &ps), 0);
+		p = process_add(ps, (uint32_t)child, 1);
+		snprintf(file, sizeof(file), "%s (deleted)", path);
+		assert_int_equal(process_map(ps, p, &m), 0);
+		assert_int_equal(strncmp(p->exe, names[i], 31), 0);
+		assert_null(strstr(p->exe, "(del"));
+		for (int tries = 0; tries < 1000 && !executable_is_current(p); tries++)
+			usleep(1000); /* until it has run exec */
+		assert_true(executable_is_current(p));
+		unlink(path);
+		assert_true(executable_is_current(p));
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		processes_free(ps);
+		images_free(images);
+	}
+	rmdir(folder);
 }
 
 /* ---- the ladder ---- */
 
-static const char *label_of(const struct identity_view *v, const char *name)
+static bool learn(const struct identity_view *v)
+{
+	struct startup start = { 0 };
+	bool news = identity_learn(v, &start);
+
+	startup_fini(&start);
+	return news;
+}
+
+static const char *label_among(const struct identity_view *v, const struct identity_lists *lists,
+			       struct startup *start, const char *name)
 {
 	static char text[256];
 	struct strmap m = { 0 };
 	const char *value;
 
-	identity_labels(v, NULL, true, &m);
+	identity_labels(v, lists, true, start, &m);
 	value = strmap_get(&m, name);
 	snprintf(text, sizeof(text), "%s", value ? value : "");
 	strmap_fini(&m);
+	return text;
+}
+
+static const char *label_of(const struct identity_view *v, const char *name)
+{
+	struct startup start = { 0 };
+	const char *text = label_among(v, &(struct identity_lists){ 0 }, &start, name);
+
+	startup_fini(&start);
 	return text;
 }
 
@@ -329,7 +410,7 @@ static const char *service_with(struct process *p, const char *env, size_t len, 
 	struct ev_rest *rest = rest_with("x", 2, env, len);
 	struct identity_view v = { .process = p, .rest = rest, .cgroup = cgroup };
 
-	identity_learn(&v);
+	learn(&v);
 	snprintf(service, sizeof(service), "%s", label_of(&v, "service_name"));
 	free(p->declared);
 	p->declared = NULL;
@@ -366,21 +447,21 @@ static void a_context_is_looked_for_when_the_program_has_started(void **state)
 
 	make_context(&message);
 	published = publish(&message, false);
-	assert_true(identity_learn(&v));
+	assert_true(learn(&v));
 	assert_string_equal(label_of(&v, "service_name"), "low");
-	assert_false(identity_learn(&v)); /* nothing new so soon */
+	assert_false(learn(&v)); /* nothing new so soon */
 	v.time_ns = 3 * NSEC_PER_SEC;
-	assert_true(identity_learn(&v));
+	assert_true(learn(&v));
 	assert_string_equal(label_of(&v, "service_name"), "from-context");
 	assert_string_equal(label_of(&v, "__meta_otel_build"), "-7");
 	v.time_ns = 60 * NSEC_PER_SEC;
-	assert_false(identity_learn(&v));
+	assert_false(learn(&v));
 	free(p.declared);
 	free(rest);
 	rest = rest_with("x", 2, ENV("OTEL_SERVICE_NAME=high\0"));
 	p = (struct process){ .pid = (uint32_t)getpid(), .program_ns = NSEC_PER_SEC };
 	v.rest = rest;
-	assert_true(identity_learn(&v));
+	assert_true(learn(&v));
 	assert_string_equal(label_of(&v, "service_name"), "high");
 	free(p.declared);
 	free(rest);
@@ -394,7 +475,7 @@ static void rules_may_ask_for_what_is_known(void **state)
 	struct process p = { .pid = 1 << 30, .exe = "prog", .comm = "worker", .program_ns = UINT64_MAX / 2 };
 	struct identity_view v = { .process = &p, .rest = rest, .cgroup = "/system.slice/x.service" };
 
-	identity_learn(&v);
+	learn(&v);
 	assert_string_equal(label_of(&v, "__process_pid__"), "1073741824");
 	assert_string_equal(label_of(&v, "__meta_process_exe"), "prog");
 	assert_string_equal(label_of(&v, "__meta_process_comm"), "worker");
@@ -405,6 +486,142 @@ static void rules_may_ask_for_what_is_known(void **state)
 	assert_string_equal(label_of(&v, "__meta_otel_service_version"), "1.2");
 	free(p.declared);
 	free(rest);
+}
+
+/* What is learnt of a process is enough for its labels: nothing is read again that may be gone by then. */
+static void what_a_program_was_started_with_is_read_once(void **state)
+{
+	struct process p = { .pid = (uint32_t)getpid(), .exe = "test_identity" };
+	const struct identity_view v = { .process = &p, .cgroup = "" };
+	struct startup start = { 0 };
+
+	assert_true(identity_learn(&v, &start));
+	p.exited_ns = 1;
+	assert_non_null(strstr(label_among(&v, &(struct identity_lists){ 0 }, &start,
+					   "__meta_process_commandline"),
+			       "test_identity"));
+	startup_fini(&start);
+	free(p.declared);
+}
+
+/* A title lies where the environment was; and what a variable says a context does not override, whenever it comes. */
+static void an_environment_that_is_written_over_still_counts(void **state)
+{
+	struct ev_rest *rest =
+		rest_with("x", 2,
+			  ENV("OTEL_RESOURCE_ATTRIBUTES=build=1,zone=z\0OTEL_SERVICE_NAME=db\0"));
+	struct process p = { .pid = (uint32_t)getpid(), .program_ns = NSEC_PER_SEC };
+	struct identity_view v = {
+		.process = &p, .rest = rest, .cgroup = "", .time_ns = NSEC_PER_SEC
+	};
+	struct buf message = BUF_INIT;
+	struct published *published;
+
+	rest->uid = geteuid();
+	assert_true(learn(&v));
+	v.rest = NULL; /* from here on /proc/PID/environ would be asked: it says nothing of it */
+	v.time_ns = 3 * NSEC_PER_SEC;
+	assert_false(learn(&v));
+	assert_string_equal(label_of(&v, "service_name"), "db");
+	make_context(&message);
+	published = publish(&message, false);
+	v.time_ns = 12 * NSEC_PER_SEC;
+	assert_true(learn(&v));
+	assert_string_equal(label_of(&v, "service_name"), "db");
+	assert_string_equal(label_of(&v, "__meta_otel_build"), "-7");
+	assert_string_equal(label_of(&v, "__meta_otel_zone"), "z");
+	munmap(published, 8192);
+	buf_fini(&message);
+	free(p.declared);
+	free(rest);
+}
+
+/* As a server's workers do. A sample that is new to us tells at once, else it is looked at when its program has started. */
+static void a_fork_that_becomes_another_user_is_known_as_that(void **state)
+{
+	struct ev_rest *rest = rest_with("x", 2, ENV("A=b"));
+	const struct process fork = { .pid = 1 << 30,
+				      .exe = "test_identity",
+				      .declared_known = true,
+				      .uid_known = true,
+				      .uid = 77,
+				      .program_ns = 1 };
+	struct process p = fork;
+	struct identity_view v = { .process = &p, .cgroup = "", .time_ns = 2 };
+
+	assert_false(learn(&v));
+	assert_string_equal(label_of(&v, "__meta_process_uid"), "77");
+	v.rest = rest;
+	assert_true(learn(&v));
+	assert_string_equal(label_of(&v, "__meta_process_uid"), "4321");
+	assert_false(learn(&v));
+	p = fork;
+	p.pid = (uint32_t)getpid();
+	v.rest = NULL;
+	assert_false(learn(&v));
+	v.time_ns = 2 * NSEC_PER_SEC;
+	assert_true(learn(&v));
+	assert_int_equal(p.uid, geteuid());
+	assert_false(learn(&v));
+	free(rest);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void users_have_the_names_of_the_hosts_list(void **state)
+{
+	char folder[] = "/tmp/hotspan-users-XXXXXX", path[64];
+	struct users *u;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/passwd", folder);
+	assert_int_equal(users_new(path, &u), 0);
+	assert_null(users_name(u, 0)); /* there is no list yet */
+	write_file(path, "b:x:7:7::/:\na:x:7:7::/:\nroot:x:0:0:root:/root:/bin/"
+			 "sh\n\n:x:8:\nno\n+::::::\nmad:x:9x:\nhuge:x:4294967296:\nminus:x:-1:"
+			 "\nlast:x:4294967295:");
+	assert_string_equal(users_name(u, 0), "root");
+	assert_string_equal(users_name(u, 7), "b");
+	assert_string_equal(users_name(u, UINT32_MAX), "last");
+	assert_null(users_name(u, 8));
+	assert_null(users_name(u, 9));
+	write_file(path, "www:x:33:\n");
+	assert_string_equal(users_name(u, 33), "www");
+	assert_null(users_name(u, 0));
+	unlink(path); /* as when it is being replaced: what was known stays */
+	assert_string_equal(users_name(u, 33), "www");
+	users_free(u);
+	rmdir(folder);
+}
+
+static void in_a_container_users_have_numbers_only(void **state)
+{
+	static const char container[] =
+		"/docker/4a2f0d7bb1b64a6c9e4b7d3c5a1e8f90b2c4d6e8f0a1b3c5d7e9f1a2b3c4d5e6";
+	struct process p = {
+		.pid = 1 << 30, .exe = "prog", .declared_known = true, .uid_known = true, .uid = 33
+	};
+	struct identity_view v = { .process = &p, .cgroup = "/system.slice/x.service" };
+	char path[] = "/tmp/hotspan-passwd-XXXXXX";
+	struct identity_lists lists = { 0 };
+	struct startup start = { 0 };
+
+	close(mkstemp(path));
+	write_file(path, "www:x:33:\n");
+	assert_int_equal(users_new(path, &lists.users), 0);
+	assert_string_equal(label_among(&v, &lists, &start, "__meta_process_username"), "www");
+	v.cgroup = container;
+	assert_string_equal(label_among(&v, &lists, &start, "__meta_process_username"), "");
+	assert_string_equal(label_among(&v, &lists, &start, "__meta_process_uid"), "33");
+	users_free(lists.users);
+	unlink(path);
 }
 
 /* ---- targets ---- */
@@ -476,6 +693,69 @@ static void a_rule_may_set_the_rate_of_a_target(void **state)
 	assert_string_equal(labels, "frequency=19\nservice_name=prog\n");
 }
 
+/* Whatever a value is made of, it is that value and no other label. */
+static void a_set_of_labels_may_hold_any_value(void **state)
+{
+	static const char *const values[] = { "a\nservice_name=false", "\n", "\\n", "back\\slash\\",
+					      "\\\n\\\\" };
+	struct strmap m = { 0 }, back = { 0 };
+	struct buf text = BUF_INIT;
+	struct target t;
+	char labels[64], key[8];
+
+	with_rule("a", "x\nb=y", &t, labels);
+	assert_int_equal(labels_parse(labels, &back), 0);
+	assert_int_equal(back.v.n, 2);
+	assert_string_equal(strmap_get(&back, "a"), "x\nb=y");
+	strmap_fini(&back);
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		snprintf(key, sizeof(key), "v%zu", i);
+		strmap_set(&m, key, values[i]);
+	}
+	labels_print(&m, &text);
+	assert_int_equal(labels_parse((char *)text.data, &back), 0);
+	assert_true(strmap_equal(&m, &back));
+	buf_fini(&text);
+	strmap_fini(&m);
+	strmap_fini(&back);
+}
+
+/* As with a label for each process: none is asked again, until there are more than can be remembered, and that is counted. */
+static void many_targets_are_remembered(void **state)
+{
+	const struct relabel_rule rule = { .source_labels = (const char *[]){ "__process_pid__" },
+					   .n_source_labels = 1,
+					   .target_label = "pid" };
+	enum { MANY = 70000 };
+	struct process *p = calloc(MANY, sizeof(*p));
+	struct relabel *rules;
+	struct targets *t;
+	char err[128];
+	size_t bad;
+
+	assert_int_equal(targets_new(&t), 0);
+	assert_int_equal(relabel_new(&rule, 1, &rules, &bad, err, sizeof(err)), 0);
+	targets_set_rules(t, rules);
+	for (uint32_t i = 0; i < MANY; i++) {
+		const struct identity_view v = { .process = &p[i], .cgroup = "" };
+
+		p[i] = (struct process){
+			.pid = (1u << 30) + i, .exe = "prog", .declared_known = true, .exited_ns = 1
+		};
+		found(t, &v);
+		if (i == 60000) { /* the first is still known as it was */
+			strcpy(p[0].exe, "other");
+			assert_string_equal(found(t, &(struct identity_view){ .process = &p[0],
+									      .cgroup = "" }),
+					    "pid=1073741824\nservice_name=prog\n");
+			assert_int_equal(targets_restarts(t), 0);
+		}
+	}
+	assert_int_equal(targets_restarts(t), 1);
+	targets_free(t);
+	free(p);
+}
+
 static void what_a_process_said_is_its_childs_and_ends_with_its_program(void **state)
 {
 	struct images *images;
@@ -511,11 +791,19 @@ int main(void)
 		cmocka_unit_test(a_context_that_lies_is_refused),
 		cmocka_unit_test(arguments_and_environment_come_with_the_sample),
 		cmocka_unit_test(proc_is_believed_only_while_it_is_the_program_of_the_sample),
+		cmocka_unit_test(a_program_is_known_by_its_name_although_its_file_is_gone),
 		cmocka_unit_test(each_rung_of_the_ladder_holds_where_those_above_do_not),
 		cmocka_unit_test(a_context_is_looked_for_when_the_program_has_started),
 		cmocka_unit_test(rules_may_ask_for_what_is_known),
+		cmocka_unit_test(what_a_program_was_started_with_is_read_once),
+		cmocka_unit_test(an_environment_that_is_written_over_still_counts),
+		cmocka_unit_test(a_fork_that_becomes_another_user_is_known_as_that),
+		cmocka_unit_test(users_have_the_names_of_the_hosts_list),
+		cmocka_unit_test(in_a_container_users_have_numbers_only),
 		cmocka_unit_test(a_process_read_too_late_is_asked_again),
 		cmocka_unit_test(a_rule_may_set_the_rate_of_a_target),
+		cmocka_unit_test(a_set_of_labels_may_hold_any_value),
+		cmocka_unit_test(many_targets_are_remembered),
 		cmocka_unit_test(what_a_process_said_is_its_childs_and_ends_with_its_program),
 	};
 

@@ -9,6 +9,7 @@
 #include "proc/identity.h"
 #include "proc/pods.h"
 #include "proc/process.h"
+#include "proc/startup.h"
 
 /* Behind eight digits that are a pod's number. */
 #define ID_TAIL "b1b64a6c9e4b7d3c5a1e8f90b2c4d6e8f0a1b3c5d7e9f1a2b3c4d5e6"
@@ -188,17 +189,23 @@ static void a_pod_names_the_service(void **state)
 		struct process proc = { .pid = 1 << 30, .exe = "x", .declared = rows[i].said ? "service.name=said\n" : NULL };
 		const struct identity_view v = { .process = &proc, .cgroup = cgroup };
 		struct buf b = BUF_INIT;
+		struct startup start = { 0 };
 		struct strmap m = { 0 };
 		struct pods *p;
 
 		make_list(&b, rows[i].listed ? 2 : 1, rows[i].more);
 		assert_int_equal(read_list(b.data, b.len, 4096, &p), 0);
-		assert_int_equal(identity_labels(&v, p, true, &m), rows[i].listed);
+		assert_int_equal(identity_labels(&v, &(struct identity_lists){ .pods = p }, true,
+						 &start, &m),
+				 rows[i].listed);
 		assert_string_equal(strmap_get(&m, "service_name"), rows[i].want);
 		assert_string_equal(strmap_get(&m, "__meta_kubernetes_pod_uid"), "00000001" UID_TAIL);
 		strmap_fini(&m);
-		assert_int_equal(identity_labels(&v, NULL, false, &m), false); /* nobody lists pods */
+		assert_int_equal(identity_labels(&v, &(struct identity_lists){ 0 }, false, &start,
+						 &m),
+				 false); /* nobody lists pods */
 		strmap_fini(&m);
+		startup_fini(&start);
 		pods_free(p);
 		buf_fini(&b);
 	}
