@@ -32,6 +32,8 @@ static void samples(const struct collector_stats *c, struct buf *b)
 	prom_family(b, "hotspan_relabel_given_up_total", PROM_COUNTER, "Steps of relabel_configs given up, by reason: they changed nothing.");
 	prom_value(b, "hotspan_relabel_given_up_total", (double)c->rules.too_long, "reason", "match_too_long", NULL);
 	prom_value(b, "hotspan_relabel_given_up_total", (double)c->rules.too_large, "reason", "too_large", NULL);
+	one(b, "hotspan_target_tables_full_total", PROM_COUNTER, "How often there were too many series to remember: each process was asked for its own again.",
+	    (double)c->target_restarts);
 	prom_family(b, "hotspan_ticks_total", PROM_COUNTER, "Timer ticks the clock owed, by what the CPU did.");
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_IDLE], "state", "idle", NULL);
 	prom_value(b, "hotspan_ticks_total", (double)c->counters[EV_COUNT_FILTERED], "state", "filtered", NULL);

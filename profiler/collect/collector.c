@@ -239,14 +239,20 @@ int collector_fd(const struct collector *c)
 static int add_sample(struct collector *c, const struct ev_sample *ev)
 {
 	struct window_labels labels;
-	int r = resolve_sample(c->processes, c->unwinder, ev, &c->resolved);
+	struct process *p;
+	int r = resolve_process(c->processes, ev, &p);
 
 	if (r < 0)
 		return r;
-	if (!whose_labels(c->whose, c->sampler, ev, c->resolved.process, c->resolved.cut, &c->window->strings, &labels)) {
+	/* Before its stack: for what is not wanted no table is built. */
+	if (!whose_labels(c->whose, c->sampler, ev, p, &c->window->strings, &labels)) {
 		c->stats.left_out += ev->weight;
 		return 0;
 	}
+	r = resolve_stack(c->processes, c->unwinder, ev, p, &c->resolved);
+	if (r < 0)
+		return r;
+	whose_note_cut(c->whose, c->resolved.cut, &labels);
 	r = window_add(c->window, c->resolved.frames, c->resolved.n, &labels, ev->weight,
 		       ev->period_ns);
 	if (r == -ENOSPC) {
@@ -390,6 +396,7 @@ void collector_stats(struct collector *c, struct collector_stats *ret)
 	ret->processes = processes_count(c->processes);
 	ret->images = images_live(c->images);
 	whose_losses(c->whose, &ret->rules);
+	ret->target_restarts = whose_target_restarts(c->whose);
 	unwinder_stats(c->unwinder, &ret->unwind);
 	ret->kernel_bytes = sampler_kernel_bytes(c->sampler) + sideband_bytes(c->sideband) +
 			    ret->unwind.kernel_bytes;

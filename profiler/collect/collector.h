@@ -40,6 +40,7 @@ struct collector_stats {
 	uint64_t cpu_ns;                 /* CPU time they stand for */
 	uint64_t left_out;               /* of targets that the rules do not want: in no window, and not lost */
 	struct relabel_losses rules;     /* what the rules gave up, of processes they were asked about */
+	uint64_t target_restarts;        /* how often the table of targets was full and every process asked again */
 	uint64_t lost;                   /* samples: sum of the drops */
 	uint64_t counters[EV_COUNT_MAX]; /* of the BPF program, and drops of user space */
 	uint64_t cuts[EV_CUT_MAX];       /* how the user stacks of samples ended */

@@ -76,23 +76,30 @@ static void resolve_stranger(const struct ev_sample *ev, struct resolved *ret)
 	ret->cut = EV_CUT_UNKNOWN_PROCESS;
 }
 
-int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
-		   struct resolved *ret)
+static bool has_user(const struct ev_sample *ev)
+{
+	return ev->uframes || ev_rest_of(ev);
+}
+
+int resolve_process(struct processes *t, const struct ev_sample *ev, struct process **ret)
 {
 	struct process *p = process_find(t, ev->tgid);
-	bool has_user = ev->uframes || ev_rest_of(ev);
+
+	if (has_user(ev) && (!p || p->needs_scan))
+		return scan_late(t, ev, ret);
+	*ret = p;
+	return 0;
+}
+
+int resolve_stack(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
+		  const struct process *p, struct resolved *ret)
+{
 	int r;
 
 	ret->n = 0;
 	ret->cut = ev->status;
 	resolve_kernel(ev, ret);
-	if (has_user && (!p || p->needs_scan)) {
-		r = scan_late(t, ev, &p);
-		if (r < 0)
-			return r;
-	}
-	ret->process = p;
-	if (!has_user)
+	if (!has_user(ev))
 		return 0;
 	if (!p) {
 		resolve_stranger(ev, ret);

@@ -19,14 +19,16 @@ struct resolved {
 	uint32_t n;
 	uint32_t
 		cut; /* enum ev_cut; may differ from the sample's when user space ended the stack */
-	struct process *process; /* borrowed until the table changes; NULL: unknown and gone */
-	struct unwound user;     /* the whole user stack's pcs */
+	struct unwound user; /* the whole user stack's pcs */
 	struct window_frame frames[EV_KERNEL_FRAMES + EV_USER_FRAMES];
 };
 
+/* Whose sample it is, as far as anyone knows: *ret is borrowed until the table changes; NULL: unknown and gone. 0 or -ENOMEM. */
+int resolve_process(struct processes *t, const struct ev_sample *ev, struct process **ret);
+
 /*
- * Opens the images it meets for the first time, finishes the walk where the program could not. 0; -EAGAIN:
- * unwind rows are being built, call again with the same sample; -ENOMEM.
+ * Opens the images it meets for the first time, finishes the walk where the program could not. p: of resolve_process().
+ * 0; -EAGAIN: unwind rows are being built, call again with the same sample; -ENOMEM.
  */
-int resolve_sample(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
-		   struct resolved *ret);
+int resolve_stack(struct processes *t, struct unwinder *u, const struct ev_sample *ev,
+		  const struct process *p, struct resolved *ret);

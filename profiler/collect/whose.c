@@ -63,6 +63,11 @@ uint64_t whose_pods_missed(const struct whose *w)
 	return targets_pods_missed(w->targets);
 }
 
+uint64_t whose_target_restarts(const struct whose *w)
+{
+	return targets_restarts(w->targets);
+}
+
 void whose_losses(const struct whose *w, struct relabel_losses *ret)
 {
 	targets_losses(w->targets, ret);
@@ -120,7 +125,7 @@ static void label_process(const struct whose *w, const struct ev_sample *ev, con
 	}
 }
 
-bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, uint32_t cut,
+bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p,
 		  struct strpool *strings, struct window_labels *ret)
 {
 	const char *cgroup;
@@ -132,8 +137,13 @@ bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev
 	cgroup = cgroups_path(w->cgroups, ev->cgroup_id);
 	if (w->by == COLLECT_BY_TARGET)
 		return label_target(w, s, ev, p, cgroup, strings, ret);
-	ret->cut = reason_cut_is_complete(cut) ? 0 : cut;
 	ret->cgroup = strpool_add(strings, cgroup);
 	label_process(w, ev, p, ret);
 	return true;
+}
+
+void whose_note_cut(const struct whose *w, uint32_t cut, struct window_labels *labels)
+{
+	if (w->by == COLLECT_BY_PROCESS || w->by == COLLECT_BY_THREAD)
+		labels->cut = reason_cut_is_complete(cut) ? 0 : cut;
 }

@@ -39,11 +39,15 @@ void whose_set_rules(struct whose *w, struct sampler *s, struct relabel *rules);
 void whose_set_pods(struct whose *w, struct sampler *s, struct pods *pods);
 void whose_set_frequency(struct whose *w, struct sampler *s, uint32_t hz);
 
-/* p: NULL when nobody knows it. cut: why its stack ends. strings: of the window. False: it is of a target that is not wanted. */
-bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, uint32_t cut,
+/* p: NULL when nobody knows it. strings: of the window. False: it is of a target that is not wanted. */
+bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p,
 		  struct strpool *strings, struct window_labels *ret);
+/* And why its stack ends, once that is known. */
+void whose_note_cut(const struct whose *w, uint32_t cut, struct window_labels *labels);
 
 /* How often a process was met whose pod is not known. */
 uint64_t whose_pods_missed(const struct whose *w);
+/* How often its table of targets was full (proc/target.h). */
+uint64_t whose_target_restarts(const struct whose *w);
 /* What the rules gave up. */
 void whose_losses(const struct whose *w, struct relabel_losses *ret);

@@ -262,6 +262,40 @@ def in_series(fake, function):
     return {k: v for k, v in found.items() if v}
 
 
+def test_what_is_left_out_costs_no_tables():
+    with Fake() as fake, Agent(config(fake.url, hz=999, more="relabel_configs:\n  - {action: keep, source_labels: [service_name], regex: nobody}\n")) as agent:
+        burnt([spin(2)])
+        m = agent.metrics()
+        assert m["hotspan_samples_left_out_total"] > 1000, m
+        assert m["hotspan_unwind_tables"] == m["hotspan_unwind_processes"] == 0, m
+        assert agent.stop() == 0
+
+
+def test_samples_that_the_ring_has_no_room_for_are_under_their_own_name_or_lost():
+    """The agent stands still while short processes fill the ring: of the last ones not even a stack fits."""
+    prefix = f"full-{os.getpid()}"
+    with Fake() as fake, Agent(config(fake.url, hz=999)) as agent:
+        load = subprocess.Popen([workload("services"), "600", "6", "3000"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX=prefix))
+        for _ in range(5):
+            time.sleep(0.7)
+            agent.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.35)
+            agent.process.send_signal(signal.SIGCONT)
+        load.wait()
+        time.sleep(0.5)
+        m = agent.metrics()
+        assert agent.stop() == 0
+        full, cut = m['hotspan_samples_lost_total{reason="ring_full"}'], m['hotspan_user_stacks_total{end="no_tables"}']
+        of = [(s["labels"]["service_name"], n["name"], n["self"]) for s in fake.state()["series"] for n in s["names"]
+              if re.fullmatch(r"service_\d", n["name"])]
+    right = sum(ns for service, function, ns in of if service == f"{prefix}-{function[-1]}")
+    wrong = [x for x in of if x[0] != f"{prefix}-{x[1][-1]}"]
+    print(f"  {full:.0f} samples lost, {m['hotspan_process_events_lost_total']:.0f} events of processes, {cut:.0f} samples cut; {right / 1e9:.2f} CPU s under their names")
+    assert full > 0 and cut > 0 and right > 1e9, (full, cut, right)
+    # Of one whose exec went unannounced nobody can tell that it is not its parent any more.
+    assert not wrong or m["hotspan_process_events_lost_total"], wrong
+
+
 def test_processes_gone_in_a_moment_have_their_own_labels():
     """1,000 exec a second and a reload each second: what a process said is on its samples, and on nobody else's."""
     prefix = f"gone-{os.getpid()}"
