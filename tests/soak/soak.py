@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, vforks, start, churn, reload, outage, cfi, fuzz, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, vforks, start, churn, reload, identity, outage, cfi, fuzz, stacks. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
 import concurrent.futures
@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -117,6 +118,13 @@ class Memory:
         _, rss, tables = next(r for r in self.rows if r[0] >= self.rows[-1][0] / 5)
         return (self.rows[-1][1] - rss) / 1024, (self.rows[-1][2] - tables) / 1024
 
+    def levels(self, warm):
+        """RSS in KiB: the median of 10 s behind the first `warm` seconds, that of the last 10 s, the most since warm."""
+        of = lambda begin, end: [k for t, k, _ in self.rows if begin <= t <= end]
+        end = self.rows[-1][0]
+        self.grown()
+        return statistics.median(of(warm, warm + 10)), statistics.median(of(end - 10, end)), max(of(warm, end))
+
     def told(self):
         rss, tables = self.grown()
         return f"{rss:.2f} MiB, of it symbol tables {tables:.2f}, to {self.rows[-1][1] / 1024:.1f} MiB", rss - max(tables, 0) < 1
@@ -172,6 +180,37 @@ def case_reload():
            f"{reloads['ok']:.0f} reloads, {reloads['failed']:.0f} refused; "
            f"{pushed} of {total} samples arrived, lost {lost or 0}, timer late {late:.0f}; {told}",
            not lost and pushed == total and flat)
+
+
+def case_identity():
+    """1,000 processes a second that say who they are and end, a reload each second: every stack under its own service, and
+    memory does not follow the number of processes. What else the host runs is left out: its symbol and unwind tables are
+    bounded caches that grow with every other program (case_churn). A name that was lost would be w_services."""
+    seconds, warm = max(600 * SCALE, 60), 30
+    rules = ("relabel_configs:\n  - {source_labels: [__meta_otel_service_name], target_label: said}\n"
+             "  - {action: keep, source_labels: [service_name], regex: 'soak-.*|w_services'}\n")
+    with Fake() as fake, Agent(f"frequency: 499\nflush_interval: 5s\nmax_cpu_percent: 0\n{rules}receivers:\n  - name: soak\n    url: {fake.url}\n") as agent:
+        load = subprocess.Popen([workload("services"), "1000", str(int(seconds)), "300"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX="soak"))
+        memory = Memory(agent)
+        while load.poll() is None:
+            time.sleep(1)
+            agent.reload()
+            memory.look()
+        reloads = agent.metrics()['hotspan_config_reloads_total{result="ok"}']
+        agent.stop()
+        right = wrong = 0
+        for s in fake.state()["series"]:
+            for n in s["names"]:
+                of = re.fullmatch(r"service_(\d)", n["name"])
+                mine = of and s["labels"]["service_name"] == f"soak-{of[1]}" == s["labels"].get("said")
+                right, wrong = right + n["self"] * bool(mine), wrong + n["self"] * bool(of and not mine)
+    burnt = sum(answers(load.communicate()[0]).values())
+    first, last, most = memory.levels(warm)
+    yield (f"{seconds / 60:.0f} min of 1,000 exec a second, each a service for 0.3 ms, a reload each second",
+           f"no stack under another's name; the median of RSS in the last 10 s < 1 MiB above that in the 10 s behind the first {warm} s",
+           f"{right / 1e9:.1f} CPU s under their names, {wrong / 1e9:.3f} under others', {burnt / 1e9:.1f} burnt; RSS {(last - first) / 1024:+.2f} MiB "
+           f"to {last / 1024:.1f}, at most {most / 1024:.1f}; {reloads:.0f} reloads",
+           wrong == 0 and right > 0.95 * burnt and last - first < 1024)
 
 
 def case_outage():
@@ -287,7 +326,7 @@ def case_stacks():
 
 
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "outage", "cfi", "fuzz", "stacks"]
+    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "identity", "outage", "cfi", "fuzz", "stacks"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:
