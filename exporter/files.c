@@ -384,6 +384,18 @@ int files_flush(struct files *f, uint64_t timeout_ns)
 	return r;
 }
 
+/* Profiles are all it takes. */
+static void fill_stats(const struct shelf *s, struct net_receiver_stats *ret)
+{
+	struct net_signal_stats *profiles = &ret->signals[PARCEL_PROFILES];
+
+	*ret = s->stats;
+	ret->send = 1u << PARCEL_PROFILES;
+	profiles->delivered = ret->delivered;
+	profiles->queued = ret->queued;
+	memcpy(profiles->dropped, ret->dropped, sizeof(ret->dropped));
+}
+
 size_t files_stats(struct files *f, struct net_receiver_stats *ret, size_t max)
 {
 	size_t n = 0;
@@ -391,7 +403,7 @@ size_t files_stats(struct files *f, struct net_receiver_stats *ret, size_t max)
 	pthread_mutex_lock(&f->lock);
 	for (const struct shelf *s = f->shelves; s; s = s->next)
 		if (!s->gone && n++ < max)
-			ret[n - 1] = s->stats;
+			fill_stats(s, &ret[n - 1]);
 	pthread_mutex_unlock(&f->lock);
 	return n;
 }

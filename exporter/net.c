@@ -173,19 +173,28 @@ static void note_spool(struct net *n, struct receiver *rc, int error)
 	if (rc->told_spool_ns && now - rc->told_spool_ns <= NET_TELL_AGAIN_NS)
 		return;
 	rc->told_spool_ns = now;
-	net_tell(n, NET_TROUBLE, rc, "receiver %s: spool %s: %s; profiles wait in memory for now", rc->opts.name, rc->opts.spool, strerror(-error));
+	net_tell(n, NET_TROUBLE, rc,
+		 "receiver %s: spool %s: %s; what comes waits in memory for now", rc->opts.name,
+		 rc->opts.spool, strerror(-error));
 }
 
-uint32_t net_formats(struct net *n)
+uint32_t net_formats(struct net *n, enum parcel_signal signal)
 {
 	uint32_t set = 0;
 
 	pthread_mutex_lock(&n->lock);
 	vec_foreach(rc, &n->receivers)
-		if (!(*rc)->gone)
-			set |= 1u << (*rc)->format;
+		if (!(*rc)->gone && receiver_takes(*rc, signal))
+			set |= 1u << parcel_format_encoding(receiver_format(*rc, signal));
 	pthread_mutex_unlock(&n->lock);
 	return set;
+}
+
+static bool is_for(const struct receiver *rc, uint8_t format)
+{
+	enum parcel_signal signal = parcel_format_signal(format);
+
+	return !rc->gone && receiver_takes(rc, signal) && receiver_format(rc, signal) == format;
 }
 
 int net_has_room(struct net *n, uint8_t format, uint64_t bytes)
@@ -194,7 +203,7 @@ int net_has_room(struct net *n, uint8_t format, uint64_t bytes)
 
 	pthread_mutex_lock(&n->lock);
 	vec_foreach(rc, &n->receivers)
-		if (r < 0 && !(*rc)->gone && (*rc)->format == format)
+		if (r < 0 && is_for(*rc, format))
 			r = receiver_has_room(*rc, bytes) ? 0 : -ENOSPC;
 	pthread_mutex_unlock(&n->lock);
 	return r;
@@ -211,7 +220,7 @@ int net_send(struct net *n, struct parcel *p)
 		struct delivery *oldest;
 		int spool;
 
-		if (rc->gone || rc->format != p->format)
+		if (!is_for(rc, p->format))
 			continue;
 		if (receiver_add(rc, p, &spool) < 0)
 			r = -ENOMEM;
@@ -256,6 +265,7 @@ int net_flush(struct net *n, uint64_t timeout_ns)
 static void fill_stats(const struct receiver *rc, struct net_receiver_stats *ret)
 {
 	*ret = rc->stats;
+	ret->send = rc->opts.send;
 	ret->spooled = rc->disk_items;
 	ret->spooled_bytes = rc->disk_bytes;
 	if (rc->spool)

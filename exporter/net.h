@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "exporter/archive.h"
+#include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "exporter/receiver_opts.h"
 #include "exporter/retry.h"
@@ -54,9 +55,19 @@ enum net_drop {
 	NET_DROPS
 };
 
+/* Of one signal: profiles, spans, data points. */
+struct net_signal_stats {
+	uint64_t delivered, dropped[NET_DROPS];
+	uint64_t queued, spooled; /* now */
+	uint64_t
+		rejected; /* left out by an OTLP receiver of requests it took: its partial success */
+};
+
 struct net_receiver_stats {
 	char name[64];
-	/* Of profiles, each of a parcel that holds many. */
+	uint32_t send; /* the signals that go to it, a bit each */
+	struct net_signal_stats signals[PARCEL_SIGNALS];
+	/* Of all signals: each item of a parcel that holds many. */
 	uint64_t delivered, delivered_bytes;
 	uint64_t failed_tries[RETRY_CAUSES];
 	uint64_t dropped[NET_DROPS];
@@ -64,7 +75,6 @@ struct net_receiver_stats {
 	uint64_t spooled, spooled_bytes; /* of those queued, on disk */
 	struct spool_stats spool;      /* all zero without one */
 	struct archive_stats archive;  /* of files: all zero else */
-	uint64_t rejected;             /* profiles that an OTLP receiver took without: its partial success */
 };
 
 int net_new(const struct net_opts *opts, struct net **ret);
@@ -77,13 +87,13 @@ struct net *net_free(struct net *n);
  */
 int net_set_receivers(struct net *n, const struct receiver_opts *opts, size_t n_opts, char *err, size_t err_len);
 
-/* The formats (otlp_format.h) that receivers take, a bit each. */
-uint32_t net_formats(struct net *n);
+/* The encodings (otlp_format.h) in which receivers take a signal, a bit each; 0: nobody wants it. */
+uint32_t net_formats(struct net *n, enum parcel_signal signal);
 
 /* May so many bytes be sent? 0; -ENOENT: no receiver takes that format; -ENOSPC: the queues of all that do are full. */
 int net_has_room(struct net *n, uint8_t format, uint64_t bytes);
 
-/* Queues the parcel with every receiver that takes its format; the caller keeps its reference. 0 or -ENOMEM. */
+/* Queues the parcel with every receiver that takes its signal in its encoding; the caller keeps its reference. 0 or -ENOMEM. */
 int net_send(struct net *n, struct parcel *p);
 
 /*

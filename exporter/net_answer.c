@@ -41,12 +41,13 @@ const char *net_drop_name(enum net_drop d)
 
 static char *describe_parcel(const struct delivery *d, char *out, size_t len)
 {
+	char items[64];
+
 	if (d->parcel && *d->parcel->what)
 		snprintf(out, len, "profile of %s", d->parcel->what);
 	else
-		snprintf(out, len, "%srequest of %u profile%s",
-			 d->parcel ? "" : "an earlier interval's ", d->items,
-			 d->items == 1 ? "" : "s");
+		snprintf(out, len, "%srequest of %s", d->parcel ? "" : "an earlier interval's ",
+			 parcel_count_items(d->signal, d->items, items, sizeof(items)));
 	return out;
 }
 
@@ -58,17 +59,19 @@ void net_drop(struct net *n, struct receiver *rc, struct delivery *d, enum net_d
 		[NET_DROP_QUEUE_FULL] =
 			"the queue is full, the oldest is dropped (queue_bytes, spool_bytes)",
 		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
-		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
+		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since "
+					"servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
 		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
 		[NET_DROP_UNREADABLE] =
 			"its file in the spool cannot be read, skipped; it stays there",
-		[NET_DROP_FORMAT] = "made for the receiver's former type or proto, dropped",
+		[NET_DROP_FORMAT] = "made for the receiver's former type, proto or send, dropped",
 	};
 	uint64_t now = time_boot_ns();
 	char what[96];
 
 	rc->stats.dropped[why] += d->items;
+	delivery_stats(rc, d)->dropped[why] += d->items;
 	if (!rc->told_ns[why] || now - rc->told_ns[why] > NET_TELL_AGAIN_NS) {
 		rc->told_ns[why] = now;
 		net_tell(n, NET_DROPPED, rc, "receiver %s: %s: %s%s%s", rc->opts.name,
@@ -108,18 +111,29 @@ static uint64_t next_random(struct receiver *rc)
 	return rc->random;
 }
 
-/* "12 profiles wait", "1 profile waits". */
+/* "12 profiles, 1 span wait", "1 profile waits", "nothing waits". */
 static const char *count_waiting(const struct receiver *rc, char *out, size_t len)
 {
-	unsigned long long n = rc->stats.queued;
+	char items[64];
+	size_t at = 0;
 
-	snprintf(out, len, n == 1 ? "%llu profile waits" : n ? "%llu profiles wait" : "no profile waits", n);
+	for (int s = 0; s < PARCEL_SIGNALS && at < len; s++)
+		if (rc->stats.signals[s].queued)
+			at += (size_t)snprintf(out + at, len - at, "%s%s", at ? ", " : "",
+					       parcel_count_items((enum parcel_signal)s,
+								  rc->stats.signals[s].queued,
+								  items, sizeof(items)));
+	if (at < len)
+		snprintf(out + at, len - at,
+			 rc->stats.queued > 1 ? " wait"
+			 : at                 ? " waits"
+					      : "nothing waits");
 	return out;
 }
 
 static void went_well(struct net *n, struct receiver *rc)
 {
-	char waiting[64];
+	char waiting[128];
 
 	if (rc->in_trouble)
 		net_tell(n, NET_RECOVERED, rc, "receiver %s: delivering again; %s", rc->opts.name, count_waiting(rc, waiting, sizeof(waiting)));
@@ -133,7 +147,7 @@ static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t
 {
 	uint64_t delay, used = rc->spool ? rc->disk_bytes : rc->stats.queued_bytes;
 	uint64_t room = rc->spool ? rc->opts.spool_bytes : rc->opts.queue_bytes;
-	char waiting[64];
+	char waiting[128];
 
 	rc->failures += !rc->in_trouble || now >= rc->hold_ns;
 	delay = retry_delay_ns(rc->failures, next_random(rc));
@@ -182,16 +196,18 @@ void net_postpone(struct net *n, struct receiver *rc, struct delivery *d, const 
 }
 
 /* It took the request, but not all that is in it. */
-static void note_rejected(struct net *n, struct receiver *rc, const struct otlp_answer *said)
+static void note_rejected(struct net *n, struct receiver *rc, const struct delivery *d,
+			  const struct otlp_answer *said)
 {
 	uint64_t now = time_boot_ns();
 
-	rc->stats.rejected += (uint64_t)said->rejected;
+	delivery_stats(rc, d)->rejected += (uint64_t)said->rejected;
 	if (rc->told_rejected_ns && now - rc->told_rejected_ns <= NET_TELL_AGAIN_NS)
 		return;
 	rc->told_rejected_ns = now;
-	net_tell(n, NET_DROPPED, rc, "receiver %s: it took a request without %lld of its profiles%s%s",
-	     rc->opts.name, (long long)said->rejected, *said->message ? ": " : "", said->message);
+	net_tell(n, NET_DROPPED, rc, "receiver %s: it took a request without %lld of its %s%s%s",
+		 rc->opts.name, (long long)said->rejected, parcel_signal_items(d->signal),
+		 *said->message ? ": " : "", said->message);
 }
 
 /* Nothing is lost: it goes again, packed in another way. */
@@ -201,8 +217,8 @@ static void use_another_coding(struct net *n, struct request *rq, const char *de
 	struct delivery *d = rq->delivery;
 	uint8_t was = rq->parcel->format, format = parcel_format_without(was, rq->codings);
 
-	if (rc->format == was) {
-		rc->format = format;
+	if (receiver_format(rc, d->signal) == was) {
+		rc->encoding = parcel_format_without(rc->encoding, rq->codings);
 		net_tell(n, NET_CODING, rc,
 			 "receiver %s: %s: %s: it does not take %s, from here on as with compression: %s",
 			 rc->opts.name, rc->opts.url, detail, parcel_format_coding(was),
@@ -241,9 +257,10 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 	receiver_remove(rc, d);
 	if (v.answer == PARCEL_OK) {
 		rc->stats.delivered += d->items;
+		delivery_stats(rc, d)->delivered += d->items;
 		rc->stats.delivered_bytes += d->bytes;
 		if (said.rejected > 0)
-			note_rejected(n, rc, &said);
+			note_rejected(n, rc, d, &said);
 		went_well(n, rc);
 		delivery_done(rc, d);
 		delivery_free(d);
@@ -252,7 +269,7 @@ static void settle(struct net *n, struct request *rq, const struct retry_result 
 		hold_back(n, rc, time_boot_ns(), 0, detail);
 		net_drop(n, rc, d, NET_DROP_UNANSWERED, detail);
 	} else if (v.answer == PARCEL_DROP) {
-		went_well(n, rc); /* it answers: the next profile may please it */
+		went_well(n, rc); /* it answers: the next one may please it */
 		net_drop(n, rc, d, NET_DROP_REFUSED, detail);
 	} else {
 		net_drop(n, rc, d, NET_DROP_TRIES, detail);

@@ -23,7 +23,7 @@ static bool is(const char *text, const char *what)
 	return text && !strcmp(text, what);
 }
 
-uint8_t parcel_format_of(const struct receiver_opts *o)
+uint8_t parcel_encoding_of(const struct receiver_opts *o)
 {
 	uint8_t f = PARCEL_FORMAT_OTLP;
 
@@ -35,11 +35,44 @@ uint8_t parcel_format_of(const struct receiver_opts *o)
 	return f;
 }
 
+static const struct {
+	const char *name, *items, *path, *service;
+} signals[PARCEL_SIGNALS] = {
+	[PARCEL_PROFILES] = { "profiles", "profiles", "/v1development/profiles",
+			      "/opentelemetry.proto.collector.profiles.v1development."
+			      "ProfilesService/Export" },
+	[PARCEL_TRACES] = { "traces", "spans", "/v1/traces",
+			    "/opentelemetry.proto.collector.trace.v1.TraceService/Export" },
+	[PARCEL_METRICS] = { "metrics", "data points", "/v1/metrics",
+			     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" },
+};
+
+const char *parcel_signal_items(enum parcel_signal signal)
+{
+	return signals[signal].items;
+}
+
+char *parcel_count_items(enum parcel_signal signal, uint64_t n, char *out, size_t len)
+{
+	const char *items = signals[signal].items;
+
+	snprintf(out, len, "%llu %.*s", (unsigned long long)n, (int)strlen(items) - (n == 1),
+		 items);
+	return out;
+}
+
+const char *parcel_signal_name(enum parcel_signal signal)
+{
+	return signals[signal].name;
+}
+
 const char *parcel_format_path(uint8_t format)
 {
+	enum parcel_signal signal = parcel_format_signal(format);
+
 	if (!(format & PARCEL_FORMAT_OTLP))
 		return PYROSCOPE_PUSH_PATH;
-	return format & PARCEL_FORMAT_GRPC ? "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export" : "/v1development/profiles";
+	return format & PARCEL_FORMAT_GRPC ? signals[signal].service : signals[signal].path;
 }
 
 const char *parcel_format_type(uint8_t format)
@@ -128,7 +161,8 @@ static int unpack(uint8_t format, const struct buf *packed, struct buf *out)
 
 static bool is_one_layout(uint8_t a, uint8_t b)
 {
-	return a & b & PARCEL_FORMAT_OTLP && !((a ^ b) & PARCEL_FORMAT_1_9);
+	return parcel_format_signal(a) == parcel_format_signal(b) && a & b & PARCEL_FORMAT_OTLP &&
+	       !((a ^ b) & PARCEL_FORMAT_1_9);
 }
 
 int otlp_repack(uint8_t from, const struct buf *packed, uint8_t to, struct buf *out)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "exporter/otlp_format.h"
 
 struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 {
@@ -20,9 +21,9 @@ struct parcel *parcel_new(struct buf *bytes, uint8_t format)
 	return p;
 }
 
-uint8_t parcel_key(const char *what)
+uint8_t parcel_key(uint8_t format, const char *what)
 {
-	return (uint8_t)hash_bytes(what, strlen(what), 0);
+	return (uint8_t)hash_bytes(what, strlen(what), parcel_format_signal(format));
 }
 
 struct parcel *parcel_ref(struct parcel *p)

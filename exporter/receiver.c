@@ -51,6 +51,16 @@ static void secret_fini(struct secret *s)
 	*s = (struct secret){ 0 };
 }
 
+bool receiver_takes(const struct receiver *rc, enum parcel_signal signal)
+{
+	return rc->opts.send >> signal & 1;
+}
+
+uint8_t receiver_format(const struct receiver *rc, enum parcel_signal signal)
+{
+	return parcel_format(signal, rc->encoding);
+}
+
 /* At the end of the queue. */
 static struct delivery *push(struct receiver *rc, const struct spool_entry *e)
 {
@@ -61,11 +71,13 @@ static struct delivery *push(struct receiver *rc, const struct spool_entry *e)
 	d->bytes = e->bytes;
 	d->items = e->items < UINT16_MAX ? (uint16_t)e->items : UINT16_MAX;
 	d->time_ns = e->time_ns;
+	d->signal = parcel_format_signal(e->format);
 	d->key = e->key;
 	d->prev = rc->tail;
 	*(rc->tail ? &rc->tail->next : &rc->head) = d;
 	rc->tail = d;
 	rc->stats.queued += d->items;
+	delivery_stats(rc, d)->queued += d->items;
 	rc->stats.queued_bytes += d->bytes;
 	rc->n_keys += !rc->of_key[d->key]++;
 	return d;
@@ -80,6 +92,7 @@ static struct delivery *push_spooled(struct receiver *rc, const struct spool_ent
 	d->on_disk = true;
 	d->number = e->number;
 	rc->disk_items += d->items;
+	delivery_stats(rc, d)->spooled += d->items;
 	rc->disk_bytes += d->bytes;
 	return d;
 }
@@ -112,7 +125,7 @@ int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receive
 		return r;
 	}
 	rc->random = seed | 1;
-	rc->format = parcel_format_of(opts);
+	rc->encoding = parcel_encoding_of(opts);
 	snprintf(rc->stats.name, sizeof(rc->stats.name), "%s", opts->name);
 	r = opts->spool ? open_spool(rc, err, err_len) : 0;
 	if (r < 0) {
@@ -144,9 +157,9 @@ struct receiver *receiver_free(struct receiver *rc)
 void receiver_set(struct receiver *rc, struct receiver_opts *opts)
 {
 	/* A compression that it refused it still does. */
-	if (parcel_format_of(&rc->opts) != parcel_format_of(opts) ||
+	if (parcel_encoding_of(&rc->opts) != parcel_encoding_of(opts) ||
 	    strcmp(rc->opts.url, opts->url))
-		rc->format = parcel_format_of(opts);
+		rc->encoding = parcel_encoding_of(opts);
 	receiver_opts_fini(&rc->opts);
 	rc->opts = *opts;
 	secret_fini(&rc->password);
@@ -162,7 +175,8 @@ int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool)
 	struct spool_entry e = { .bytes = (uint32_t)p->bytes.len,
 				 .items = p->items,
 				 .time_ns = p->time_ns,
-				 .key = parcel_key(p->what) };
+				 .format = p->format,
+				 .key = parcel_key(p->format, p->what) };
 	struct delivery *d;
 
 	*ret_spool = 0;
@@ -186,15 +200,15 @@ bool receiver_has_room(const struct receiver *rc, uint64_t bytes)
 }
 
 /* The parcel may be other receivers' too: it is a new one. */
-static int convert(struct receiver *rc, struct delivery *d)
+static int convert(struct receiver *rc, struct delivery *d, uint8_t format)
 {
 	_cleanup_(buf_fini) struct buf bytes = BUF_INIT;
 	struct parcel *p, *old = d->parcel;
-	int r = otlp_repack(old->format, &old->bytes, rc->format, &bytes);
+	int r = otlp_repack(old->format, &old->bytes, format, &bytes);
 
 	if (r < 0)
 		return r;
-	p = parcel_new(&bytes, rc->format);
+	p = parcel_new(&bytes, format);
 	if (!p)
 		return -ENOMEM;
 	p->time_ns = old->time_ns;
@@ -208,12 +222,23 @@ static int convert(struct receiver *rc, struct delivery *d)
 	return 0;
 }
 
+/* What its receiver takes may have changed since it was made; of what it is never does. */
+static int adapt(struct receiver *rc, struct delivery *d)
+{
+	enum parcel_signal signal = parcel_format_signal(d->parcel->format);
+	uint8_t format = receiver_format(rc, signal);
+
+	if (!receiver_takes(rc, signal))
+		return -EPROTONOSUPPORT;
+	return d->parcel->format == format ? 0 : convert(rc, d, format);
+}
+
 int delivery_load(struct receiver *rc, struct delivery *d)
 {
 	int r = d->parcel ? 0 : spool_get(rc->spool, d->number, &d->parcel);
 
-	if (r >= 0 && d->parcel->format != rc->format)
-		r = convert(rc, d);
+	if (r >= 0)
+		r = adapt(rc, d);
 	if (r >= 0 && d->on_disk)
 		spool_try(rc->spool, d->number); /* at worst a kill now is not known to have sent it */
 	return r;
@@ -259,9 +284,11 @@ void receiver_remove(struct receiver *rc, struct delivery *d)
 	*(d->next ? &d->next->prev : &rc->tail) = d->prev;
 	d->prev = d->next = NULL;
 	rc->stats.queued -= d->items;
+	delivery_stats(rc, d)->queued -= d->items;
 	rc->stats.queued_bytes -= d->bytes;
 	rc->n_keys -= !--rc->of_key[d->key];
 	rc->disk_items -= d->on_disk ? d->items : 0;
+	delivery_stats(rc, d)->spooled -= d->on_disk ? d->items : 0;
 	rc->disk_bytes -= d->on_disk ? d->bytes : 0;
 }
 

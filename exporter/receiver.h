@@ -25,7 +25,8 @@ struct delivery {
 	uint16_t tries;               /* of these, those since another one was taken: they are */
 	uint16_t items;               /* of the parcel */
 	uint8_t key;                  /* parcel_key() */
-	bool on_disk;
+	uint8_t signal : 7;           /* the parcel's: enum parcel_signal */
+	bool on_disk : 1;
 };
 _Static_assert(sizeof(struct delivery) <= 72, "what a parcel on disk costs in memory");
 
@@ -46,7 +47,7 @@ struct receiver {
 	uint32_t n_keys;           /* keys that have any */
 	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */
 	uint64_t told_spool_ns;    /* when a parcel that could not be spooled was last told */
-	uint8_t format; /* the one it takes: as configured, or without a compression that it refused */
+	uint8_t encoding; /* in which it takes what it takes: as configured, or without a compression that it refused */
 	uint32_t in_flight;
 	bool in_trouble;
 	uint32_t failures;         /* in a row */
@@ -66,13 +67,17 @@ struct receiver *receiver_free(struct receiver *rc);
 /* New settings under the same name, taken over; the spool stays the one it is. */
 void receiver_set(struct receiver *rc, struct receiver_opts *opts);
 
+/* Whether it takes a signal at all, and in which format (otlp_format.h). */
+bool receiver_takes(const struct receiver *rc, enum parcel_signal signal);
+uint8_t receiver_format(const struct receiver *rc, enum parcel_signal signal);
+
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);
 /* Is there room for so many bytes more, without the oldest going? */
 bool receiver_has_room(const struct receiver *rc, uint64_t bytes);
 /*
  * Its bytes, for sending: from disk, and as the receiver takes them, should that have changed. As spool_get();
- * -EPROTONOSUPPORT: it is of another layout.
+ * -EPROTONOSUPPORT: it is of another layout, or of a signal that it no longer takes.
  */
 int delivery_load(struct receiver *rc, struct delivery *d);
 /* They are not needed for now. */
@@ -92,6 +97,12 @@ bool receiver_is_finished(const struct receiver *rc);
 
 /* One of its requests is under way. */
 void receiver_started(struct receiver *rc, uint64_t now_ns);
+
+/* Of its signal. */
+static inline struct net_signal_stats *delivery_stats(struct receiver *rc, const struct delivery *d)
+{
+	return &rc->stats.signals[d->signal];
+}
 
 /* It arrived, or is given up: it is no longer on disk. */
 void delivery_done(struct receiver *rc, struct delivery *d);

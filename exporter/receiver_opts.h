@@ -15,6 +15,7 @@
 struct receiver_opts {
 	char *name; /* for logs and metrics; unique */
 	char *type; /* "pyroscope", "otlp", "file" */
+	uint32_t send;                        /* signals, a bit each: enum parcel_signal */
 	char *protocol, *compression, *proto; /* of otlp: see otlp_format.h */
 	char *url;  /* base: scheme, host, port, perhaps a path prefix */
 	char *tenant; /* X-Scope-OrgID */
@@ -29,7 +30,7 @@ struct receiver_opts {
 	char *spool;          /* a directory below which this receiver has its own; NULL: parcels wait in memory */
 	uint64_t spool_bytes, spool_age_ns; /* of what waits there; above, the oldest goes */
 	uint32_t max_tries;   /* failed tries of a parcel between which the server took others */
-	char *path;           /* of file: the directory, and what it holds at most */
+	char *path; /* of otlp: of requests, NULL is the signal's own; of file: the directory, and what it holds at most */
 	uint32_t max_files;
 	uint64_t max_bytes, max_age_ns;
 };

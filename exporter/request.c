@@ -272,13 +272,13 @@ static int set_server_name(struct receiver *rc, struct request *rq, char *url, s
 
 static int set_url(struct receiver *rc, struct request *rq)
 {
+	const char *path = rc->opts.path ? rc->opts.path : parcel_format_path(rq->parcel->format);
 	char url[2048];
 	size_t n = strlen(rc->opts.url);
 
 	while (n && rc->opts.url[n - 1] == '/')
 		n--;
-	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url,
-		 parcel_format_path(rq->parcel->format));
+	snprintf(url, sizeof(url), "%.*s%s", (int)n, rc->opts.url, path);
 	if (rc->opts.server_name && set_server_name(rc, rq, url, sizeof(url)) < 0)
 		return -ENOMEM;
 	return curl_easy_setopt(rq->easy, CURLOPT_URL, url) ? -ENOMEM : 0;

@@ -93,8 +93,11 @@ static int read_head(const struct spool *s, const char *name, struct head *ret)
 		return -EBADMSG;
 	if (r < 0)
 		return r;
-	return memcmp(ret->magic, magic, sizeof(magic)) || ret->len > PARCEL_MAX || ret->format >= PARCEL_FORMATS ||
-		       (uint64_t)st.st_size != sizeof(*ret) + ret->len ? -EBADMSG : 0;
+	return memcmp(ret->magic, magic, sizeof(magic)) || ret->len > PARCEL_MAX ||
+			       ret->format >= PARCEL_FORMATS * PARCEL_SIGNALS ||
+			       (uint64_t)st.st_size != sizeof(*ret) + ret->len
+		       ? -EBADMSG
+		       : 0;
 }
 
 static uint8_t key_of(const struct head *h)
@@ -102,7 +105,7 @@ static uint8_t key_of(const struct head *h)
 	char what[sizeof(h->what) + 1] = "";
 
 	memcpy(what, h->what, sizeof(h->what));
-	return parcel_key(what);
+	return parcel_key(h->format, what);
 }
 
 static uint32_t items_of(const struct head *h)
@@ -167,6 +170,7 @@ static int take_file(struct spool *s, const char *name, struct spool_left *left)
 				   .bytes = h.len,
 				   .items = items_of(&h),
 				   .tried = !strcmp(kind, "sent"),
+				   .format = h.format,
 				   .key = key_of(&h) };
 	s->stats.found += e->items;
 	s->stats.maybe_twice += e->tried ? e->items : 0;

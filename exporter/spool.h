@@ -28,7 +28,7 @@ struct spool_entry {
 	uint64_t number;
 	uint64_t time_ns;    /* the parcel's */
 	uint32_t bytes, items; /* of the parcel */
-	uint8_t key;         /* parcel_key() */
+	uint8_t format, key;   /* the parcel's; parcel_key() */
 	bool tried;          /* it may have arrived */
 };
 

@@ -484,23 +484,33 @@ static void let_signals_kill(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Of profiles: "; 12 stay in a spool for the next start; 3 could not be sent in time, dropped", or "". */
+/* "; 12 profiles stay in a spool for the next start; 3 spans could not be sent in time, dropped", or "". */
 static void describe_left(struct agent *a, char *out, size_t len)
 {
 	struct net_receiver_stats rows[MAX_RECEIVERS];
-	size_t n = net_stats(a->net, rows, MAX_RECEIVERS);
-	uint64_t disk = 0, memory = 0;
-	int at = 0;
+	size_t n = net_stats(a->net, rows, MAX_RECEIVERS), at = 0;
+	char items[64];
 
-	for (size_t i = 0; i < n && i < MAX_RECEIVERS; i++) {
-		disk += rows[i].spooled;
-		memory += rows[i].queued - rows[i].spooled;
-	}
 	out[0] = '\0';
-	if (disk)
-		at = snprintf(out, len, "; %llu profiles stay in a spool for the next start", (unsigned long long)disk);
-	if (memory)
-		snprintf(out + at, len - (size_t)at, "; %llu profiles could not be sent in time, dropped", (unsigned long long)memory);
+	for (int s = 0; s < PARCEL_SIGNALS; s++) {
+		uint64_t disk = 0, memory = 0;
+
+		for (size_t i = 0; i < n && i < MAX_RECEIVERS; i++) {
+			disk += rows[i].signals[s].spooled;
+			memory += rows[i].signals[s].queued - rows[i].signals[s].spooled;
+		}
+		if (disk && at < len)
+			at += (size_t)snprintf(out + at, len - at,
+					       "; %s stay%s in a spool for the next start",
+					       parcel_count_items((enum parcel_signal)s, disk,
+								  items, sizeof(items)),
+					       disk == 1 ? "s" : "");
+		if (memory && at < len)
+			at += (size_t)snprintf(out + at, len - at,
+					       "; %s could not be sent in time, dropped",
+					       parcel_count_items((enum parcel_signal)s, memory,
+								  items, sizeof(items)));
+	}
 }
 
 static uint64_t left_ns(uint64_t until_ns)
@@ -514,7 +524,7 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 {
 	uint64_t limit = a->config->shutdown_timeout_ns, until = time_boot_ns() + limit;
 	struct session_stats s;
-	char left[160];
+	char left[256];
 	int r;
 
 	tell_systemd("STOPPING=1");

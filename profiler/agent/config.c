@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/environment.h"
+#include "exporter/otlp_format.h"
 #include "proc/relabel.h"
 
 enum { MAX_KEY = 128 };
@@ -80,10 +81,13 @@ static int read_list_value(struct reader *rd, const struct option *o, void *base
 	char err[256];
 	int r = 0;
 
+	option_clear(o, base);
 	for (yaml_node_item_t *i = value->data.sequence.items.start; i < value->data.sequence.items.top && r >= 0; i++) {
 		yaml_node_t *n = node(rd, *i);
 
 		r = scalar(n) ? option_add(o, base, scalar(n), err, sizeof(err)) : fail(rd, n, where, "its entries must be plain text");
+		if (r == -EINVAL && scalar(n))
+			r = fail(rd, n, where, "%s", err);
 	}
 	return r;
 }
@@ -97,7 +101,7 @@ static int read_value(struct reader *rd, const struct option *o, void *base, con
 		return fail(rd, value, where, "it has no value: give one, or leave the line out");
 	if (o->type == OPTION_MAP)
 		return read_map_value(rd, o, base, value, where);
-	if (o->type == OPTION_LIST && value->type == YAML_SEQUENCE_NODE)
+	if ((o->type == OPTION_LIST || o->type == OPTION_SET) && value->type == YAML_SEQUENCE_NODE)
 		return read_list_value(rd, o, base, value, where);
 	if (!scalar(value))
 		return fail(rd, value, where, "it takes one value, not a %s", value->type == YAML_MAPPING_NODE ? "mapping" : "list");
@@ -179,8 +183,40 @@ static int check_directory(struct reader *rd, const struct config *c, const stru
 	return 0;
 }
 
+static int check_send(struct reader *rd, const struct receiver_opts *o, const yaml_node_t *at,
+		      const char *where)
+{
+	if (!o->send)
+		return fail(rd, at, where,
+			    "send names nothing: name at least one of profiles, traces, metrics");
+	if (strcmp(o->type, "otlp") && o->send != 1u << PARCEL_PROFILES)
+		return fail(rd, at, where,
+			    "send: a receiver of type %s takes profiles only; traces and metrics "
+			    "go to one of type otlp",
+			    o->type);
+	return 0;
+}
+
+static int check_request_path(struct reader *rd, const struct receiver_opts *o,
+			      const yaml_node_t *at, const char *where)
+{
+	if (!o->path)
+		return 0;
+	if (strcmp(o->type, "otlp") || !strcmp(o->protocol, "grpc"))
+		return fail(rd, at, where,
+			    "path is for type file, and for type otlp over HTTP: leave it out");
+	if (*o->path != '/' || o->send & (o->send - 1))
+		return fail(rd, at, where,
+			    "path '%s' must begin with / and be of one signal: make a receiver for "
+			    "each",
+			    o->path);
+	return 0;
+}
+
 static int check_receiver(struct reader *rd, const struct config *c, const struct receiver_opts *o, const yaml_node_t *at, const char *where)
 {
+	int r;
+
 	if (!o->name)
 		return fail(rd, at, where, "it needs a name: add `name: prod`");
 	if (o->spool && (strchr(o->name, '/') || !strcmp(o->name, ".") || !strcmp(o->name, "..")))
@@ -188,10 +224,12 @@ static int check_receiver(struct reader *rd, const struct config *c, const struc
 	for (uint32_t i = 0; i + 1 < c->receivers.n; i++)
 		if (!strcmp(c->receivers.v[i].name, o->name))
 			return fail(rd, at, where, "there are two receivers called '%s': give one another name", o->name);
-	if (receiver_is_file(o))
-		return check_directory(rd, c, o, at, where);
-	if (o->path)
-		return fail(rd, at, where, "path is for files: add `type: file`, or leave it out");
+	r = check_send(rd, o, at, where);
+	if (r < 0 || receiver_is_file(o))
+		return r < 0 ? r : check_directory(rd, c, o, at, where);
+	r = check_request_path(rd, o, at, where);
+	if (r < 0)
+		return r;
 	if (!o->url)
 		return fail(rd, at, where, "it needs a url: add `url: http://127.0.0.1:4040`");
 	if (strncmp(o->url, "http://", 7) && strncmp(o->url, "https://", 8))

@@ -3,9 +3,15 @@
 /*
  * config_otel - what OpenTelemetry's own variables say, into a configuration that was read.
  *
- *	OTEL_EXPORTER_OTLP_ENDPOINT   a receiver "otlp" of type otlp, unless there is one of that type
+ *	OTEL_EXPORTER_OTLP_ENDPOINT   a receiver "otlp" of type otlp that takes every signal
  *	OTEL_EXPORTER_OTLP_*          of it: PROTOCOL, HEADERS, COMPRESSION, TIMEOUT (ms), CERTIFICATE, CLIENT_CERTIFICATE,
  *	                              CLIENT_KEY, INSECURE (of gRPC endpoints without a scheme)
+ *	OTEL_EXPORTER_OTLP_TRACES_*   the same, ENDPOINT included, for traces alone: a receiver "otlp-traces", where any of
+ *	                              them is set; what is not is as for the other signals. Its endpoint over HTTP is taken as
+ *	                              it is, path and all
+ *	OTEL_EXPORTER_OTLP_METRICS_*  "otlp-metrics"
+ *	OTEL_TRACES_EXPORTER          without "otlp" in it: no traces; OTEL_METRICS_EXPORTER likewise
+ *	(a file with a receiver of type otlp has the say: then these make none)
  *	OTEL_RESOURCE_ATTRIBUTES      labels, those of the file before them; "." and the like in names become "_".
  *	                              service.name is not one: services are the profiled ones'
  *

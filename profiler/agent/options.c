@@ -172,22 +172,48 @@ static int set_string(void *to, const char *text)
 	return 0;
 }
 
-/* choices: "text|json". As it is spelled there, whatever the case: Kubernetes' operators write `action: Drop`. */
-static int set_choice(const char *choices, void *to, const char *text, char *err, size_t err_len)
+/* Which of "a|b|c" a text is, whatever the case, and its spelling there; -1: none. */
+static int find_choice(const char *choices, const char *text, const char **ret, size_t *ret_len)
 {
-	size_t n = strlen(text);
-	char name[32];
+	int i = 0;
 
-	for (const char *s = choices; *s;) {
+	for (const char *s = choices; *s; i++) {
 		size_t len = strcspn(s, "|");
 
-		if (len == n && len < sizeof(name) && !strncasecmp(s, text, n)) {
-			snprintf(name, sizeof(name), "%.*s", (int)len, s);
-			return set_string(to, name);
+		if (len == strlen(text) && !strncasecmp(s, text, len)) {
+			*ret = s;
+			*ret_len = len;
+			return i;
 		}
 		s += len + (s[len] == '|');
 	}
-	return complain(err, err_len, "'%s' is none of %s", text, choices);
+	return -1;
+}
+
+/* As it is spelled among the choices: Kubernetes' operators write `action: Drop`. */
+static int set_choice(const char *choices, void *to, const char *text, char *err, size_t err_len)
+{
+	const char *found;
+	char name[32];
+	size_t len;
+
+	if (find_choice(choices, text, &found, &len) < 0)
+		return complain(err, err_len, "'%s' is none of %s", text, choices);
+	snprintf(name, sizeof(name), "%.*s", (int)len, found);
+	return set_string(to, name);
+}
+
+static int add_to_set(const char *choices, uint32_t *to, const char *text, char *err,
+		      size_t err_len)
+{
+	const char *found;
+	size_t len;
+	int i = find_choice(choices, text, &found, &len);
+
+	if (i < 0)
+		return complain(err, err_len, "'%s' is none of %s", text, choices);
+	*to |= 1u << i;
+	return 0;
 }
 
 /* "env=prod,region=eu": as variables and flags have it. */
@@ -220,10 +246,21 @@ static void list_fini(struct strlist *l)
 	vec_fini(l);
 }
 
+void option_clear(const struct option *o, void *base)
+{
+	if (o->type == OPTION_LIST)
+		list_fini(field(o, base));
+	else if (o->type == OPTION_SET)
+		*(uint32_t *)field(o, base) = 0;
+}
+
 int option_add(const struct option *o, void *base, const char *text, char *err, size_t err_len)
 {
 	struct strlist *l = field(o, base);
 	char **slot;
+
+	if (o->type == OPTION_SET)
+		return add_to_set(o->unit, field(o, base), text, err, err_len);
 
 	if (o->type != OPTION_LIST)
 		return complain(err, err_len, "it takes one value, not a list");
@@ -241,7 +278,7 @@ static int set_list(const struct option *o, void *base, const char *text, char *
 	char *rest = copy, *one;
 	int r = copy ? 0 : -ENOMEM;
 
-	list_fini(field(o, base));
+	option_clear(o, base);
 	while (r >= 0 && (one = strsep(&rest, ",")))
 		r = *one ? option_add(o, base, one, err, len) : 0;
 	return r;
@@ -280,6 +317,7 @@ int option_set(const struct option *o, void *base, const char *text, char *err, 
 	case OPTION_MAP:
 		return set_map(o, base, text, err, err_len);
 	case OPTION_LIST:
+	case OPTION_SET:
 		return set_list(o, base, text, err, err_len);
 	}
 	return -EINVAL;
@@ -335,6 +373,7 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 
 	switch (o->type) {
 	case OPTION_U32:
+	case OPTION_SET:
 		return *(const uint32_t *)x == *(const uint32_t *)y;
 	case OPTION_BOOL:
 		return *(const bool *)x == *(const bool *)y;
@@ -355,8 +394,11 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 /* Of those that point nowhere. */
 static size_t value_size(const struct option *o)
 {
-	static const size_t sizes[] = { [OPTION_U32] = sizeof(uint32_t), [OPTION_BOOL] = sizeof(bool), [OPTION_DURATION] = sizeof(uint64_t),
-					[OPTION_BYTES] = sizeof(uint64_t), [OPTION_PERCENT] = sizeof(double) };
+	static const size_t sizes[] = {
+		[OPTION_U32] = sizeof(uint32_t),      [OPTION_BOOL] = sizeof(bool),
+		[OPTION_DURATION] = sizeof(uint64_t), [OPTION_BYTES] = sizeof(uint64_t),
+		[OPTION_PERCENT] = sizeof(double),    [OPTION_SET] = sizeof(uint32_t)
+	};
 
 	return sizes[o->type];
 }
@@ -440,6 +482,23 @@ static void print_list(const struct strlist *l, struct buf *out)
 	buf_putc(out, ']');
 }
 
+static void print_set(const char *choices, uint32_t set, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_putc(out, '[');
+	for (uint32_t i = 0; *choices; i++) {
+		size_t len = strcspn(choices, "|");
+
+		if (set >> i & 1) {
+			buf_printf(out, "%s%.*s", comma, (int)len, choices);
+			comma = ", ";
+		}
+		choices += len + (choices[len] == '|');
+	}
+	buf_putc(out, ']');
+}
+
 void option_print(const struct option *o, const void *base, struct buf *out)
 {
 	const void *x = cfield(o, base);
@@ -467,6 +526,9 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 		break;
 	case OPTION_LIST:
 		print_list(x, out);
+		break;
+	case OPTION_SET:
+		print_set(o->unit, *(const uint32_t *)x, out);
 		break;
 	default:
 		buf_json_string(out, *(char *const *)x ? *(char *const *)x : "", *(char *const *)x ? strlen(*(char *const *)x) : 0);

@@ -10,7 +10,19 @@
 
 struct buf;
 
-enum option_type { OPTION_U32, OPTION_BOOL, OPTION_DURATION, OPTION_BYTES, OPTION_PERCENT, OPTION_STRING, OPTION_SECRET, OPTION_CHOICE, OPTION_MAP, OPTION_LIST };
+enum option_type {
+	OPTION_U32,
+	OPTION_BOOL,
+	OPTION_DURATION,
+	OPTION_BYTES,
+	OPTION_PERCENT,
+	OPTION_STRING,
+	OPTION_SECRET,
+	OPTION_CHOICE,
+	OPTION_MAP,
+	OPTION_LIST,
+	OPTION_SET
+};
 enum option_live { OPTION_RESTART, OPTION_LIVE };
 
 struct option {
@@ -41,7 +53,9 @@ const char *option_nearest(const struct option_table *t, const char *key);
 
 /* base: the struct. On failure err says what the value may be. 0, -EINVAL or -ENOMEM. */
 int option_set(const struct option *o, void *base, const char *text, char *err, size_t err_len);
-/* A LIST: one more entry, behind those there are. 0, -EINVAL or -ENOMEM. */
+/* Of a LIST or SET: none. */
+void option_clear(const struct option *o, void *base);
+/* One more entry of a LIST, behind those there are, or of a SET. 0, -EINVAL or -ENOMEM. */
 int option_add(const struct option *o, void *base, const char *text, char *err, size_t err_len);
 /* One entry of a MAP. */
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len);

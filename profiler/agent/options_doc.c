@@ -8,9 +8,14 @@
 
 static const char *type_name(const struct option *o)
 {
-	static const char *const names[] = { [OPTION_U32] = "number", [OPTION_BOOL] = "true or false", [OPTION_DURATION] = "time",
-					     [OPTION_BYTES] = "size", [OPTION_PERCENT] = "number", [OPTION_STRING] = "string", [OPTION_SECRET] = "secret",
-					     [OPTION_CHOICE] = "one of", [OPTION_MAP] = "mapping", [OPTION_LIST] = "list" };
+	static const char *const names[] = {
+		[OPTION_U32] = "number",     [OPTION_BOOL] = "true or false",
+		[OPTION_DURATION] = "time",  [OPTION_BYTES] = "size",
+		[OPTION_PERCENT] = "number", [OPTION_STRING] = "string",
+		[OPTION_SECRET] = "secret",  [OPTION_CHOICE] = "one of",
+		[OPTION_MAP] = "mapping",    [OPTION_LIST] = "list",
+		[OPTION_SET] = "list of"
+	};
 
 	return names[o->type];
 }
@@ -44,10 +49,20 @@ void options_reference(struct buf *out)
 		      "A YAML file (`hotspan agent -c FILE`), overridden by environment variables, overridden by flags\n"
 		      "(`flush_interval` is `--flush-interval`). Times are written `15s`, sizes `16MiB`.\n\n");
 	reference_table(&config_options, true, out);
-	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them.\n\n"
-		      "OpenTelemetry's variables are heard, too: `OTEL_EXPORTER_OTLP_ENDPOINT`, unless there is a receiver of type otlp, makes one, named\n"
-		      "`otlp`, with `OTEL_EXPORTER_OTLP_` `PROTOCOL`, `HEADERS`, `COMPRESSION`, `TIMEOUT`, `CERTIFICATE`, `CLIENT_CERTIFICATE`, `CLIENT_KEY` and\n"
-		      "`INSECURE`. `OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, `deployment.environment` as `deployment_environment`.\n\n");
+	buf_puts(out, "\n## receivers\n\nA list; every profile goes to each of them that takes "
+		      "profiles (`send`), and so do traces and metrics, which only receivers of\n"
+		      "type otlp take, and only when asked to: a server of profiles is seldom one "
+		      "of the others.\n\n"
+		      "OpenTelemetry's variables are heard, too, unless there is a receiver of "
+		      "type otlp: `OTEL_EXPORTER_OTLP_ENDPOINT` makes one, named\n"
+		      "`otlp`, for every signal, with `OTEL_EXPORTER_OTLP_` `PROTOCOL`, `HEADERS`, "
+		      "`COMPRESSION`, `TIMEOUT`, `CERTIFICATE`, `CLIENT_CERTIFICATE`,\n"
+		      "`CLIENT_KEY` and `INSECURE`. The same behind `OTEL_EXPORTER_OTLP_TRACES_` "
+		      "and `OTEL_EXPORTER_OTLP_METRICS_` make one for that signal,\n"
+		      "`otlp-traces` or `otlp-metrics`; `OTEL_TRACES_EXPORTER=none` and "
+		      "`OTEL_METRICS_EXPORTER=none` leave it out.\n"
+		      "`OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, "
+		      "`deployment.environment` as `deployment_environment`.\n\n");
 	reference_table(&receiver_options, false, out);
 	buf_puts(out, "\n## targets\n\nThe whole host, unless `targets: {include: [...], exclude: [...]}` says otherwise. Each is a list; a process is profiled where an\n"
 		      "entry of `include` matches it, or there is none, and no entry of `exclude` does. An entry matches where all its keys do:\n\n"
@@ -76,6 +91,14 @@ void options_reference(struct buf *out)
 	reference_table(&relabel_options, false, out);
 }
 
+static void schema_choices(const char *choices, struct buf *out)
+{
+	buf_puts(out, "\"enum\":[\"");
+	for (const char *s = choices; *s; s++)
+		*s == '|' ? buf_puts(out, "\",\"") : buf_putc(out, *s);
+	buf_puts(out, "\"]");
+}
+
 static void schema_type(const struct option *o, struct buf *out)
 {
 	switch (o->type) {
@@ -102,10 +125,12 @@ static void schema_type(const struct option *o, struct buf *out)
 		buf_puts(out, "\"type\":\"array\",\"items\":{\"type\":\"string\"}");
 		break;
 	case OPTION_CHOICE:
-		buf_puts(out, "\"enum\":[\"");
-		for (const char *s = o->unit; *s; s++)
-			*s == '|' ? buf_puts(out, "\",\"") : buf_putc(out, *s);
-		buf_puts(out, "\"]");
+		schema_choices(o->unit, out);
+		break;
+	case OPTION_SET:
+		buf_puts(out, "\"type\":\"array\",\"minItems\":1,\"items\":{");
+		schema_choices(o->unit, out);
+		buf_putc(out, '}');
 		break;
 	default:
 		buf_puts(out, "\"type\":\"string\"");

@@ -341,7 +341,7 @@ static int finish_otlp(struct round *rd)
 int push_window(struct push *p, struct namer *n, const struct window *w)
 {
 	_cleanup_(push_otlp_freep) struct push_otlp *otlp = NULL;
-	uint32_t formats = net_formats(p->net);
+	uint32_t formats = net_formats(p->net, PARCEL_PROFILES);
 	struct round rd = { .push = p, .namer = n, .window = w, .pyroscope = formats >> PARCEL_FORMAT_PYROSCOPE & 1,
 			    .files = p->files && files_wanted(p->files) };
 	int r = push_otlp_new(p->net, formats, w->start_utc_ns, &otlp);

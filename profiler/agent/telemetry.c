@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/telemetry.h"
 
+#include <stddef.h>
+
 #include "agent/budget.h"
 #include "agent/kube.h"
 #include "agent/push.h"
@@ -109,23 +111,95 @@ static void intervals(const struct telemetry *t, struct buf *b)
 	prom_value(b, "hotspan_config_reloads_total", (double)t->reloads_failed, "result", "failed", NULL);
 }
 
-static void receiver_families(const struct telemetry *t, struct buf *b)
+static void profile_families(const struct telemetry *t, struct buf *b)
 {
 	const char *name = "hotspan_receiver_profiles_total";
 
 	prom_family(b, name, PROM_COUNTER, "Profiles by what became of them.");
 	for (size_t i = 0; i < t->n_receivers; i++) {
 		const struct net_receiver_stats *r = &t->receivers[i];
+		const struct net_signal_stats *s = &r->signals[PARCEL_PROFILES];
 
-		prom_value(b, name, (double)r->delivered, "receiver", r->name, "result", "delivered", NULL);
+		prom_value(b, name, (double)s->delivered, "receiver", r->name, "result",
+			   "delivered", NULL);
 		for (int d = 0; d < NET_DROPS; d++)
-			prom_value(b, name, (double)r->dropped[d], "receiver", r->name, "result", net_drop_name(d), NULL);
+			prom_value(b, name, (double)s->dropped[d], "receiver", r->name, "result",
+				   net_drop_name(d), NULL);
 	}
 	name = "hotspan_receiver_rejected_profiles_total";
 	prom_family(b, name, PROM_COUNTER, "Profiles that OTLP receivers left out of requests they took.");
 	for (size_t i = 0; i < t->n_receivers; i++)
-		prom_value(b, name, (double)t->receivers[i].rejected, "receiver", t->receivers[i].name, NULL);
-	name = "hotspan_receiver_failed_tries_total";
+		prom_value(b, name, (double)t->receivers[i].signals[PARCEL_PROFILES].rejected,
+			   "receiver", t->receivers[i].name, NULL);
+}
+
+/* What else it sends. False: it does not. */
+static bool sends(const struct net_receiver_stats *r, int signal)
+{
+	return signal != PARCEL_PROFILES && r->send >> signal & 1;
+}
+
+static void signal_results(const struct net_receiver_stats *r, int signal, const char *name,
+			   struct buf *b)
+{
+	const char *of = parcel_signal_name(signal);
+
+	prom_value(b, name, (double)r->signals[signal].delivered, "receiver", r->name, "signal", of,
+		   "result", "delivered", NULL);
+	for (int d = 0; d < NET_DROPS; d++)
+		prom_value(b, name, (double)r->signals[signal].dropped[d], "receiver", r->name,
+			   "signal", of, "result", net_drop_name(d), NULL);
+}
+
+static void signal_family(const struct telemetry *t, const char *name, enum prom_type type,
+			  const char *help, size_t field, struct buf *b)
+{
+	prom_family(b, name, type, help);
+	for (size_t i = 0; i < t->n_receivers; i++)
+		for (int s = 0; s < PARCEL_SIGNALS; s++) {
+			const struct net_receiver_stats *r = &t->receivers[i];
+
+			if (sends(r, s))
+				prom_value(b, name,
+					   (double)*(
+						   const uint64_t *)((const char *)&r->signals[s] +
+								     field),
+					   "receiver", r->name, "signal", parcel_signal_name(s),
+					   NULL);
+		}
+}
+
+/* Not there while no receiver takes them. */
+static void signal_families(const struct telemetry *t, struct buf *b)
+{
+	const char *name = "hotspan_receiver_items_total";
+	uint32_t any = 0;
+
+	for (size_t i = 0; i < t->n_receivers; i++)
+		any |= t->receivers[i].send & ~(1u << PARCEL_PROFILES);
+	if (!any)
+		return;
+	prom_family(b, name, PROM_COUNTER, "Spans and data points by what became of them.");
+	for (size_t i = 0; i < t->n_receivers; i++)
+		for (int s = 0; s < PARCEL_SIGNALS; s++)
+			if (sends(&t->receivers[i], s))
+				signal_results(&t->receivers[i], s, name, b);
+	signal_family(t, "hotspan_receiver_rejected_items_total", PROM_COUNTER,
+		      "Spans and data points that receivers left out of requests they took.",
+		      offsetof(struct net_signal_stats, rejected), b);
+	signal_family(t, "hotspan_receiver_queue_items", PROM_GAUGE,
+		      "Spans and data points that wait.", offsetof(struct net_signal_stats, queued),
+		      b);
+	signal_family(t, "hotspan_receiver_spool_items", PROM_GAUGE, "Of these, those on disk.",
+		      offsetof(struct net_signal_stats, spooled), b);
+}
+
+static void receiver_families(const struct telemetry *t, struct buf *b)
+{
+	const char *name = "hotspan_receiver_failed_tries_total";
+
+	profile_families(t, b);
+	signal_families(t, b);
 	prom_family(b, name, PROM_COUNTER, "Tries that did not deliver, by cause; most are repeated.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		for (int c = RETRY_NONE + 1; c < RETRY_CAUSES; c++)
@@ -135,19 +209,28 @@ static void receiver_families(const struct telemetry *t, struct buf *b)
 
 static void queues(const struct telemetry *t, struct buf *b)
 {
-	prom_family(b, "hotspan_receiver_delivered_bytes_total", PROM_COUNTER, "Bytes of delivered profiles.");
+	prom_family(b, "hotspan_receiver_delivered_bytes_total", PROM_COUNTER,
+		    "Bytes of delivered requests, profiles and others.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_delivered_bytes_total", (double)t->receivers[i].delivered_bytes, "receiver", t->receivers[i].name, NULL);
 	prom_family(b, "hotspan_receiver_queue_profiles", PROM_GAUGE, "Profiles that wait.");
 	for (size_t i = 0; i < t->n_receivers; i++)
-		prom_value(b, "hotspan_receiver_queue_profiles", (double)t->receivers[i].queued, "receiver", t->receivers[i].name, NULL);
+		prom_value(b, "hotspan_receiver_queue_profiles",
+			   (double)t->receivers[i].signals[PARCEL_PROFILES].queued, "receiver",
+			   t->receivers[i].name, NULL);
 	prom_family(b, "hotspan_receiver_spool_profiles", PROM_GAUGE, "Of these, profiles on disk.");
 	for (size_t i = 0; i < t->n_receivers; i++)
-		prom_value(b, "hotspan_receiver_spool_profiles", (double)t->receivers[i].spooled, "receiver", t->receivers[i].name, NULL);
-	prom_family(b, "hotspan_receiver_spool_bytes", PROM_GAUGE, "Their bytes.");
+		prom_value(b, "hotspan_receiver_spool_profiles",
+			   (double)t->receivers[i].signals[PARCEL_PROFILES].spooled, "receiver",
+			   t->receivers[i].name, NULL);
+	prom_family(b, "hotspan_receiver_spool_bytes", PROM_GAUGE,
+		    "Bytes on disk of what waits, profiles and others.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_spool_bytes", (double)t->receivers[i].spooled_bytes, "receiver", t->receivers[i].name, NULL);
-	prom_family(b, "hotspan_receiver_spool_total", PROM_COUNTER, "What happened to the spool: profiles of an earlier run, those of them that may arrive twice, files put aside as damaged, files that cannot be read, profiles that could not be written.");
+	prom_family(b, "hotspan_receiver_spool_total", PROM_COUNTER,
+		    "What happened to the spool: profiles, spans and data points of an earlier "
+		    "run, those of them that may arrive twice, files put aside as damaged, files "
+		    "that cannot be read, what could not be written.");
 	for (size_t i = 0; i < t->n_receivers; i++) {
 		const struct spool_stats *s = &t->receivers[i].spool;
 
@@ -166,7 +249,7 @@ static void queues(const struct telemetry *t, struct buf *b)
 	prom_family(b, "hotspan_receiver_files_removed_total", PROM_COUNTER, "Profiles removed there because of max_files, max_bytes or max_age.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_files_removed_total", (double)t->receivers[i].archive.removed, "receiver", t->receivers[i].name, NULL);
-	prom_family(b, "hotspan_receiver_queue_bytes", PROM_GAUGE, "Bytes of profiles that wait.");
+	prom_family(b, "hotspan_receiver_queue_bytes", PROM_GAUGE, "Bytes of what waits.");
 	for (size_t i = 0; i < t->n_receivers; i++)
 		prom_value(b, "hotspan_receiver_queue_bytes", (double)t->receivers[i].queued_bytes, "receiver", t->receivers[i].name, NULL);
 }

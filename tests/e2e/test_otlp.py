@@ -5,61 +5,11 @@ import collections
 import contextlib
 import socket
 
-import peers
 from hs import *  # noqa: F403
+from peers.otlp import Peer
 from pyroscope import Fake, certificates
 
 HOST = socket.gethostname()
-DECODE = pathlib.Path(peers.__file__).parent / "otlp_decode.py"
-
-
-class Peer:
-    def __init__(self, layout="otlp", tls=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="hotspan-otlp-")
-        self.python, self.decoded = peers.environment(layout), {}
-        argv = [peers.environment("otlp"), pathlib.Path(peers.__file__).parent / "otlp_server.py", self.folder.name]
-        self.process = subprocess.Popen([*map(str, argv), *map(str, tls or [])], stdout=subprocess.PIPE, text=True)
-        self.grpc_port, self.http_port = self.process.stdout.readline().split()
-        self.grpc, self.http = f"http://127.0.0.1:{self.grpc_port}", f"http://127.0.0.1:{self.http_port}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.process.kill()
-        self.process.wait()
-        self.folder.cleanup()
-
-    def answer(self, *lines):
-        (pathlib.Path(self.folder.name) / "answers").write_text("\n".join(lines))
-
-    def how(self):
-        return [p.read_text() for p in sorted(pathlib.Path(self.folder.name).glob("*.how"))]
-
-    def sizes(self):
-        return [p.stat().st_size for p in sorted(pathlib.Path(self.folder.name).glob("*.pb"))]
-
-    def resources(self, *how):
-        found = []
-        for p in sorted(pathlib.Path(self.folder.name).glob("*.pb")):
-            if (p, how) not in self.decoded:
-                d = json.loads(subprocess.run([self.python, DECODE, *how], input=p.read_bytes(), capture_output=True, check=True).stdout)
-                assert not d["complaints"], d["complaints"][:3]
-                self.decoded[p, how] = d["resources"]
-            found += self.decoded[p, how]
-        return found
-
-    def samples(self):
-        """{time of an interval: (samples that arrived, samples it had by its own account)}."""
-        found = {}
-        for p in (p for r in self.resources("brief") for p in r["profiles"]):
-            lost, of = map(int, re.search(r"lost (\d+) of (\d+) samples", p["attributes"]["pprof.profile.comment"][0][0]).groups())
-            found[p["time"]] = (found.get(p["time"], (0, 0))[0] + sum(v for s in p["samples"] for v in s["values"]), of - lost)
-        return found
-
-    def cpu_ns(self, service):
-        return sum(v * p["period"] for r in self.resources("brief") if r["resource"]["service.name"] == service for p in r["profiles"]
-                   for s in p["samples"] for v in s["values"])
 
 
 class Particular:
@@ -157,6 +107,20 @@ def test_the_standard_variables_suffice():
             assert agent.stop() == 0
         assert abs(peer.cpu_ns(name) / want - 1) < 0.03
         assert all(r["resource"]["deployment_environment"] == "test" for r in peer.resources())
+
+
+def test_a_receiver_gets_what_it_asks_for_and_nothing_false():
+    with Peer() as asked, Peer() as other, \
+            Agent(config(receiver("asked", asked.http, send="[traces, metrics]"), receiver("other", other.http, path="/v1development/profiles"),
+                         receiver("astray", other.http, path="/elsewhere"))) as agent:
+        burn(2, "asked")
+        until(lambda: other.how())
+        agent.wait_for("receiver astray", "HTTP 404")
+        requests = lambda signal, result: metric(agent, "hotspan_receiver_items_total", receiver="asked", signal=signal, result=result)
+        assert requests("traces", "delivered") == requests("metrics", "refused") == 0
+        assert metric(agent, "hotspan_receiver_rejected_items_total", receiver="asked", signal="metrics") == 0
+        assert agent.stop() == 0
+        assert other.resources() and not asked.how(), "there are no spans and metrics to send yet"
 
 
 def test_the_older_layout():

@@ -878,8 +878,14 @@ static int put_in_queue(struct receiver *rc, uint64_t *ret_wake)
 /* A parcel on disk, read to be sent, and found again. ctx: a folder. */
 static int spool_a_parcel(void *ctx)
 {
-	struct receiver_opts opts = { .name = "prod", .type = "pyroscope", .url = "http://h", .spool = ctx, .queue_bytes = 1 << 20,
-				      .spool_bytes = 1 << 20, .max_tries = 1 };
+	struct receiver_opts opts = { .name = "prod",
+				      .type = "pyroscope",
+				      .send = 1u << PARCEL_PROFILES,
+				      .url = "http://h",
+				      .spool = ctx,
+				      .queue_bytes = 1 << 20,
+				      .spool_bytes = 1 << 20,
+				      .max_tries = 1 };
 	struct receiver *rc = NULL;
 	char err[256], command[256];
 	uint64_t wake;

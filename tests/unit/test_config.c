@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "exporter/otlp_format.h"
 #include "proc/relabel.h"
 
 static char path[] = "/tmp/hotspan-test-config-XXXXXX";
@@ -84,7 +85,7 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		  ":2: receivers[0]: name 'a/b' is to be a directory below spool: it must have no '/' in it, and not be '.' or '..'" },
 		{ "receivers:\n  - {name: .., url: 'http://h', spool: /s}\n",
 		  ":2: receivers[0]: name '..' is to be a directory below spool: it must have no '/' in it, and not be '.' or '..'" },
-		{ RECEIVER "    path: /p\n", ":2: receivers[0]: path is for files: add `type: file`, or leave it out" },
+		{ RECEIVER "    path: /p\n", ":2: receivers[0]: path is for type file, and for type otlp over HTTP: leave it out" },
 		{ "receivers:\n  - {name: a, type: file}\n", ":2: receivers[0]: it needs a path: add `path: /var/lib/hotspan/profiles`" },
 		{ "receivers:\n  - {name: a, type: file, path: /p, url: 'http://h'}\n", ":2: receivers[0]: url is for servers: leave it out, or change the type" },
 		{ "receivers:\n  - {name: a, type: file, path: /p}\n  - {name: b, type: file, path: /p}\n",
@@ -102,6 +103,17 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ RECEIVER "    bearer_token: t\n    basic_auth: {username: u}\n",
 		  ":2: receivers[0]: both basic_auth and a bearer token are set: keep one" },
 		{ RECEIVER "    type: loki\n", ":4: receivers[0].type: 'loki' is none of pyroscope|otlp|file" },
+		{ RECEIVER "    send: [profiles, logs]\n", ":4: receivers[0].send: 'logs' is none of profiles|traces|metrics" },
+		{ RECEIVER "    type: otlp\n    send: []\n", ":2: receivers[0]: send names nothing: name at least one of profiles, traces, metrics" },
+		{ RECEIVER "    send: [profiles, traces]\n",
+		  ":2: receivers[0]: send: a receiver of type pyroscope takes profiles only; traces and metrics go to one of type otlp" },
+		{ "receivers:\n  - name: a\n    type: file\n    path: /x\n    send: [traces]\n",
+		  ":2: receivers[0]: send: a receiver of type file takes profiles only; traces and metrics go to one of type otlp" },
+		{ RECEIVER "    send: {traces: true}\n", ":4: receivers[0].send: it takes one value, not a mapping" },
+		{ RECEIVER "    type: otlp\n    protocol: grpc\n    path: /x\n", ":2: receivers[0]: path is for type file, and for type otlp over HTTP: leave it out" },
+		{ RECEIVER "    type: otlp\n    path: x\n", ":2: receivers[0]: path 'x' must begin with / and be of one signal: make a receiver for each" },
+		{ RECEIVER "    type: otlp\n    send: [traces, metrics]\n    path: /x\n",
+		  ":2: receivers[0]: path '/x' must begin with / and be of one signal: make a receiver for each" },
 		{ RECEIVER "    headers: {'a b': c}\n", ":4: receivers[0].headers: 'a b' is no name of an HTTP header" },
 		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
 		{ "receive: 127.0.0.1:4041\n", ":1: receive: it must be a mapping of keys to values" },
@@ -229,6 +241,85 @@ static void opentelemetrys_variables_make_a_receiver_and_labels(void **state)
 	config_free(c);
 }
 
+#define BIT(signal) (1u << PARCEL_##signal)
+
+static void a_receiver_takes_what_it_is_told_to(void **state)
+{
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with(RECEIVER
+				   "  - {name: b, url: 'http://h', type: otlp}\n"
+				   "  - {name: c, url: 'http://h', type: otlp, send: [traces, metrics]}\n"
+				   "  - {name: d, url: 'http://h', type: otlp, send: Metrics, path: /otlp/metrics}\n",
+				   NULL, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->receivers.v[0].send, BIT(PROFILES));
+	assert_int_equal(c->receivers.v[1].send, BIT(PROFILES));
+	assert_int_equal(c->receivers.v[2].send, BIT(TRACES) | BIT(METRICS));
+	assert_int_equal(c->receivers.v[3].send, BIT(METRICS));
+	assert_string_equal(c->receivers.v[3].path, "/otlp/metrics");
+	config_free(c);
+}
+
+/* Of the receivers that these variables make, "name signals url path" each. */
+static void assert_made(char *const *env, const char *want)
+{
+	const struct config_source src = { .environment = env };
+	_cleanup_(buf_fini) struct buf got = BUF_INIT;
+	struct config *c;
+	char err[768];
+
+	if (load_with("", &src, &c, err, sizeof(err)) < 0)
+		fail_msg("%s", err);
+	vec_foreach(o, &c->receivers)
+		buf_printf(&got, "%s %u %s%s\n", o->name, o->send, o->url, o->path ? o->path : "");
+	buf_putc(&got, '\0');
+	assert_string_equal((char *)got.data, want);
+	config_free(c);
+}
+
+static void opentelemetrys_variables_part_the_signals(void **state)
+{
+#define P "OTEL_EXPORTER_OTLP_"
+	char *all[] = { P "ENDPOINT=http://h:4318", NULL };
+	char *none[] = { P "ENDPOINT=http://h:4318", "OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=console, prometheus", NULL };
+	char *listed[] = { P "ENDPOINT=http://h:4318", "OTEL_TRACES_EXPORTER=console, otlp", NULL };
+	char *own[] = { P "ENDPOINT=http://h:4318/base", P "TRACES_ENDPOINT=https://t/some/v1/traces?x=1", P "METRICS_ENDPOINT=http://m:1", NULL };
+	char *alone[] = { P "TRACES_ENDPOINT=http://t:4318/v1/traces", NULL };
+	char *headers[] = { P "ENDPOINT=http://h:4318", P "METRICS_HEADERS=a=b", NULL };
+	char *grpc[] = { P "TRACES_ENDPOINT=t:4317", P "TRACES_PROTOCOL=grpc", P "TRACES_INSECURE=true", NULL };
+	char *lost[] = { P "TRACES_HEADERS=a=b", NULL };
+
+	assert_made(all, "otlp 7 http://h:4318\n");
+	assert_made(none, "otlp 1 http://h:4318\n");
+	assert_made(listed, "otlp 7 http://h:4318\n");
+	assert_made(own, "otlp 1 http://h:4318/base\notlp-traces 2 https://t/some/v1/traces?x=1\notlp-metrics 4 http://m:1/\n");
+	assert_made(alone, "otlp-traces 2 http://t:4318/v1/traces\n");
+	assert_made(headers, "otlp 3 http://h:4318\notlp-metrics 4 http://h:4318\n");
+	assert_made(grpc, "otlp-traces 2 http://t:4317\n");
+	assert_made(lost, "");
+}
+
+static void a_signals_own_variable_is_before_that_for_all(void **state)
+{
+	char *env[] = { P "ENDPOINT=http://h:4318", P "HEADERS=a=all", P "TRACES_HEADERS=a=traces", P "TIMEOUT=2000", P "METRICS_TIMEOUT=3000", P "COMPRESSION=none", NULL };
+	const struct config_source src = { .environment = env };
+	const struct receiver_opts *o;
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->receivers.n, 3);
+	o = c->receivers.v;
+	assert_string_equal(strmap_get(&o[0].headers, "a"), "all");
+	assert_string_equal(strmap_get(&o[1].headers, "a"), "traces");
+	assert_string_equal(strmap_get(&o[2].headers, "a"), "all");
+	assert_int_equal(o[1].timeout_ns, 2 * NSEC_PER_SEC);
+	assert_int_equal(o[2].timeout_ns, 3 * NSEC_PER_SEC);
+	assert_string_equal(o[1].compression, "none");
+	config_free(c);
+}
+
 static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 {
 	static const struct {
@@ -241,6 +332,10 @@ static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 		{ "OTEL_EXPORTER_OTLP_HEADERS=a b=c", "HEADERS: 'a b' is no name of an HTTP header" },
 		{ "OTEL_EXPORTER_OTLP_CLIENT_KEY=/k", "CLIENT_KEY: it and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together: set both" },
 		{ "OTEL_EXPORTER_OTLP_ENDPOINT=h:4318", "ENDPOINT: it must begin with http:// or https://" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=h:4318", "OTLP_TRACES_ENDPOINT: it must begin with http:// or https://" },
+		{ "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json", "OTLP_METRICS_PROTOCOL: 'http/json' is none of http/protobuf|grpc" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_HEADERS=a", "OTLP_TRACES_HEADERS: it must be name=value,name=value, percent-encoded" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=/k", "OTLP_TRACES_CLIENT_KEY: it and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=a=%2", "it must be key=value,key=value, percent-encoded" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=1=b", "label '1': a name is made of letters, digits and _, and does not begin with a digit" },
 	};
@@ -265,7 +360,8 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 
 	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\nmax_cpu_percent: 0.25%\n"
 				   "relabel_configs:\n  - {source_labels: [a, b], separator: '', regex: '(.)\\d', target_label: c, replacement: ''}\n" RECEIVER
-				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n",
+				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n"
+				   "  - {name: c, url: 'http://h', type: otlp, send: [metrics], path: /m}\n  - {name: d, url: 'http://h', type: otlp, send: [traces, metrics]}\n",
 				   NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &once);
 	config_free(c);
@@ -388,6 +484,9 @@ int main(void)
 		FILE_TEST(what_names_are_made_of_is_said_by_the_file),
 		FILE_TEST(flags_override_the_environment_and_that_the_file),
 		FILE_TEST(opentelemetrys_variables_make_a_receiver_and_labels),
+		FILE_TEST(a_receiver_takes_what_it_is_told_to),
+		FILE_TEST(opentelemetrys_variables_part_the_signals),
+		FILE_TEST(a_signals_own_variable_is_before_that_for_all),
 		FILE_TEST(opentelemetrys_variables_that_are_wrong_are_named),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
 		FILE_TEST(a_choice_is_taken_in_any_case_and_told_in_its_own),

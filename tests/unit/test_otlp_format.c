@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "exporter/otlp_format.h"
+#include "exporter/parcel.h"
 #include "exporter/receiver_opts.h"
 
 static uint8_t format_of(const char *type, const char *protocol, const char *compression, const char *proto)
@@ -14,7 +15,7 @@ static uint8_t format_of(const char *type, const char *protocol, const char *com
 	struct receiver_opts o = { .type = (char *)(uintptr_t)type, .protocol = (char *)(uintptr_t)protocol,
 				   .compression = (char *)(uintptr_t)compression, .proto = (char *)(uintptr_t)proto };
 
-	return parcel_format_of(&o);
+	return parcel_encoding_of(&o);
 }
 
 static void a_receiver_takes_what_it_says(void **state)
@@ -24,6 +25,46 @@ static void a_receiver_takes_what_it_says(void **state)
 	assert_int_equal(format_of("otlp", NULL, NULL, NULL), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP);
 	assert_int_equal(format_of("otlp", "grpc", "zstd", "1.9"), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC | PARCEL_FORMAT_ZSTD | PARCEL_FORMAT_1_9);
 	assert_int_equal(format_of("otlp", "grpc", "none", "1.10"), PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC);
+}
+
+static void every_signal_has_its_way(void **state)
+{
+	static const struct {
+		enum parcel_signal signal;
+		const char *name, *items, *path, *service;
+	} cases[] = {
+		{ PARCEL_PROFILES, "profiles", "profiles", "/v1development/profiles",
+		  "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export" },
+		{ PARCEL_TRACES, "traces", "spans", "/v1/traces",
+		  "/opentelemetry.proto.collector.trace.v1.TraceService/Export" },
+		{ PARCEL_METRICS, "metrics", "data points", "/v1/metrics",
+		  "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" },
+	};
+	struct receiver_opts old = { .type = "otlp", .proto = "1.9" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t http =
+			parcel_format(cases[i].signal, PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP);
+		uint8_t grpc =
+			parcel_format(cases[i].signal, PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC);
+
+		assert_int_equal(parcel_format_signal(http), cases[i].signal);
+		assert_string_equal(parcel_format_path(http), cases[i].path);
+		assert_string_equal(parcel_format_path(grpc), cases[i].service);
+		assert_string_equal(parcel_format_type(http), "application/x-protobuf");
+		assert_string_equal(parcel_format_type(grpc), "application/grpc");
+		assert_string_equal(parcel_signal_name(cases[i].signal), cases[i].name);
+		assert_string_equal(parcel_signal_items(cases[i].signal), cases[i].items);
+		/* The older layout is of profiles: the others have one. */
+		assert_int_equal(parcel_format(cases[i].signal, parcel_encoding_of(&old)) &
+					 PARCEL_FORMAT_1_9,
+				 cases[i].signal == PARCEL_PROFILES ? PARCEL_FORMAT_1_9 : 0);
+		/* Another compression is of the same signal. */
+		assert_int_equal(parcel_format_signal(parcel_format_without(http, 0)),
+				 cases[i].signal);
+	}
+	assert_int_equal(parcel_format(PARCEL_PROFILES, PARCEL_FORMAT_OTLP),
+			 PARCEL_FORMAT_OTLP); /* as in spools that are older */
 }
 
 static void packing_frames_and_compresses(void **state)
@@ -72,6 +113,37 @@ static void what_is_packed_can_be_packed_another_way(void **state)
 				assert_memory_equal(c.data, b.data, b.len);
 		}
 	}
+}
+
+static void a_request_stays_of_its_signal(void **state)
+{
+	const uint8_t plain = PARCEL_FORMAT_OTLP, grpc = PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GRPC;
+	struct buf request = { .data = (uint8_t *)(uintptr_t) "spans", .len = 5 };
+	_cleanup_(buf_fini)
+	struct buf out = BUF_INIT;
+
+	for (int a = 0; a < PARCEL_SIGNALS; a++)
+		for (int b = 0; b < PARCEL_SIGNALS; b++) {
+			uint8_t from = parcel_format((enum parcel_signal)a, plain),
+				to = parcel_format((enum parcel_signal)b, grpc);
+
+			buf_reset(&out);
+			assert_int_equal(otlp_repack(from, &request, to, &out),
+					 a == b ? 0 : -EPROTONOSUPPORT);
+			assert_int_equal(out.len, a == b ? 5 + 5 : 0);
+		}
+}
+
+static void requests_of_many_go_in_their_order_by_signal(void **state)
+{
+	const uint8_t profiles = PARCEL_FORMAT_OTLP,
+		      traces = parcel_format(PARCEL_TRACES, profiles),
+		      metrics = parcel_format(PARCEL_METRICS, profiles);
+
+	assert_int_not_equal(parcel_key(profiles, ""), parcel_key(traces, ""));
+	assert_int_not_equal(parcel_key(profiles, ""), parcel_key(metrics, ""));
+	assert_int_not_equal(parcel_key(traces, ""), parcel_key(metrics, ""));
+	assert_int_equal(parcel_key(metrics, ""), parcel_key(metrics | PARCEL_FORMAT_GRPC, ""));
 }
 
 static void what_is_not_packed_as_it_says_is_refused(void **state)
@@ -179,8 +251,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_takes_what_it_says),
+		cmocka_unit_test(every_signal_has_its_way),
 		cmocka_unit_test(packing_frames_and_compresses),
 		cmocka_unit_test(what_is_packed_can_be_packed_another_way),
+		cmocka_unit_test(a_request_stays_of_its_signal),
+		cmocka_unit_test(requests_of_many_go_in_their_order_by_signal),
 		cmocka_unit_test(what_is_not_packed_as_it_says_is_refused),
 		cmocka_unit_test(a_server_says_which_compression_it_takes),
 		cmocka_unit_test(partial_success_counts_and_says),

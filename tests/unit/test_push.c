@@ -21,7 +21,12 @@ static struct push *push;
 
 static int begin(void **state)
 {
-	struct receiver_opts to = { .name = "prod", .type = "pyroscope", .timeout_ns = 10 * NSEC_PER_SEC, .queue_bytes = 64 * MIB, .max_tries = 4 };
+	struct receiver_opts to = { .name = "prod",
+				    .type = "pyroscope",
+				    .send = 1u << PARCEL_PROFILES,
+				    .timeout_ns = 10 * NSEC_PER_SEC,
+				    .queue_bytes = 64 * MIB,
+				    .max_tries = 4 };
 	struct strmap labels = { 0 };
 	char err[256];
 
@@ -153,6 +158,7 @@ static void push_otlp_only(struct window *w, struct push_stats *ret)
 {
 	struct receiver_opts to = { .name = "prod",
 				    .type = "otlp",
+				    .send = 1u << PARCEL_PROFILES,
 				    .url = "http://127.0.0.1:9",
 				    .compression = "none",
 				    .timeout_ns = 10 * NSEC_PER_SEC,

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "exporter/spool.h"
 
@@ -134,6 +135,32 @@ static void what_is_put_comes_back_after_a_restart_in_order(void **state)
 	}
 	assert_int_equal(put(s, 99, 1, &n[0]), 0);
 	assert_true(n[0] > n[4]);
+	spool_close(s);
+}
+
+/* A parcel of metrics is one when it is sent after a restart, too. */
+static void a_parcel_keeps_its_signal(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct spool *s = open_it();
+	const struct spool_entry *e;
+	struct parcel *p, *q;
+	uint64_t n;
+
+	buf_puts(&b, "metrics");
+	p = parcel_new(&b, parcel_format(PARCEL_METRICS, PARCEL_FORMATS - 1));
+	assert_int_equal(spool_put(s, p, &n), 0);
+	spool_close(s);
+	s = open_it();
+	assert_int_equal(left.n, 1);
+	e = left.v;
+	assert_int_equal(e->format, p->format);
+	assert_int_equal(e->key, parcel_key(p->format, ""));
+	assert_int_equal(spool_get(s, e->number, &q), 0);
+	assert_int_equal(q->format, p->format);
+	assert_int_equal(parcel_format_signal(q->format), PARCEL_METRICS);
+	parcel_unref(p);
+	parcel_unref(q);
 	spool_close(s);
 }
 
@@ -452,6 +479,7 @@ int main(void)
 #define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		SPOOL_TEST(what_is_put_comes_back_after_a_restart_in_order),
+		SPOOL_TEST(a_parcel_keeps_its_signal),
 		SPOOL_TEST(a_kill_at_any_moment_loses_nothing_and_repeats_at_most_one),
 		SPOOL_TEST(a_file_cut_anywhere_is_put_aside),
 		SPOOL_TEST(a_file_with_any_bit_flipped_is_put_aside),
