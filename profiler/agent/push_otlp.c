@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/resource.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/strmap.h"
@@ -103,21 +104,6 @@ static int send_layout(struct push_otlp *o, enum otlp_layout layout)
 	for (uint8_t f = 0; f < PARCEL_FORMATS && r >= 0 && profiles; f++)
 		if (is_wanted(o->formats, f) && layout_of(f) == layout)
 			r = send(o, f, &request, profiles);
-	return r;
-}
-
-/* Of a series' labels: the two that have a name of their own in the semantic conventions. */
-static int resource_of(const struct strmap *labels, struct strmap *ret)
-{
-	int r = 0;
-
-	vec_foreach(e, &labels->v)
-	{
-		const char *name = !strcmp(e->key, "service_name") ? "service.name" : !strcmp(e->key, "instance") ? "host.name" : e->key;
-
-		if (r >= 0 && strncmp(name, "__", 2))
-			r = strmap_set(ret, name, e->value);
-	}
 	return r;
 }
 

@@ -106,7 +106,7 @@ def test_the_standard_variables_suffice():
             want = burn(2, name)
             assert agent.stop() == 0
         assert abs(peer.cpu_ns(name) / want - 1) < 0.03
-        assert all(r["resource"]["deployment_environment"] == "test" for r in peer.resources())
+        assert all(r["resource"]["deployment.environment"] == "test" for r in peer.resources())
 
 
 def test_a_receiver_gets_what_it_asks_for_and_nothing_false():
