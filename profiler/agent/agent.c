@@ -18,6 +18,8 @@
 #include "agent/privileges.h"
 #include "agent/push.h"
 #include "agent/receive.h"
+#include "agent/resource.h"
+#include "agent/scrape.h"
 #include "agent/session.h"
 #include "agent/telemetry.h"
 #include "agent/web.h"
@@ -27,6 +29,7 @@
 #include "base/units.h"
 #include "collect/sampler.h"
 #include "exporter/files.h"
+#include "exporter/metric.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
 #include "exporter/pyroscope.h"
@@ -48,9 +51,11 @@ struct agent {
 	struct governor governor;
 	struct web *web; /* NULL: switched off */
 	struct receive *receive; /* the same */
+	struct scrape *scrape; /* the same */
+	struct strmap self;    /* what we are to OpenTelemetry */
 	struct kube *kube; /* NULL: no Kubernetes */
 	uint64_t pods_missed;
-	int signal_fd, epoll_fd; /* epoll: signals and the page */
+	int signal_fd, epoll_fd; /* epoll: signals and the pages */
 	uint64_t start_utc_ns;
 	uint64_t watchdog_ns, watchdog_told_ns;
 	uint64_t windows, windows_changed_ns; /* seen by the page: does naming move? */
@@ -174,6 +179,31 @@ static int page(void *ctx, const char *path, struct buf *out, const char **ret_t
 	return 404;
 }
 
+/* What is measured of services: for now there is only ourselves to tell of. */
+static int measured(void *ctx, struct metric_set *ret)
+{
+	struct agent *a = ctx;
+
+	*ret = (struct metric_set){ .time_ns = time_utc_ns(),
+				    .resources = &a->self,
+				    .n_resources = 1 };
+	return 0;
+}
+
+static int set_self(struct agent *a, const struct config *c)
+{
+	struct strmap self = { 0 };
+	int r = resource_of_agent(&c->labels, &self);
+
+	if (r < 0) {
+		strmap_fini(&self);
+		return r;
+	}
+	strmap_fini(&a->self);
+	a->self = self;
+	return 0;
+}
+
 /* ---- making one ---- */
 
 static int watch(struct agent *a, int fd)
@@ -181,6 +211,20 @@ static int watch(struct agent *a, int fd)
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
 	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int open_pages(struct agent *a, char *err, size_t err_len)
+{
+	const struct config *c = a->config;
+	int r = set_self(a, c);
+
+	if (r >= 0 && strcmp(c->listen, "off"))
+		r = web_new("listen", c->listen, page, a, &a->web, err, err_len);
+	if (r >= 0 && a->web)
+		r = watch(a, web_fd(a->web));
+	if (r >= 0 && strcmp(c->prometheus_listen, "off"))
+		r = scrape_new(c->prometheus_listen, measured, a, &a->scrape, err, err_len);
+	return r < 0 || !a->scrape ? r : watch(a, scrape_fd(a->scrape));
 }
 
 static int open_events(struct agent *a, char *err, size_t err_len)
@@ -199,10 +243,7 @@ static int open_events(struct agent *a, char *err, size_t err_len)
 	r = watch(a, a->signal_fd);
 	if (r >= 0 && strcmp(a->config->receive_listen, "off") != 0)
 		r = receive_new(a->config->receive_listen, &a->receive, err, err_len);
-	if (r < 0 || !strcmp(a->config->listen, "off"))
-		return r;
-	r = web_new(a->config->listen, page, a, &a->web, err, err_len);
-	return r < 0 ? r : watch(a, web_fd(a->web));
+	return r < 0 ? r : open_pages(a, err, err_len);
 }
 
 static struct budget_limits limits_of(const struct config *c)
@@ -332,6 +373,8 @@ struct agent *agent_free(struct agent *a)
 	files_free(a->files);
 	net_free(a->net);
 	web_free(a->web);
+	scrape_free(a->scrape);
+	strmap_fini(&a->self);
 	closep(&a->signal_fd);
 	closep(&a->epoll_fd);
 	config_free(a->config);
@@ -354,6 +397,8 @@ static int apply(struct agent *a, const struct config *c, char *err, size_t err_
 	if (r < 0)
 		return r;
 	r = push_set_labels(a->push, &c->labels);
+	if (r >= 0)
+		r = set_self(a, c);
 	if (r >= 0)
 		r = governor_set(&a->governor, &limits);
 	if (r >= 0)
@@ -405,14 +450,21 @@ static void reload(struct agent *a)
 	tell_systemd("READY=1");
 }
 
-/* Signals and page. True: it is time to go. */
+static void run_pages(struct agent *a)
+{
+	if (a->web)
+		web_run(a->web);
+	if (a->scrape)
+		scrape_run(a->scrape);
+}
+
+/* Signals and pages. True: it is time to go. */
 static bool handle_events(struct agent *a)
 {
 	struct signalfd_siginfo si;
 	bool stop = false;
 
-	if (a->web)
-		web_run(a->web);
+	run_pages(a);
 	while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGHUP)
 			reload(a);
@@ -440,8 +492,7 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 	uint64_t now = time_boot_ns();
 	int r;
 
-	if (a->web)
-		web_run(a->web); /* connections time out */
+	run_pages(a); /* connections time out */
 	if (a->kube)
 		follow_pods(a);
 	r = governor_tick(&a->governor);
@@ -465,6 +516,9 @@ static void tell_start(struct agent *a)
 		 a->config->receivers.n, (double)a->config->flush_interval_ns / 1e9, page_at);
 	if (a->receive)
 		log_info("taking pushes at http://%s" PYROSCOPE_PUSH_PATH, receive_address(a->receive));
+	if (a->scrape)
+		log_info("what is measured of services is on http://%s/metrics",
+			 scrape_address(a->scrape));
 	log_info("capabilities kept: %s", a->capabilities);
 	if (!a->config->receivers.n)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");

@@ -62,7 +62,7 @@ struct config {
 	double max_cpu_percent;
 	uint64_t max_memory_bytes;
 	char *kubernetes;
-	char *listen;
+	char *listen, *prometheus_listen;
 	char *receive_listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

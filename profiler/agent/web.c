@@ -53,7 +53,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 	return answer(c, status, &body, type);
 }
 
-int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, char *err, size_t err_len)
+int web_new(const char *key, const char *listen, web_page_fn *page, void *ctx, struct web **ret, char *err, size_t err_len)
 {
 	struct web *w = calloc(1, sizeof(*w));
 	int fd;
@@ -62,7 +62,7 @@ int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, 
 		return -ENOMEM;
 	w->page = page;
 	w->ctx = ctx;
-	fd = listener_open("listen", listen, w->address, err, err_len);
+	fd = listener_open(key, listen, w->address, err, err_len);
 	if (fd < 0) {
 		free(w);
 		return fd;
@@ -73,7 +73,7 @@ int web_new(const char *listen, web_page_fn *page, void *ctx, struct web **ret, 
 	if (!w->daemon) {
 		close(fd);
 		free(w);
-		snprintf(err, err_len, "listen: the HTTP server does not start on %s", listen);
+		snprintf(err, err_len, "%s: the HTTP server does not start on %s", key, listen);
 		return -ENOMEM;
 	}
 	*ret = w;

@@ -114,6 +114,7 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ RECEIVER "    type: otlp\n    path: x\n", ":2: receivers[0]: path 'x' must begin with / and be of one signal: make a receiver for each" },
 		{ RECEIVER "    type: otlp\n    send: [traces, metrics]\n    path: /x\n",
 		  ":2: receivers[0]: path '/x' must begin with / and be of one signal: make a receiver for each" },
+		{ "prometheus: 127.0.0.1:9400\n", ":1: prometheus: it must be a mapping of keys to values" },
 		{ RECEIVER "    headers: {'a b': c}\n", ":4: receivers[0].headers: 'a b' is no name of an HTTP header" },
 		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
 		{ "receive: 127.0.0.1:4041\n", ":1: receive: it must be a mapping of keys to values" },
@@ -248,16 +249,20 @@ static void a_receiver_takes_what_it_is_told_to(void **state)
 	struct config *c;
 	char err[768];
 
-	assert_int_equal(load_with(RECEIVER
+	assert_int_equal(load_with("prometheus: {listen: 127.0.0.1:9400}\n" RECEIVER
 				   "  - {name: b, url: 'http://h', type: otlp}\n"
 				   "  - {name: c, url: 'http://h', type: otlp, send: [traces, metrics]}\n"
 				   "  - {name: d, url: 'http://h', type: otlp, send: Metrics, path: /otlp/metrics}\n",
 				   NULL, &c, err, sizeof(err)), 0);
+	assert_string_equal(c->prometheus_listen, "127.0.0.1:9400");
 	assert_int_equal(c->receivers.v[0].send, BIT(PROFILES));
 	assert_int_equal(c->receivers.v[1].send, BIT(PROFILES));
 	assert_int_equal(c->receivers.v[2].send, BIT(TRACES) | BIT(METRICS));
 	assert_int_equal(c->receivers.v[3].send, BIT(METRICS));
 	assert_string_equal(c->receivers.v[3].path, "/otlp/metrics");
+	config_free(c);
+	assert_int_equal(load_with("", NULL, &c, err, sizeof(err)), 0);
+	assert_string_equal(c->prometheus_listen, "off");
 	config_free(c);
 }
 
@@ -361,7 +366,8 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\nmax_cpu_percent: 0.25%\n"
 				   "relabel_configs:\n  - {source_labels: [a, b], separator: '', regex: '(.)\\d', target_label: c, replacement: ''}\n" RECEIVER
 				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n"
-				   "  - {name: c, url: 'http://h', type: otlp, send: [metrics], path: /m}\n  - {name: d, url: 'http://h', type: otlp, send: [traces, metrics]}\n",
+				   "  - {name: c, url: 'http://h', type: otlp, send: [metrics], path: /m}\n  - {name: d, url: 'http://h', type: otlp, send: [traces, metrics]}\n"
+				   "prometheus: {listen: '127.0.0.1:0'}\n",
 				   NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &once);
 	config_free(c);
