@@ -159,7 +159,7 @@ def test_what_is_refused_and_how():
         assert ask(port, good)[0] == 200
         assert ask(port, gzip.compress(good), Content_Encoding="gzip", Connect_Protocol_Version="1")[0] == 200
         assert ask(port, chunks=[good[:10], good[10:]], Transfer_Encoding="chunked")[0] == 200
-        until(lambda: sum(fake.state()["requests"].values()) == 3)
+        until(lambda: sum(fake.state()["requests"].values()) >= 3)
         assert received(b) == 3 and b.metrics()["hotspan_received_bytes_total"] == 3 * len(good)
         refusals = {
             "not_a_push": [(404, "what is taken here is POST", dict(path="/ingest?name=x")), (404, "", dict(path="/", method="GET")),
