@@ -482,7 +482,7 @@ static __always_inline int http1_read_name(struct http1 *m, struct http1_reader 
 		m->header = http1_guess_name(m->header, m->n, c);
 		want = http1_name_byte(m->header, m->n);
 		if (!want || !http1_like(c, want)) {
-			if (want == ':' && http1_is_fold(c))
+			if (want == ':' && http1_is_fold(c) && m->header < HTTP1_H_UPGRADE)
 				http1_fail(
 					m,
 					r); /* space before the colon: some would take it for this header, some not */

@@ -22,11 +22,11 @@ static __always_inline int http1_is_token(__u32 c)
 	return c < 128 && (c < 64 ? HTTP1_TOKEN_LOW : HTTP1_TOKEN_HIGH) >> (c & 63) & 1;
 }
 
-/* Of a token's bytes; those of longer ones are cut to 8, which no known method has. */
+/* Of a token and the space behind it; without that, "GET" and a zero byte would be GET. */
 static __always_inline __u32 http1_method_of(__u64 token)
 {
-#define HTTP1_METHOD(name)               \
-	if (token == HTTP1_CHARS(#name)) \
+#define HTTP1_METHOD(name)                   \
+	if (token == HTTP1_CHARS(#name " ")) \
 		return HTTP1_METHOD_##name;
 	HTTP1_METHODS(HTTP1_METHOD)
 #undef HTTP1_METHOD
@@ -86,7 +86,7 @@ static __always_inline int http1_read_known_token(struct http1 *m, struct http1_
 		return http1_begin_version(m, r, 0);
 	spaces = http1_zeros(word ^ HTTP1_EACH(' '));
 	n = http1_up_to(spaces);
-	method = http1_method_of(word & ((1ull << 8 * (n - 1)) - 1));
+	method = http1_method_of(word & ~0ull >> (64 - 8 * n));
 	if (!spaces || !method)
 		return 0;
 	r->at += n;
@@ -100,7 +100,9 @@ static __always_inline int http1_read_token(struct http1 *m, struct http1_reader
 
 		r->at++;
 		if (c == ' ' && m->n)
-			return http1_begin_target(m, r, http1_method_of(m->word));
+			return http1_begin_target(
+				m, r,
+				http1_method_of(m->n < 8 ? m->word | (__u64)c << 8 * m->n : 0));
 		if (c == '/' && m->n == 4 && m->word == HTTP1_CHARS("HTTP"))
 			return http1_begin_version(m, r, 5);
 		if (!http1_is_token(c) || m->n >= HTTP1_MAX_METHOD) {
@@ -258,6 +260,7 @@ static __always_inline int http1_read_query(struct http1 *m, struct http1_reader
 	if (!http1_find_space(r))
 		return 0;
 	m->state = HTTP1_AT_VERSION;
+	r->at += http1_byte(r) == ' '; /* anything else is no version */
 	return 1;
 }
 
