@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * bpf_load - what loading any of our BPF objects has in common: limits, what to say when the kernel refuses, its price.
+ *
+ * Threads: any; libbpf's messages are remembered for each.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_object;
+
+/*
+ * Kernels before 5.11 account BPF memory by RLIMIT_MEMLOCK. bpf_load_prepare() lifts it; who gives up CAP_SYS_RESOURCE before
+ * calls this before. Where it is refused, newer kernels do not care.
+ */
+void bpf_load_lift_limit(void);
+
+/* Before an object is opened. */
+void bpf_load_prepare(void);
+/* What r, the result of loading or attaching, means and what to do: -EPERM, -ENOTSUP or r. */
+int bpf_load_explain(int r, char *err, size_t err_len);
+/* Kernel memory of maps and programs, as the kernel accounts it. */
+uint64_t bpf_load_bytes(const struct bpf_object *o);
