@@ -39,6 +39,6 @@ struct sample_config {
 	__u32 rest_wakeup_ns; /* and for a walk to be finished, when the last such was this long ago */
 	__u8 kernel_stacks, user_stacks;
 	__u8 shares;  /* look for them */
-	__u8 reserved;
+	__u8 flights; /* look for the request a thread works on */
 };
 _Static_assert(sizeof(struct sample_config) == 20, "layout is an ABI between BPF and the agent");

@@ -101,9 +101,12 @@ struct ev_sample {
 	__u16 status; /* enum ev_cut: why the user stack ends where it ends */
 	__u16 cpu;
 	char comm[EV_COMM_LEN];
+	__u32 route;    /* of the request in flight (trace.h); 0 when span_id is, or not known yet */
+	__u8 method;    /* of it, enum http1_method */
+	__u8 reserved[3];
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
-_Static_assert(sizeof(struct ev_sample) == 64, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_sample) == 72, "layout is an ABI between BPF and the agent");
 
 static inline __u32 ev_user_words(const struct ev_sample *ev)
 {
@@ -139,5 +142,5 @@ static inline const struct ev_rest *ev_rest_of(const struct ev_sample *ev)
 {
 	return ev->flags & EV_SAMPLE_REST ? (const void *)(ev->pc + ev->kframes + ev_user_words(ev)) : (const void *)0;
 }
-_Static_assert((EV_KERNEL_FRAMES + EV_USER_FRAMES) * 8 + 64 <= EV_RECORD_WORDS * 8,
+_Static_assert((EV_KERNEL_FRAMES + EV_USER_FRAMES) * 8 + sizeof(struct ev_sample) <= EV_RECORD_WORDS * 8,
 	       "a record fits its scratch space");

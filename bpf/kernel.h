@@ -20,12 +20,20 @@ struct cred {
 	} euid;
 } __core;
 
+struct thread_struct {
+	unsigned long fsbase;
+} __core;
+
+struct files_struct;
+
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
 	const struct cred *cred;
 	struct task_struct *group_leader;
+	struct files_struct *files;
 	unsigned long long start_boottime, self_exec_id;
+	struct thread_struct thread;
 	void *stack;
 	int pid;
 	int tgid;
@@ -39,3 +47,45 @@ struct task_struct {
  * bpf_task_pt_regs (before 5.15). CONFIG_KASAN doubles it: such kernels are not for production. */
 #define KERNEL_STACK_SIZE (16 * 1024)
 #endif
+
+/* ---- sockets, for the tracing programs ---- */
+
+struct in6_addr_words {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__u32 skc_daddr, skc_rcv_saddr;
+	__u16 skc_dport; /* in network order */
+	__u16 skc_num;
+	__u16 skc_family;
+	struct in6_addr_words skc_v6_daddr, skc_v6_rcv_saddr;
+} __core;
+
+struct inode {
+	__u16 i_mode;
+	unsigned long i_ino;
+} __core;
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+} __core;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} __core;
+
+struct files_struct {
+	struct fdtable *fdt;
+} __core;
+
+struct socket {
+	struct sock *sk;
+} __core;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+} __core;

@@ -138,6 +138,28 @@ static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid, int old
 	return 0;
 }
 
+/* The request this thread, or goroutine, works on: its CPU time is this sample's. */
+static __always_inline void note_flight(struct ev_sample *ev, struct task_struct *task)
+{
+	struct flight_key key = { .who = ev->tid, .tgid = ev->tgid };
+	const struct trace_proc *proc = bpf_map_lookup_elem(&procs, &ev->tgid);
+	struct flight_slot *slot;
+	struct flight *f;
+
+	if (proc && (proc->flags & TRACE_PROC_GO))
+		key.who = flight_goroutine(task);
+	f = bpf_map_lookup_elem(&flights, &key);
+	if (!f || (f->start_ns && f->start_ns != BPF_CORE_READ(task, start_boottime)))
+		return;
+	slot = flight_current(f);
+	if (!slot)
+		return;
+	slot->cpu_ns += (__u64)ev->weight * ev->period_ns;
+	ev->span_id = slot->span_id;
+	ev->route = slot->route;
+	ev->method = slot->method;
+}
+
 /* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */
 static __always_inline int push_user(struct scratch *s)
 {
@@ -488,6 +510,8 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	ev->weight = weigh(task, ev->tgid, old_kernel);
 	if (!ev->weight)
 		return;
+	if (config.flights)
+		note_flight(ev, task);
 	if (config.kernel_stacks && (ev->flags & EV_SAMPLE_IN_KERNEL))
 		kernel_stack(ctx, ev);
 	if (config.user_stacks) {

@@ -17,6 +17,7 @@
 #include "agent/notify.h"
 #include "agent/privileges.h"
 #include "agent/push.h"
+#include "agent/red_metrics.h"
 #include "agent/receive.h"
 #include "agent/resource.h"
 #include "agent/scrape.h"
@@ -27,12 +28,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "collect/sampler.h"
+#include "collect/bpf_load.h"
 #include "exporter/files.h"
 #include "exporter/metric.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
 #include "exporter/pyroscope.h"
+#include "trace/tracing.h"
 #include "version.h"
 
 enum { MAX_RECEIVERS = 64 };
@@ -52,6 +54,7 @@ struct agent {
 	struct web *web; /* NULL: switched off */
 	struct receive *receive; /* the same */
 	struct scrape *scrape; /* the same */
+	struct red_metrics *red;
 	struct strmap self;    /* what we are to OpenTelemetry */
 	struct kube *kube; /* NULL: no Kubernetes */
 	uint64_t pods_missed;
@@ -179,15 +182,11 @@ static int page(void *ctx, const char *path, struct buf *out, const char **ret_t
 	return 404;
 }
 
-/* What is measured of services: for now there is only ourselves to tell of. */
 static int measured(void *ctx, struct metric_set *ret)
 {
 	struct agent *a = ctx;
 
-	*ret = (struct metric_set){ .time_ns = time_utc_ns(),
-				    .resources = &a->self,
-				    .n_resources = 1 };
-	return 0;
+	return red_metrics_fill(a->red, session_tracing(a->session), &a->self, &a->config->labels, ret);
 }
 
 static int set_self(struct agent *a, const struct config *c)
@@ -256,7 +255,7 @@ static int give_up_privileges(struct agent *a, char *err, size_t err_len)
 {
 	int r;
 
-	sampler_lift_limit();
+	bpf_load_lift_limit();
 	r = privileges_drop(a->capabilities, sizeof(a->capabilities));
 	if (r < 0)
 		snprintf(err, err_len, "capabilities that are not needed cannot be given up: %s", strerror(-r));
@@ -302,7 +301,9 @@ static int open_kube(struct agent *a)
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
+	const struct tracing_opts tracing = { .routes = { .learn = true } };
 	struct session_opts session = {
+		.tracing = c->trace_enabled ? &tracing : NULL,
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
 			       .by = COLLECT_BY_TARGET, .max_window_bytes = c->max_window_bytes,
 			       .max_unwind_bytes = c->max_unwind_bytes },
@@ -330,6 +331,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = push_new(a->net, a->files, a->receive ? receive_mark(a->receive) : NULL, &c->labels, &a->push);
 	if (r >= 0 && a->receive)
 		r = receive_start(a->receive, a->net, err, err_len);
+	if (r >= 0)
+		r = red_metrics_new(&a->red);
 	if (r >= 0)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
@@ -374,6 +377,7 @@ struct agent *agent_free(struct agent *a)
 	net_free(a->net);
 	web_free(a->web);
 	scrape_free(a->scrape);
+	red_metrics_free(a->red);
 	strmap_fini(&a->self);
 	closep(&a->signal_fd);
 	closep(&a->epoll_fd);
@@ -493,6 +497,11 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 	int r;
 
 	run_pages(a); /* connections time out */
+	if (session_tracing(a->session)) { /* what a process counted that ends now is read before it is gone */
+		r = tracing_count(session_tracing(a->session));
+		if (r < 0)
+			log_error("requests could not be counted: %s; going on", strerror(-r));
+	}
 	if (a->kube)
 		follow_pods(a);
 	r = governor_tick(&a->governor);

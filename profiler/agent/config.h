@@ -63,6 +63,7 @@ struct config {
 	uint64_t max_memory_bytes;
 	char *kubernetes;
 	char *listen, *prometheus_listen;
+	bool trace_enabled;
 	char *receive_listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

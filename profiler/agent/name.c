@@ -2,6 +2,7 @@
 #include "agent/name.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct namer {
 	struct profile_sample *stack_of;    /* by window stack; n_frames NOT_YET */
 	uint32_t *named_in, *lined_in;      /* by window stack: frames with a name, with a line */
 	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
-	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, unit_id;
+	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, key_route, key_method, key_span, unit_id;
 };
 
 static int load_image(struct namer *n, const struct window_image *held)
@@ -132,13 +133,19 @@ static void add_id_label(struct profile_label *labels, uint32_t *n, uint32_t key
 static void add_labels(struct namer *n, uint32_t at)
 {
 	const struct window_labels *l = &n->w->labels.v[at];
-	struct profile_label labels[6];
+	struct profile_label labels[9];
+	char span[20] = "";
 	uint32_t count = 0;
 
 	add_text_label(labels, &count, n->key_comm, strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))));
 	add_id_label(labels, &count, n->key_pid, l->pid, n->unit_id);
 	add_id_label(labels, &count, n->key_tid, l->tid, n->unit_id);
 	add_text_label(labels, &count, n->key_cgroup, str(n, strpool_str(&n->w->strings, l->cgroup)));
+	add_text_label(labels, &count, n->key_route, str(n, strpool_str(&n->w->strings, l->route)));
+	add_text_label(labels, &count, n->key_method, str(n, strpool_str(&n->w->strings, l->method)));
+	if (l->span_id)
+		snprintf(span, sizeof(span), "%016" PRIx64, l->span_id);
+	add_text_label(labels, &count, n->key_span, str(n, span));
 	add_text_label(labels, &count, n->key_cut, str(n, l->cut ? reason_cut_name(l->cut) : ""));
 	n->labels_of[at] = (struct profile_sample){ .first_label = profile_add_labels(n->p, labels, count),
 						    .n_labels = count };
@@ -228,6 +235,9 @@ static int begin_profile(struct namer *n, const char *title)
 	n->key_tid = str(n, "tid");
 	n->key_cgroup = str(n, "cgroup");
 	n->key_cut = str(n, "stack_cut");
+	n->key_route = str(n, "http.route");
+	n->key_method = str(n, "http.request.method");
+	n->key_span = str(n, "span_id");
 	n->unit_id = str(n, "id");
 	/* Viewers take the first mapping for the main binary; no frame lies in it. */
 	locator_add_mapping(&n->locator, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });

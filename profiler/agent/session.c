@@ -13,6 +13,7 @@
 #include "agent/worker.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "trace/tracing.h"
 
 /* A few times a second: a process that lives 50 ms is worked on while its file is still there. */
 #define POLL_NS (100 * NSEC_PER_MSEC)
@@ -24,6 +25,7 @@ struct session {
 	struct session_opts opts;
 	struct collector *collector;
 	struct worker *worker;
+	struct tracing *tracing; /* NULL: it was not asked for */
 	struct session_stats stats;
 	uint64_t new_cpu_ns, started_ns, started_cpu_ns;
 	uint64_t flushed_ns; /* when the window that is filling began */
@@ -60,6 +62,36 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+static const char *labels_of(void *ctx, uint32_t tgid, uint64_t cgroup_id)
+{
+	return collector_labels_of(((struct session *)ctx)->collector, tgid, cgroup_id);
+}
+
+static const char *route_text(void *ctx, uint32_t route)
+{
+	return tracing_route(((struct session *)ctx)->tracing, route);
+}
+
+/* Before the collector, whose sampler asks the tracer's maps. */
+static int trace(struct session *s, char *err, size_t err_len)
+{
+	struct tracing_opts opts;
+	int r;
+
+	if (!s->opts.tracing)
+		return 0;
+	opts = *s->opts.tracing;
+	opts.labels_of = labels_of;
+	opts.labels_ctx = s;
+	r = tracing_new(&opts, &s->tracing, err, err_len);
+	if (r < 0)
+		return r;
+	s->opts.collector.sampler.flights_fd = tracer_flights_fd(tracing_tracer(s->tracing));
+	s->opts.collector.sampler.procs_fd = tracer_procs_fd(tracing_tracer(s->tracing));
+	s->opts.collector.requests = (struct whose_requests){ .route = route_text, .method = tracer_method, .spans = opts.tracer.spans, .ctx = s };
+	return 0;
+}
+
 int session_new(const struct session_opts *opts, struct session **ret, char *err, size_t err_len)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -77,7 +109,9 @@ int session_new(const struct session_opts *opts, struct session **ret, char *err
 	mallopt(M_ARENA_MAX, 2); /* one more thread that allocates; glibc would make an arena for each */
 	mallopt(M_MMAP_THRESHOLD, 256 * KIB); /* fixed: sections of ELF files go back as soon as they are freed */
 	snprintf(err, err_len, "out of memory");
-	r = collector_new(&opts->collector, &s->collector, err, err_len);
+	r = trace(s, err, err_len);
+	if (r >= 0)
+		r = collector_new(&s->opts.collector, &s->collector, err, err_len);
 	if (r >= 0)
 		r = worker_new(&worker, &s->worker);
 	if (r < 0) {
@@ -97,8 +131,14 @@ struct session *session_free(struct session *s)
 	worker_free(s->worker, &left);
 	window_free(left);
 	collector_free(s->collector);
+	tracing_free(s->tracing);
 	free(s);
 	return NULL;
+}
+
+struct tracing *session_tracing(struct session *s)
+{
+	return s->tracing;
 }
 
 int session_add_pid(struct session *s, int pid)
@@ -169,6 +209,8 @@ static int turn(struct session *s)
 {
 	int r = collector_poll(s->collector);
 
+	if (r >= 0 && s->tracing)
+		r = tracing_poll(s->tracing);
 	if (r >= 0)
 		r = take_back(s, 0);
 	return r < 0 ? r : flush_when_due(s);

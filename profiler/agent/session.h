@@ -21,11 +21,14 @@
 struct relabel;
 struct pods;
 struct session;
+struct tracing;
+struct tracing_opts;
 struct window;
 
 struct session_opts {
 	struct collector_opts collector;
 	struct name_opts names;
+	const struct tracing_opts *tracing; /* requests too (trace/tracing.h), whose labels are the session's to tell; NULL: no. Borrowed in the call */
 	uint64_t flush_interval_ns; /* 0: one window, at the end */
 	struct symbolizer_opts symbols; /* borrowed until session_new() returns */
 	uint64_t lines_wait_ns;     /* how long a window waits for lines that are being made; 0: not at all */
@@ -73,6 +76,9 @@ static inline void session_freep(struct session **s)
 {
 	session_free(*s);
 }
+
+/* NULL: it was not asked for. */
+struct tracing *session_tracing(struct session *s);
 
 int session_add_pid(struct session *s, int pid);
 int session_start(struct session *s, char *err, size_t err_len);

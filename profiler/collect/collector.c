@@ -146,7 +146,7 @@ static int make_parts(struct collector *c)
 	if (c->epoll_fd < 0)
 		return -errno;
 	if ((r = images_new(&c->images)) < 0 || (r = processes_new(c->images, &c->processes)) < 0 ||
-	    (r = whose_new(c->opts.by, &c->whose)) < 0 ||
+	    (r = whose_new(c->opts.by, &c->opts.requests, &c->whose)) < 0 ||
 	    (r = sideband_new(&c->sideband)) < 0)
 		return r;
 	return 0;
@@ -423,6 +423,11 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 	c->opts.sampler.frequency_hz = hz;
 	whose_set_frequency(c->whose, c->sampler, hz);
 	return sampler_set_frequency(c->sampler, hz);
+}
+
+const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id)
+{
+	return whose_target(c->whose, process_find(c->processes, tgid), cgroup_id, time_boot_ns());
 }
 
 struct window *collector_take_window(struct collector *c)

@@ -31,6 +31,7 @@ struct relabel;
 struct collector_opts {
 	struct sampler_opts sampler;
 	enum collect_by by;
+	struct whose_requests requests;
 	size_t max_window_bytes; /* 0: 256 MiB */
 	size_t max_unwind_bytes; /* of unwind tables; 0: 64 MiB */
 };
@@ -77,6 +78,9 @@ uint64_t collector_pods_missed(const struct collector *c);
 
 /* Takes effect at once; no sample is lost. limited_by: see window.h. 0 or negative errno. */
 int collector_set_frequency(struct collector *c, uint32_t hz, const char *limited_by);
+
+/* Of a process, whether it is sampled or not: the labels of its target, borrowed until the next call. NULL: it is not wanted. */
+const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id);
 
 /* The window so far, sealed; a fresh one takes its place. NULL when out of memory (nothing is lost then).
  * Freed by the caller, on this thread. */

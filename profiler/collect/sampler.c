@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/units.h"
 #include "base/vec.h"
 #include "bpf/config.h"
 #include "bpf/sample.skel.h"
+#include "collect/bpf_load.h"
 
 /* A process met for the first time is worked on this soon, if the last such wake-up is as long ago. */
 #define REST_WAKEUP_NS (20 * NSEC_PER_MSEC)
@@ -36,18 +35,6 @@ struct sampler {
 	void *ctx;
 	int drain_error;
 };
-
-/* libbpf's last warning, for error messages; it has no other way to say why. */
-static __thread char last_warning[256];
-
-static int remember_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	if (level == LIBBPF_WARN) {
-		vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
-		last_warning[strcspn(last_warning, "\n")] = '\0';
-	}
-	return 0;
-}
 
 /* 512 KiB per 4 CPUs holds 2 s at 99 Hz and a mean depth of 32; more for higher rates. */
 static uint32_t ring_bytes(uint32_t hz)
@@ -107,31 +94,6 @@ static int on_record(void *ctx, void *data, size_t len)
 	if (r < 0)
 		s->drain_error = r;
 	return r < 0 ? r : 0;
-}
-
-static int explain(int r, char *err, size_t err_len)
-{
-	if (r == -EPERM) {
-		snprintf(err, err_len,
-			 "loading the BPF program needs root, or CAP_BPF and CAP_PERFMON: run it "
-			 "with sudo");
-		return -EPERM;
-	}
-	if (r == -EMFILE || r == -ENFILE) {
-		snprintf(err, err_len,
-			 "loading the BPF program failed: %s: raise the limit (ulimit -n 1024)",
-			 strerror(-r));
-		return r;
-	}
-	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
-		snprintf(err, err_len,
-			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with "
-			 "CONFIG_DEBUG_INFO_BTF=y");
-		return -ENOTSUP;
-	}
-	snprintf(err, err_len, "the kernel refused the BPF program (%s): %s", strerror(-r),
-		 last_warning);
-	return -ENOTSUP;
 }
 
 static bool by_pid(const struct sampler_opts *o)
@@ -197,7 +159,8 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 					.rest_wakeup_ns = REST_WAKEUP_NS,
 					.kernel_stacks = o->kernel_stacks,
 					.user_stacks = o->user_stacks,
-					.shares = o->shares },
+					.shares = o->shares,
+					.flights = o->flights_fd > 0 },
 	       sizeof(struct sample_config));
 	bpf_map__set_max_entries(s->skel->maps.samples, ring);
 	bpf_map__set_max_entries(s->skel->maps.scratch, (uint32_t)libbpf_num_possible_cpus());
@@ -208,6 +171,10 @@ static void configure(struct sampler *s, const struct sampler_opts *o)
 	bpf_program__set_autoload(s->skel->progs.follow_fork, by_pid(o));
 	bpf_program__set_autoload(s->skel->progs.forget_process, by_pid(o));
 	choose_program(s, o);
+	if (o->flights_fd <= 0) {
+		bpf_map__set_max_entries(s->skel->maps.flights, 1);
+		bpf_map__set_max_entries(s->skel->maps.procs, 1);
+	}
 }
 
 static int attach_followers(struct sampler *s, const struct sampler_opts *o)
@@ -219,23 +186,20 @@ static int attach_followers(struct sampler *s, const struct sampler_opts *o)
 	return s->skel->links.follow_fork && s->skel->links.forget_process ? 0 : -errno;
 }
 
-void sampler_lift_limit(void)
-{
-	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
-}
-
 static int load(struct sampler *s, const struct sampler_opts *o)
 {
 	int r;
 
-	sampler_lift_limit();
-	last_warning[0] = '\0';
-	libbpf_set_print(remember_warning);
-	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	bpf_load_prepare();
 	s->skel = sample_bpf__open();
 	if (!s->skel)
 		return -errno;
 	configure(s, o);
+	r = o->flights_fd > 0 ? bpf_map__reuse_fd(s->skel->maps.flights, o->flights_fd) : 0;
+	if (r >= 0 && o->flights_fd > 0)
+		r = bpf_map__reuse_fd(s->skel->maps.procs, o->procs_fd);
+	if (r < 0)
+		return r;
 	r = sample_bpf__load(s->skel);
 	if (r < 0)
 		return r;
@@ -256,7 +220,7 @@ int sampler_new(const struct sampler_opts *opts, struct sampler **ret, char *err
 	r = load(s, opts);
 	if (r < 0) {
 		sampler_free(s);
-		return explain(r, err, err_len);
+		return bpf_load_explain(r, err, err_len);
 	}
 	*ret = s;
 	return 0;
@@ -429,28 +393,7 @@ int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
 	return 0;
 }
 
-/* "memlock:\t8192" in the descriptor's fdinfo. */
-static uint64_t memlock_of(int fd)
-{
-	_cleanup_(buf_fini)
-	struct buf b = BUF_INIT;
-	char path[64], *p;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (fd < 0 || file_read_path(AT_FDCWD, path, 64 * KIB, &b) < 0)
-		return 0;
-	buf_putc(&b, '\0');
-	p = buf_error(&b) ? NULL : strstr((char *)b.data, "memlock:");
-	return p ? strtoull(p + strlen("memlock:"), NULL, 10) : 0;
-}
-
 uint64_t sampler_kernel_bytes(const struct sampler *s)
 {
-	struct bpf_map *map;
-	struct bpf_program *prog;
-	uint64_t bytes = 0;
-
-	bpf_object__for_each_map(map, s->skel->obj) bytes += memlock_of(bpf_map__fd(map));
-	bpf_object__for_each_program(prog, s->skel->obj) bytes += memlock_of(bpf_program__fd(prog));
-	return bytes;
+	return bpf_load_bytes(s->skel->obj);
 }

@@ -26,6 +26,7 @@ struct sampler_opts {
 	uint32_t n_comms;
 	const int *cgroup_fds; /* folders of the cgroup2 tree; borrowed during the call */
 	uint32_t n_cgroups;
+	int flights_fd, procs_fd; /* the tracer's maps, of the request a thread works on; 0: there is no tracer. Borrowed in the call */
 	bool shares;      /* sampler_set_share() will be called: the collector's to say */
 	bool follow_pids; /* a pid filter even though n_pids is 0: pids come by sampler_add_pid() */
 	bool as_before_61; /* as on a kernel before 6.1, for tests; such a kernel is seen without */
@@ -47,12 +48,6 @@ int sampler_add_pid(struct sampler *s, pid_t pid);
 int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in);
 /* All come again, of every process. */
 void sampler_reset_shares(struct sampler *s);
-
-/*
- * Kernels before 5.11 account BPF memory by RLIMIT_MEMLOCK. sampler_new() lifts it; who gives up CAP_SYS_RESOURCE before
- * calls this before. Where it is refused, newer kernels do not care.
- */
-void sampler_lift_limit(void);
 
 /* One before 6.1: sampler_new() takes the program for such. */
 bool sampler_on_old_kernel(void);

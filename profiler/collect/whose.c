@@ -17,10 +17,11 @@ struct whose {
 	enum collect_by by;
 	struct cgroups *cgroups;
 	struct targets *targets;
+	struct whose_requests requests;
 	uint32_t hz; /* of the agent now */
 };
 
-int whose_new(enum collect_by by, struct whose **ret)
+int whose_new(enum collect_by by, const struct whose_requests *requests, struct whose **ret)
 {
 	struct whose *w = calloc(1, sizeof(*w));
 	int r = w ? cgroups_new(&w->cgroups) : -ENOMEM;
@@ -32,6 +33,7 @@ int whose_new(enum collect_by by, struct whose **ret)
 		return r;
 	}
 	w->by = by;
+	w->requests = *requests;
 	*ret = w;
 	return 0;
 }
@@ -114,6 +116,17 @@ static bool label_target(struct whose *w, struct sampler *s, const struct ev_sam
 	return t.labels;
 }
 
+const char *whose_target(struct whose *w, struct process *p, uint64_t cgroup_id, uint64_t now_ns)
+{
+	struct identity_view v = { .process = p, .time_ns = now_ns };
+	struct target t;
+
+	cgroups_note(w->cgroups, cgroup_id);
+	v.cgroup = cgroups_path(w->cgroups, cgroup_id);
+	targets_find(w->targets, &v, &t);
+	return t.labels;
+}
+
 static void label_process(const struct whose *w, const struct ev_sample *ev, const struct process *p, struct window_labels *ret)
 {
 	ret->pid = ev->tgid;
@@ -125,12 +138,24 @@ static void label_process(const struct whose *w, const struct ev_sample *ev, con
 	}
 }
 
+static void label_request(const struct whose *w, const struct ev_sample *ev, struct strpool *strings, struct window_labels *ret)
+{
+	const struct whose_requests *r = &w->requests;
+
+	if (!ev->span_id || !r->route)
+		return;
+	ret->method = strpool_add(strings, r->method(ev->method));
+	ret->route = strpool_add(strings, r->route(r->ctx, ev->route));
+	ret->span_id = r->spans ? ev->span_id : 0;
+}
+
 bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p,
 		  struct strpool *strings, struct window_labels *ret)
 {
 	const char *cgroup;
 
 	*ret = (struct window_labels){ 0 };
+	label_request(w, ev, strings, ret);
 	if (w->by == COLLECT_BY_NONE)
 		return true;
 	cgroups_note(w->cgroups, ev->cgroup_id);

@@ -31,7 +31,15 @@ enum collect_by {
 	COLLECT_BY_TARGET,  /* the labels of its target (proc/target.h) and nothing else */
 };
 
-int whose_new(enum collect_by by, struct whose **ret);
+/* What the tracer knows of a request in flight; NULL: there is no tracer. */
+struct whose_requests {
+	const char *(*route)(void *ctx, uint32_t id);
+	const char *(*method)(uint8_t method);
+	bool spans; /* rows of different spans are kept apart */
+	void *ctx;
+};
+
+int whose_new(enum collect_by by, const struct whose_requests *requests, struct whose **ret);
 struct whose *whose_free(struct whose *w);
 
 /* From the next sample on; what is new makes the sampler send all again. Rules and pods are taken over; NULL: none. */
@@ -44,6 +52,9 @@ bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev
 		  struct strpool *strings, struct window_labels *ret);
 /* And why its stack ends, once that is known. */
 void whose_note_cut(const struct whose *w, uint32_t cut, struct window_labels *labels);
+
+/* Of a process, whether it is sampled or not: the labels of its target (COLLECT_BY_TARGET's). NULL: it is not wanted. */
+const char *whose_target(struct whose *w, struct process *p, uint64_t cgroup_id, uint64_t now_ns);
 
 /* How often a process was met whose pod is not known. */
 uint64_t whose_pods_missed(const struct whose *w);

@@ -103,7 +103,8 @@ static void every_program_is_within_its_budget(void **state)
 					.n_cgroups = SAMPLE_MAX_CGROUPS,
 					.kernel_stacks = 1,
 					.user_stacks = 1,
-					.shares = 1 },
+					.shares = 1,
+					.flights = 1 },
 	       sizeof(struct sample_config));
 	bpf_object__for_each_program(prog, skel->obj) {
 		assert_in_range(programs, 0, ARRAY_SIZE(logs) - 1);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * trace - requests as they cross from the kernel to the agent: what is counted, what is told, what is asked.
+ *
+ *	red     (per CPU hash)  one cell for each (process, side, method, route, status): counts that miss nothing
+ *	procs   (hash)          what user space decided of a process; one it does not know yet is traced meanwhile
+ *	routes  (LRU hash)      the route of a path, by the path's hash (http1.h): user space teaches it
+ *	flights (LRU hash)      who works on which request right now: what the sampler asks for (flight.h)
+ *	requests (ring buffer)  struct ev_request: spans, and requests whose path has no route yet
+ */
+#include <linux/types.h>
+
+enum trace_side { TRACE_SERVER, TRACE_CLIENT, TRACE_SIDES };
+
+enum {
+	TRACE_MAX_PROCS = 16384,
+	TRACE_MAX_ROUTES = 65536, /* paths; those asked for longest ago go, and are taught again */
+	TRACE_MAX_CELLS = 16384,
+	TRACE_DURATIONS = 15, /* buckets: the conventions' 14 bounds, and above */
+	TRACE_SIZES = 11,
+	TRACE_HEAD_BYTES = 512, /* of a request's head, for its span */
+	TRACE_ROUTE_UNKNOWN = 0,
+	TRACE_STATUS_NONE = 0, /* the connection ended before an answer came */
+};
+
+/* What each counter of `trace_counts` counts. */
+enum trace_count {
+#define TRACE_COUNT(id, name, help) TRACE_COUNT_##id,
+#include "bpf/trace_counts.def"
+#undef TRACE_COUNT
+	TRACE_COUNT_MAX,
+};
+
+struct red_key {
+	__u32 tgid;
+	__u32 route;
+	__u16 status;
+	__u8 method; /* enum http1_method */
+	__u8 side;   /* enum trace_side */
+};
+_Static_assert(sizeof(struct red_key) == 12, "an ABI between BPF and the agent");
+
+struct red_cell {
+	__u64 duration_ns, request_bytes, response_bytes; /* sums; bytes of bodies */
+	__u64 cpu_ns;                     /* of samples that fell on these requests */
+	__u32 durations[TRACE_DURATIONS]; /* by red_duration_bucket(); user space takes differences, so that they may wrap */
+	__u32 request_sizes[TRACE_SIZES], response_sizes[TRACE_SIZES];
+	__u32 unfinished; /* of all these: the connection ended within the response, or before it */
+};
+_Static_assert(sizeof(struct red_cell) == 184, "an ABI between BPF and the agent");
+
+/* The semantic conventions' bounds, in us; a bucket holds what is above the bound before it and not above its own. */
+#define RED_DURATION_BOUNDS_US                                                                                       \
+	{ 5000, 10000, 25000, 50000, 75000, 100000, 250000, 500000, 750000, 1000000, 2500000, 5000000, 7500000, 10000000 }
+#define RED_SIZE_BOUNDS { 0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192 }
+
+struct trace_proc {
+	__u32 service; /* for routes; 0: not known yet */
+	__u32 flags;   /* TRACE_PROC_* */
+};
+#define TRACE_PROC_UNWANTED (1u << 0)
+#define TRACE_PROC_GO       (1u << 1) /* who works on a request is a goroutine, not a thread */
+#define TRACE_PROC_LITERAL  (1u << 2) /* paths are hashed as they are: a pattern tells digits apart */
+
+struct trace_config {
+	__u64 slow_ns;         /* a request that takes longer becomes a span */
+	__u32 span_ratio;      /* of 2^32 requests without a parent so many become spans, and one more */
+	__u16 error_status[2]; /* by side: from here on it becomes a span */
+	__u8 spans;            /* 0: none are made */
+	__u8 by_address;       /* hooks have addresses of sockets only */
+	__u8 only_known;       /* processes that are not in procs are not wanted */
+	__u8 reserved[5];
+};
+_Static_assert(sizeof(struct trace_config) == 24, "an ABI between BPF and the agent");
+
+struct route_key {
+	__u64 path_hash;
+	__u32 service;
+	__u32 reserved;
+};
+
+/*
+ * ev_request.flags
+ *
+ * SPAN        it is to become a span
+ * UNKNOWN     it was counted under TRACE_ROUTE_UNKNOWN: its path is to be taught, and its count moved
+ * UNFINISHED  the connection ended within the response, or before it
+ * PARENT      trace and parent are from a traceparent of the request, or from the request it was made for (LOCAL)
+ * LOCAL       a client's request, made by a thread while it worked on one and only one request
+ * HEAD_CUT    the head is longer than what is here
+ * EXACT_CPU   cpu_ns, run_queue_ns are from the scheduler, not from samples
+ * BY_OUTCOME  it becomes a span because of how it ended: all such do
+ * IPV6, UNIX  the family of the addresses; none of them: IPv4
+ */
+#define TRACE_SPAN       (1u << 0)
+#define TRACE_UNKNOWN    (1u << 1)
+#define TRACE_UNFINISHED (1u << 2)
+#define TRACE_PARENT     (1u << 3)
+#define TRACE_LOCAL      (1u << 4)
+#define TRACE_HEAD_CUT   (1u << 5)
+#define TRACE_EXACT_CPU  (1u << 6)
+#define TRACE_IPV6       (1u << 7)
+#define TRACE_UNIX       (1u << 8)
+#define TRACE_BY_OUTCOME (1u << 9)
+
+struct ev_request {
+	__u64 start_ns, end_ns; /* CLOCK_BOOTTIME: first byte of the request read or written, last of the response */
+	__u64 span_id, parent_id;
+	__u64 trace_id[2]; /* as bytes in the order of the header */
+	__u64 request_bytes, response_bytes;
+	__u64 cpu_ns, run_queue_ns;
+	__u64 cgroup_id;
+	__u32 tgid, tid; /* tid: who read or wrote the request's head */
+	__u32 service, route;
+	__u32 flags;
+	__u16 status, head_len;
+	__u16 local_port, peer_port;
+	__u8 method, side, trace_flags, reserved; /* enum http1_method, enum trace_side, of traceparent */
+	__u8 local_address[16], peer_address[16];
+	__u8 head[TRACE_HEAD_BYTES]; /* only the used part is sent */
+	__u8 room[TRACE_HEAD_BYTES]; /* none of it is used: the verifier does not see that */
+};
+_Static_assert(sizeof(struct ev_request) == 152 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
+
+/* The first bound that is not below. */
+static inline __u32 red_duration_bucket(__u64 ns)
+{
+	const __u32 bounds[] = RED_DURATION_BOUNDS_US;
+	__u32 i = 0;
+
+	while (i < TRACE_DURATIONS - 1 && ns > bounds[i] * 1000ull)
+		i++;
+	return i;
+}
+
+static inline __u32 red_size_bucket(__u64 bytes)
+{
+	const __u32 bounds[] = RED_SIZE_BOUNDS;
+	__u32 i = 0;
+
+	while (i < TRACE_SIZES - 1 && bytes > bounds[i])
+		i++;
+	return i;
+}

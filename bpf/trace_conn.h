@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * trace_conn - what is known of one connection that speaks HTTP/1: both directions' parsers, and the requests in flight.
+ *
+ *	requests in   -> q[tail++]      a head is complete
+ *	responses out -> q[head++]      the last byte is written, or the connection ends
+ *
+ * Of a client the directions are the other way round. Each direction is worked on by whoever moves its bytes; requests
+ * are put in by one and taken out by the other.
+ */
+#include "bpf/http1.h"
+#include "bpf/trace.h"
+
+enum {
+	TRACE_PIPELINE = 64, /* requests in flight of one connection; a power of two */
+	TRACE_MAX_CONNS = 65536,
+	TRACE_MAX_KEPT = 4096,
+	TRACE_MAX_LOOKS = 4096, /* events and windows of one transfer */
+	TRACE_TRIES = 16, /* transfers in which a connection may show that it speaks HTTP/1 */
+};
+
+enum conn_state {
+	CONN_NEW,
+	CONN_HTTP1,
+	CONN_OVER,  /* not looked at any more: something else, encrypted, or a tunnel */
+};
+
+/* in_flight.flags */
+#define IN_FLIGHT_KEPT    (1u << 0) /* its head is in `kept` */
+#define IN_FLIGHT_SAMPLED (1u << 1) /* it becomes a span, however it ends */
+
+struct in_flight {
+	__u64 start_ns;
+	__u64 path_hash;
+	__u32 route;
+	__u32 request_bytes; /* of its body; what is above 4 GiB is not counted */
+	__u8 method, flags, reserved[6];
+};
+
+struct conn {
+	struct http1 requests, responses;
+	__u64 id;         /* random; span ids come of it */
+	__u64 ended_ns;   /* the last response's end */
+	__u64 inode;      /* of the socket, where the address does not tell it from another */
+	__u64 who;        /* whose flight is open (flight.h); 0: nobody's */
+	__u32 tgid, service;
+	__u32 head, tail; /* of q, counted on */
+	__u32 over;       /* requests behind those in q */
+	__u16 status;     /* of the response on its way; 0: none is */
+	__u8 state, side;
+	__u8 go, known; /* as user space said of the process */
+	__u8 reserved[2];
+	struct in_flight q[TRACE_PIPELINE];
+};
+
+/* Unlike for any other request, and like random numbers. */
+static __always_inline __u64 conn_span_id(const struct conn *c, __u32 n)
+{
+	__u64 x = c->id + n * 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	x ^= x >> 31;
+	return x ? x : 1;
+}
+
+static __always_inline struct in_flight *conn_at(struct conn *c, __u32 n)
+{
+	return &c->q[n & (TRACE_PIPELINE - 1)];
+}

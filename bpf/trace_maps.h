@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * trace_maps - what the tracing programs keep.
+ *
+ * A connection's state is in socket storage: it goes with its socket. Where a hook has only the address of the socket
+ * (before Linux 6.3) it is in a hash, and goes when the socket closes.
+ */
+#include "bpf/flight.h"
+#include "bpf/trace.h"
+#include "bpf/trace_conn.h"
+#include "bpf/trace_data.h"
+
+enum { TRACE_SCRATCHES = 3 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACE_MAX_CONNS);
+	__type(key, __u64);
+	__type(value, struct conn);
+} conns_by_address SEC(".maps");
+
+/* Transfers of a connection in which nothing was recognized; TRACE_TRIES: it is not looked at any more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} tries SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TRACE_MAX_CONNS);
+	__type(key, __u64);
+	__type(value, __u32);
+} tries_by_address SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACE_MAX_PROCS);
+	__type(key, __u32);
+	__type(value, struct trace_proc);
+} procs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TRACE_MAX_ROUTES);
+	__type(key, struct route_key);
+	__type(value, __u32);
+} routes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACE_MAX_CELLS);
+	__type(key, struct red_key);
+	__type(value, struct red_cell);
+} red SEC(".maps");
+
+/* Requests whose head is kept until they end, by span id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TRACE_MAX_KEPT);
+	__type(key, __u64);
+	__type(value, struct ev_request);
+} kept_requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FLIGHT_MAX);
+	__type(key, struct flight_key);
+	__type(value, struct flight);
+} flights SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1024 * 1024); /* resized before load */
+} requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRACE_COUNT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} trace_counts SEC(".maps");
+
+/* What a hook works on: so many bytes went over a socket. */
+struct transfer {
+	struct data d;
+	__u64 left;      /* bytes not looked at yet */
+	__u64 now;
+	__u64 window_at; /* the address of the window's first byte */
+	__u64 part_at;   /* where the head at hand begins, or goes on, in the buffer at hand; 0: there is none of it */
+	__u64 sk;        /* an address to read from */
+	__u32 is_requests, reserved;
+};
+
+/* Each CPU has several: a softirq may close a connection while a program works on another one. */
+struct trace_scratch {
+	__u64 taken;
+	struct transfer t;
+	struct http1_window window;
+	struct ev_request request;
+	struct conn no_conn; /* zero, like the next: what new ones are made of */
+	struct red_cell no_cell;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRACE_SCRATCHES);
+	__type(key, __u32);
+	__type(value, struct trace_scratch);
+} trace_scratch SEC(".maps");

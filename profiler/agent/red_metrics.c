@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/red_metrics.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/resource.h"
+#include "base/cleanup.h"
+#include "base/strmap.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "exporter/metric.h"
+#include "proc/labels.h"
+#include "trace/tracing.h"
+
+enum { MAX_ATTRIBUTES = 6, FAMILIES = 7 };
+
+/* What one family says of a series. */
+struct shape {
+	const char *name, *help, *unit;
+	enum trace_side side;
+	enum { DURATION, REQUEST_SIZE, RESPONSE_SIZE, CPU } what;
+};
+
+static const struct shape shapes[FAMILIES] = {
+	{ "http.server.request.duration", "Duration of HTTP server requests.", "s", TRACE_SERVER, DURATION },
+	{ "http.client.request.duration", "Duration of HTTP client requests.", "s", TRACE_CLIENT, DURATION },
+	{ "http.server.request.body.size", "Size of HTTP server request bodies.", "By", TRACE_SERVER, REQUEST_SIZE },
+	{ "http.server.response.body.size", "Size of HTTP server response bodies.", "By", TRACE_SERVER, RESPONSE_SIZE },
+	{ "http.client.request.body.size", "Size of HTTP client request bodies.", "By", TRACE_CLIENT, REQUEST_SIZE },
+	{ "http.client.response.body.size", "Size of HTTP client response bodies.", "By", TRACE_CLIENT, RESPONSE_SIZE },
+	{ "hotspan.http.server.cpu.time", "CPU time of samples that fell on HTTP server requests.", "s", TRACE_SERVER, CPU },
+};
+
+/* A series, and what all families say of it. */
+struct row {
+	const struct red_series *series;
+	uint32_t resource;
+	uint32_t n_attributes;
+	struct attribute attributes[MAX_ATTRIBUTES];
+	char error[12];
+};
+
+struct red_metrics {
+	vec(struct row) rows; /* by resource */
+	vec(struct strmap) resources;
+	vec(uint32_t) services; /* of each resource; the first is the agent's own, of none */
+	vec(struct metric_point) points;
+	struct metric_family families[FAMILIES];
+};
+
+int red_metrics_new(struct red_metrics **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+static void forget_resources(struct red_metrics *m)
+{
+	vec_foreach(r, &m->resources)
+		strmap_fini(r);
+	m->resources.n = m->services.n = 0;
+}
+
+struct red_metrics *red_metrics_free(struct red_metrics *m)
+{
+	if (!m)
+		return NULL;
+	forget_resources(m);
+	vec_fini(&m->rows);
+	vec_fini(&m->resources);
+	vec_fini(&m->services);
+	vec_fini(&m->points);
+	free(m);
+	return NULL;
+}
+
+static int add_labels(const struct strmap *from, struct strmap *to)
+{
+	int r = 0;
+
+	vec_foreach(e, &from->v)
+		if (!r && !strmap_get(to, e->key))
+			r = strmap_set(to, e->key, e->value);
+	return r;
+}
+
+static int add_resource(struct red_metrics *m, struct tracing *t, uint32_t service, const struct strmap *labels)
+{
+	_cleanup_(strmap_fini) struct strmap of_service = { 0 };
+	struct strmap *resource = vec_push(&m->resources);
+	uint32_t *slot = vec_push(&m->services);
+	int r = resource && slot ? labels_parse(tracing_labels(t, service), &of_service) : -ENOMEM;
+
+	if (r >= 0)
+		r = add_labels(labels, &of_service);
+	if (r >= 0)
+		r = resource_of(&of_service, resource);
+	if (r >= 0)
+		r = resource_complete(0, resource);
+	if (r >= 0)
+		*slot = service;
+	return r;
+}
+
+/* Index; negative errno. */
+static int resource_of_service(struct red_metrics *m, struct tracing *t, uint32_t service, const struct strmap *labels)
+{
+	int r;
+
+	for (uint32_t i = 1; i < m->services.n; i++)
+		if (m->services.v[i] == service)
+			return (int)i;
+	r = add_resource(m, t, service, labels);
+	return r < 0 ? r : (int)m->services.n - 1;
+}
+
+static void add_text(struct row *row, const char *key, const char *text)
+{
+	row->attributes[row->n_attributes++] = (struct attribute){ .key = key, .type = ATTRIBUTE_TEXT, .text = text };
+}
+
+/* Of a server what is its own fault, of a client what it was denied. */
+static const char *error_of(struct row *row)
+{
+	const struct red_series_key *k = &row->series->key;
+
+	if (k->status == TRACE_STATUS_NONE)
+		return "no_response";
+	if (k->status < (k->side == TRACE_SERVER ? 500 : 400))
+		return NULL;
+	snprintf(row->error, sizeof(row->error), "%u", k->status);
+	return row->error;
+}
+
+static void describe(struct row *row, struct tracing *t)
+{
+	const struct red_series_key *k = &row->series->key;
+	const char *route = k->route ? tracing_route(t, k->route) : "", *error = error_of(row);
+
+	add_text(row, "http.request.method", tracer_method(k->method));
+	if (k->status != TRACE_STATUS_NONE)
+		row->attributes[row->n_attributes++] = (struct attribute){ .key = "http.response.status_code", .type = ATTRIBUTE_INT, .number = k->status };
+	if (*route)
+		add_text(row, "http.route", route);
+	add_text(row, "url.scheme", "http");
+	if (error)
+		add_text(row, "error.type", error);
+}
+
+static int by_resource(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return x->resource < y->resource ? -1 : x->resource > y->resource;
+}
+
+static int add_rows(struct red_metrics *m, struct tracing *t, const struct strmap *labels)
+{
+	uint32_t n;
+	const struct red_series *series = tracing_series(t, &n);
+
+	if (vec_reserve(&m->rows, n) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		int resource = resource_of_service(m, t, series[i].key.service, labels);
+
+		if (resource < 0)
+			return resource;
+		/* What was counted as unknown, and has all been moved, is nothing. */
+		if (series[i].count)
+			*(struct row *)vec_push(&m->rows) = (struct row){ .series = &series[i], .resource = (uint32_t)resource };
+	}
+	qsort(m->rows.v, m->rows.n, sizeof(*m->rows.v), by_resource);
+	vec_foreach(row, &m->rows)
+		describe(row, t);
+	return 0;
+}
+
+static void fill_point(const struct shape *shape, const struct row *row, uint64_t utc_at_boot_ns, struct metric_point *p)
+{
+	const struct red_series *s = row->series;
+
+	*p = (struct metric_point){ .resource = row->resource, .n_attributes = row->n_attributes, .attributes = row->attributes,
+				    .start_ns = s->start_ns + utc_at_boot_ns };
+	switch (shape->what) {
+	case DURATION:
+		p->histogram.counts = s->durations;
+		p->histogram.sum = (double)s->duration_ns / 1e9;
+		break;
+	case REQUEST_SIZE:
+		p->histogram.counts = s->request_sizes;
+		p->histogram.sum = (double)s->request_bytes;
+		break;
+	case RESPONSE_SIZE:
+		p->histogram.counts = s->response_sizes;
+		p->histogram.sum = (double)s->response_bytes;
+		break;
+	case CPU:
+		p->real = (double)s->cpu_ns / 1e9;
+		break;
+	}
+}
+
+static void begin_family(const struct shape *shape, struct metric_family *f)
+{
+	*f = (struct metric_family){ .name = shape->name, .help = shape->help, .unit = shape->unit,
+				     .kind = shape->what == CPU ? METRIC_COUNTER : METRIC_HISTOGRAM };
+	if (shape->what == DURATION) {
+		f->bounds = metric_seconds_bounds;
+		f->n_bounds = METRIC_SECONDS_BOUNDS;
+	} else if (shape->what != CPU) {
+		f->bounds = metric_bytes_bounds;
+		f->n_bounds = METRIC_BYTES_BOUNDS;
+	}
+}
+
+/* There is room for all points. */
+static uint32_t add_family(struct red_metrics *m, const struct shape *shape, uint64_t utc_at_boot_ns, struct metric_family *f)
+{
+	uint32_t first = m->points.n;
+
+	begin_family(shape, f);
+	vec_foreach(row, &m->rows)
+		if (row->series->key.side == shape->side)
+			fill_point(shape, row, utc_at_boot_ns, vec_push(&m->points));
+	f->points = m->points.v + first;
+	f->n_points = m->points.n - first;
+	return f->n_points > 0;
+}
+
+int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strmap *self, const struct strmap *labels, struct metric_set *ret)
+{
+	uint64_t now = time_utc_ns(), utc_at_boot_ns = now - time_boot_ns();
+	struct strmap *first;
+	int r;
+
+	forget_resources(m);
+	m->rows.n = m->points.n = 0;
+	first = vec_push(&m->resources);
+	if (!first || !vec_push(&m->services))
+		return -ENOMEM;
+	r = add_labels(self, first);
+	if (r >= 0 && t)
+		r = tracing_count(t);
+	if (r >= 0 && t)
+		r = add_rows(m, t, labels);
+	if (r >= 0)
+		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES);
+	if (r < 0)
+		return r;
+	*ret = (struct metric_set){ .time_ns = now, .n_resources = m->resources.n, .resources = m->resources.v, .families = m->families };
+	for (size_t i = 0; i < FAMILIES; i++)
+		ret->n_families += add_family(m, &shapes[i], utc_at_boot_ns, &m->families[ret->n_families]);
+	return 0;
+}

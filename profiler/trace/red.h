@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * red - requests, errors and durations, counted in the kernel and summed up here by service.
+ *
+ *	cells (BPF, by process and CPU) --differences--> series (by service)
+ *	requests counted under an unknown route --------^ moved to theirs, once it is known
+ *
+ * Sums only grow: what a process counted stays when it has gone. A move waits until the count it moves has come, so that
+ * no series ever goes down.
+ * Memory: bounded; above max_series what is new is counted under the route ROUTES_OVERFLOW of its service. Threads: one.
+ */
+#include <stdint.h>
+
+#include "bpf/trace.h"
+
+struct ev_request;
+struct red;
+
+struct red_series_key {
+	uint32_t service; /* a number of the caller's */
+	uint32_t route;   /* of routes.h; TRACE_ROUTE_UNKNOWN */
+	uint16_t status;
+	uint8_t method, side;
+};
+
+struct red_series {
+	struct red_series_key key;
+	uint64_t count;
+	uint64_t duration_ns, request_bytes, response_bytes, cpu_ns, unfinished;
+	uint64_t durations[TRACE_DURATIONS], request_sizes[TRACE_SIZES], response_sizes[TRACE_SIZES];
+	uint64_t start_ns; /* CLOCK_BOOTTIME: when it was first seen */
+};
+
+struct red_opts {
+	uint32_t max_series; /* 0: 10,000 */
+	uint32_t (*service_of)(void *ctx, uint32_t tgid);                /* 0: it is not wanted */
+	uint32_t (*overflow_of)(void *ctx, uint32_t service);            /* a route */
+	void *ctx;
+};
+
+int red_new(const struct red_opts *opts, struct red **ret);
+struct red *red_free(struct red *r);
+
+/*
+ * A cell as it is now, summed over CPUs. Between red_begin() and red_end() every cell of the kernel's is told once;
+ * what is not told any more has gone. 0 or -ENOMEM: it is told again next time.
+ */
+void red_begin(struct red *r);
+int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now, uint64_t now_ns);
+void red_end(struct red *r, uint64_t now_ns);
+
+/* This one was counted under TRACE_ROUTE_UNKNOWN, and is of `route`. 0 or -ENOMEM. */
+int red_move(struct red *r, const struct ev_request *ev, uint32_t route);
+
+/* All series, in no order; borrowed until the next call. */
+const struct red_series *red_series(const struct red *r, uint32_t *ret_n);
+/* Series of a service that is no more. */
+void red_forget(struct red *r, uint32_t service);

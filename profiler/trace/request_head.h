@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * request_head - the head of an HTTP/1 request, as it was on the wire, taken apart. Pure.
+ *
+ * The bytes are a peer's: anything, and cut off anywhere. What is not there is empty. Slices point into them.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct slice {
+	const char *s;
+	size_t len;
+};
+
+struct request_head {
+	struct slice method, target;
+	struct slice scheme, authority; /* of an absolute target; empty: none */
+	struct slice path, query;       /* query: without ? */
+	struct slice host;              /* the header */
+	struct slice user_agent, tracestate;
+	int minor;                      /* of HTTP/1.x; -1: not seen */
+	bool target_cut;                /* the target goes on behind what is here */
+};
+
+void request_head_parse(const void *bytes, size_t len, struct request_head *ret);
+/* "example.org:8080" -> "example.org" and 8080; 0: it names no port. [::1] loses its brackets. */
+struct slice request_head_host(struct slice authority, uint16_t *ret_port);

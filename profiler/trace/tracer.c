@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "bpf/http1.h"
+#include "bpf/trace.skel.h"
+#include "collect/bpf_load.h"
+
+enum { CELLS_AT_ONCE = 256 };
+
+struct tracer {
+	struct trace_bpf *skel;
+	struct ring_buffer *ring;
+	enum tracer_hook hook;
+	int n_cpus;
+	int (*fn)(void *ctx, const struct ev_request *ev); /* during a drain */
+	void *ctx;
+	int drain_error;
+	uint64_t malformed;
+};
+
+static const char *const hook_names[] = { [TRACER_BY_SOCKET] = "sock_send_length", [TRACER_BY_SYSCALL] = "sys_exit" };
+
+const char *tracer_method(uint8_t method)
+{
+	static const char *const texts[] = { [HTTP1_METHOD_OTHER] = "_OTHER",
+#define METHOD_TEXT(name) [HTTP1_METHOD_##name] = #name,
+					     HTTP1_METHODS(METHOD_TEXT)
+#undef METHOD_TEXT
+	};
+
+	return method < HTTP1_METHOD_MAX ? texts[method] : texts[HTTP1_METHOD_OTHER];
+}
+
+const char *tracer_hook_name(enum tracer_hook h)
+{
+	return hook_names[h];
+}
+
+int tracer_probe_hook(enum tracer_hook h)
+{
+	int r = libbpf_find_vmlinux_btf_id(hook_names[h], BPF_TRACE_RAW_TP);
+
+	return r < 0 ? r : 0;
+}
+
+static int on_record(void *ctx, void *data, size_t len)
+{
+	struct tracer *t = ctx;
+	const struct ev_request *ev = data;
+	int r;
+
+	if (len < offsetof(struct ev_request, head) || ev->head_len > len - offsetof(struct ev_request, head)) {
+		t->malformed++;
+		return 0;
+	}
+	r = t->fn(t->ctx, ev);
+	if (r < 0)
+		t->drain_error = r;
+	return r < 0 ? r : 0;
+}
+
+static void configure(struct tracer *t, const struct tracer_opts *o)
+{
+	double ratio = o->ratio < 0 ? 0 : o->ratio > 1 ? 1 : o->ratio;
+	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
+				  .span_ratio = (uint32_t)(ratio * UINT32_MAX),
+				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
+				  .spans = o->spans,
+				  .only_known = o->only_known,
+				  .by_address = t->hook == TRACER_BY_SYSCALL };
+
+	memcpy((void *)&t->skel->rodata->config, &c, sizeof(c));
+	bpf_map__set_max_entries(t->skel->maps.requests, o->ring_bytes ? o->ring_bytes : MIB);
+	bpf_program__set_autoload(t->skel->progs.sent, t->hook == TRACER_BY_SOCKET);
+	bpf_program__set_autoload(t->skel->progs.received, t->hook == TRACER_BY_SOCKET);
+	bpf_program__set_autoload(t->skel->progs.syscall_ended, t->hook == TRACER_BY_SYSCALL);
+	if (t->hook == TRACER_BY_SOCKET) {
+		bpf_map__set_max_entries(t->skel->maps.conns_by_address, 1);
+		bpf_map__set_max_entries(t->skel->maps.tries_by_address, 1);
+	}
+}
+
+static int load(struct tracer *t, const struct tracer_opts *o)
+{
+	int r;
+
+	bpf_load_prepare();
+	t->hook = o->at_best;
+	if (t->hook == TRACER_BY_SOCKET && tracer_probe_hook(t->hook) < 0)
+		t->hook = TRACER_BY_SYSCALL;
+	t->n_cpus = libbpf_num_possible_cpus();
+	t->skel = trace_bpf__open();
+	if (!t->skel)
+		return -errno;
+	configure(t, o);
+	r = trace_bpf__load(t->skel);
+	if (r < 0)
+		return r;
+	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.requests), on_record, t, NULL);
+	if (!t->ring)
+		return -errno;
+	return trace_bpf__attach(t->skel);
+}
+
+int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	r = load(t, opts);
+	if (r < 0) {
+		tracer_free(t);
+		return bpf_load_explain(r, err, err_len);
+	}
+	*ret = t;
+	return 0;
+}
+
+struct tracer *tracer_free(struct tracer *t)
+{
+	if (!t)
+		return NULL;
+	ring_buffer__free(t->ring);
+	trace_bpf__destroy(t->skel);
+	free(t);
+	return NULL;
+}
+
+enum tracer_hook tracer_hook(const struct tracer *t)
+{
+	return t->hook;
+}
+
+int tracer_fd(const struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->ring);
+}
+
+int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request *ev), void *ctx)
+{
+	int r;
+
+	t->fn = fn;
+	t->ctx = ctx;
+	t->drain_error = 0;
+	r = ring_buffer__consume(t->ring);
+	return t->drain_error ? t->drain_error : r < 0 ? r : 0;
+}
+
+/* ---- cells ---- */
+
+static void add_cell(struct red_cell *to, const struct red_cell *c)
+{
+	to->duration_ns += c->duration_ns;
+	to->request_bytes += c->request_bytes;
+	to->response_bytes += c->response_bytes;
+	to->cpu_ns += c->cpu_ns;
+	to->unfinished += c->unfinished;
+	for (int i = 0; i < TRACE_DURATIONS; i++)
+		to->durations[i] += c->durations[i];
+	for (int i = 0; i < TRACE_SIZES; i++) {
+		to->request_sizes[i] += c->request_sizes[i];
+		to->response_sizes[i] += c->response_sizes[i];
+	}
+}
+
+static int tell_cells(struct tracer *t, const struct red_key *keys, const struct red_cell *cells, uint32_t n,
+		      int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && r >= 0; i++) {
+		struct red_cell sum = { 0 };
+
+		for (int cpu = 0; cpu < t->n_cpus; cpu++)
+			add_cell(&sum, &cells[i * (uint32_t)t->n_cpus + (uint32_t)cpu]);
+		r = fn(ctx, &keys[i], &sum);
+	}
+	return r;
+}
+
+int tracer_cells(struct tracer *t, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+{
+	uint32_t n, room = CELLS_AT_ONCE, batch = 0;
+	_cleanup_(freep) struct red_cell *cells = calloc((size_t)room * (size_t)t->n_cpus, sizeof(*cells));
+	_cleanup_(freep) struct red_key *keys = calloc(room, sizeof(*keys));
+	void *in = NULL;
+	int r, told;
+
+	if (!cells || !keys)
+		return -ENOMEM;
+	do {
+		n = room;
+		r = bpf_map_lookup_batch(bpf_map__fd(t->skel->maps.red), in, &batch, keys, cells, &n, NULL);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		told = tell_cells(t, keys, cells, n, fn, ctx);
+		if (told < 0)
+			return told;
+		in = &batch;
+	} while (!r);
+	return 0;
+}
+
+void tracer_drop_cell(struct tracer *t, const struct red_key *key)
+{
+	bpf_map__delete_elem(t->skel->maps.red, key, sizeof(*key), 0);
+}
+
+/* ---- what is told to the programs ---- */
+
+int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p)
+{
+	return bpf_map__update_elem(t->skel->maps.procs, &tgid, sizeof(tgid), p, sizeof(*p), BPF_ANY);
+}
+
+void tracer_forget_proc(struct tracer *t, uint32_t tgid)
+{
+	bpf_map__delete_elem(t->skel->maps.procs, &tgid, sizeof(tgid), 0);
+}
+
+int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_t route)
+{
+	const struct route_key key = { .path_hash = path_hash, .service = service };
+
+	return bpf_map__update_elem(t->skel->maps.routes, &key, sizeof(key), &route, sizeof(route), BPF_ANY);
+}
+
+void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
+{
+	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)t->n_cpus, sizeof(*per_cpu));
+
+	memset(ret, 0, TRACE_COUNT_MAX * sizeof(*ret));
+	for (uint32_t key = 0; per_cpu && key < TRACE_COUNT_MAX; key++) {
+		if (bpf_map__lookup_elem(t->skel->maps.trace_counts, &key, sizeof(key), per_cpu, (size_t)t->n_cpus * sizeof(*per_cpu), 0) < 0)
+			continue;
+		for (int cpu = 0; cpu < t->n_cpus; cpu++)
+			ret[key] += per_cpu[cpu];
+	}
+}
+
+uint64_t tracer_kernel_bytes(const struct tracer *t)
+{
+	return bpf_load_bytes(t->skel->obj);
+}
+
+int tracer_flights_fd(const struct tracer *t)
+{
+	return bpf_map__fd(t->skel->maps.flights);
+}
+
+int tracer_procs_fd(const struct tracer *t)
+{
+	return bpf_map__fd(t->skel->maps.procs);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * tracer - the BPF programs that see requests (bpf/trace.bpf.c), and their maps.
+ *
+ * Hooks, cheapest first: sock_send_length and sock_recv_length with the registers of the syscall (Linux 6.3), else the exit of
+ * every syscall. Story: loaded and attached by tracer_new(); requests come out of tracer_drain(), counts of
+ * tracer_cells(). Threads: one.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/trace.h"
+
+struct tracer;
+
+enum tracer_hook { TRACER_BY_SOCKET, TRACER_BY_SYSCALL, TRACER_HOOKS };
+
+struct tracer_opts {
+	bool spans;               /* else counts only, and requests whose route is not known */
+	double ratio;             /* of requests without a parent become spans: 0 to 1 */
+	uint64_t slow_ns;         /* so do slower ones; 0: not because of that */
+	bool errors;              /* and those that failed */
+	uint32_t ring_bytes;      /* a power of two; 0: 1 MiB */
+	bool only_known;          /* of processes: those that tracer_set_proc() told of; else all, but those it said are not wanted */
+	enum tracer_hook at_best; /* the cheapest hook to take: for tests */
+};
+
+/* http.request.method, by the semantic conventions. */
+const char *tracer_method(uint8_t method);
+
+/* Errors as those of sampler_new(). */
+int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
+struct tracer *tracer_free(struct tracer *t);
+
+enum tracer_hook tracer_hook(const struct tracer *t);
+const char *tracer_hook_name(enum tracer_hook h);
+/* Can this kernel have it? 0, or negative errno. */
+int tracer_probe_hook(enum tracer_hook h);
+
+/* Readable when requests wait. */
+int tracer_fd(const struct tracer *t);
+/* ev ends behind its head. 0, or the first negative value of fn. */
+int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request *ev), void *ctx);
+
+/* Every cell, summed over CPUs. 0, the first negative value of fn, or negative errno. */
+int tracer_cells(struct tracer *t, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx);
+/* It is not counted on any more. */
+void tracer_drop_cell(struct tracer *t, const struct red_key *key);
+
+/* What is decided of a process; from its next connection on. 0 or negative errno. */
+int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p);
+void tracer_forget_proc(struct tracer *t, uint32_t tgid);
+/* path_hash: path.h. */
+int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_t route);
+
+/* Sums over CPUs, of enum trace_count. */
+void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX]);
+uint64_t tracer_kernel_bytes(const struct tracer *t);
+
+/* Maps that the sampler asks (bpf/flight.h); borrowed. */
+int tracer_flights_fd(const struct tracer *t);
+int tracer_procs_fd(const struct tracer *t);

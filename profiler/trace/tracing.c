@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/tracing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/strmap.h"
+#include "base/strpool.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "bpf/path.h"
+#include "proc/labels.h"
+#include "symbolize/elf_image.h"
+#include "trace/request_head.h"
+
+/* A process that was judged. */
+struct judged {
+	uint32_t tgid;
+	uint32_t service; /* 0: not wanted */
+	uint64_t cgroup_id;
+};
+
+struct tracing {
+	struct tracing_opts opts;
+	struct tracer *tracer;
+	struct routes *routes;
+	struct red *red;
+	struct strpool services; /* labels */
+	vec(struct judged) judged;
+};
+
+/* ---- whose ---- */
+
+const char *tracing_labels(const struct tracing *t, uint32_t service)
+{
+	return strpool_str(&t->services, service);
+}
+
+/* The name under which its routes are kept, into out. */
+static const char *name_of(const struct tracing *t, uint32_t service, char *out, size_t len)
+{
+	_cleanup_(strmap_fini) struct strmap labels = { 0 };
+	const char *name = labels_parse(tracing_labels(t, service), &labels) < 0 ? NULL : strmap_get(&labels, "service_name");
+
+	snprintf(out, len, "%s", name ? name : "unknown");
+	for (char *c = out; *c; c++)
+		if (*c == '\t' || *c == '\n')
+			*c = ' ';
+	return out;
+}
+
+static bool is_go(uint32_t tgid)
+{
+	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
+	_cleanup_(closep) int fd = -1;
+	char path[32];
+	GElf_Shdr sh;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	fd = file_open_regular(AT_FDCWD, path, 0, NULL);
+	return fd >= 0 && elf_image_open(fd, &img) >= 0 && elf_image_section(img, ".gopclntab", &sh);
+}
+
+static struct judged *find_judged(struct tracing *t, uint32_t tgid)
+{
+	vec_foreach(j, &t->judged)
+		if (j->tgid == tgid)
+			return j;
+	return NULL;
+}
+
+/* Its service, 0: it is not wanted. The programs know it from now on. */
+static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
+{
+	const char *labels = t->opts.labels_of(t->opts.labels_ctx, tgid, cgroup_id);
+	uint32_t service = labels ? strpool_add(&t->services, labels) : 0;
+	struct judged *j = find_judged(t, tgid);
+	struct trace_proc p = { .service = service };
+
+	if (j && j->service == service)
+		return service;
+	if (!j)
+		j = vec_push(&t->judged);
+	if (!j)
+		return service;
+	*j = (struct judged){ .tgid = tgid, .service = service, .cgroup_id = cgroup_id };
+	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | (is_go(tgid) ? TRACE_PROC_GO : 0) | (routes_are_literal(t->routes) ? TRACE_PROC_LITERAL : 0);
+	tracer_set_proc(t->tracer, tgid, &p);
+	return service;
+}
+
+static uint32_t service_of(void *ctx, uint32_t tgid)
+{
+	struct judged *j = find_judged(ctx, tgid);
+
+	return j ? j->service : judge(ctx, tgid, 0);
+}
+
+/* What has ended is forgotten, and what has become another program is judged again. */
+static void judge_again(struct tracing *t)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < t->judged.n; i++) {
+		struct judged j = t->judged.v[i];
+
+		if (kill((pid_t)j.tgid, 0) < 0 && errno == ESRCH) {
+			tracer_forget_proc(t->tracer, j.tgid);
+			continue;
+		}
+		t->judged.v[kept++] = j;
+	}
+	t->judged.n = kept;
+	for (uint32_t i = 0; i < kept; i++)
+		judge(t, t->judged.v[i].tgid, t->judged.v[i].cgroup_id);
+}
+
+/* ---- routes ---- */
+
+static uint64_t hash_of(const struct tracing *t, struct slice path)
+{
+	char normal[TRACE_HEAD_BYTES];
+
+	if (routes_are_literal(t->routes))
+		return path_hash(path.s, path.len);
+	return path_hash(normal, path_normalize(path.s, path.len, normal));
+}
+
+/* 0: its path is not all there. */
+static uint32_t learn_route(struct tracing *t, const struct ev_request *ev, uint32_t service)
+{
+	struct request_head h;
+	char name[256];
+	uint32_t route;
+
+	request_head_parse(ev->head, ev->head_len, &h);
+	if (h.target_cut)
+		return TRACE_ROUTE_UNKNOWN;
+	if (!h.path.len && h.authority.len)
+		h.path = (struct slice){ "/", 1 };
+	route = routes_find(t->routes, name_of(t, service, name, sizeof(name)), h.path.s, h.path.len);
+	if (route)
+		tracer_teach(t->tracer, service, hash_of(t, h.path), route);
+	return route;
+}
+
+const char *tracing_route(const struct tracing *t, uint32_t route)
+{
+	return routes_text(t->routes, route);
+}
+
+static uint32_t overflow_of(void *ctx, uint32_t service)
+{
+	struct tracing *t = ctx;
+	char name[256];
+
+	return routes_overflow(t->routes, name_of(t, service, name, sizeof(name)));
+}
+
+/* ---- requests ---- */
+
+static int on_request(void *ctx, const struct ev_request *ev)
+{
+	struct tracing *t = ctx;
+	uint32_t service = judge(t, ev->tgid, ev->cgroup_id), route = ev->route;
+
+	if (!service)
+		return 0;
+	if (ev->flags & TRACE_UNKNOWN) {
+		route = learn_route(t, ev, service);
+		if (red_move(t->red, ev, route) < 0)
+			return -ENOMEM;
+	}
+	if ((ev->flags & TRACE_SPAN) && t->opts.on_span)
+		t->opts.on_span(t->opts.ctx, ev, tracing_labels(t, service), tracing_route(t, route));
+	return 0;
+}
+
+int tracing_poll(struct tracing *t)
+{
+	return tracer_drain(t->tracer, on_request, t);
+}
+
+static int on_cell(void *ctx, const struct red_key *key, const struct red_cell *sum)
+{
+	struct tracing *t = ctx;
+
+	return red_cell(t->red, key, sum, time_boot_ns());
+}
+
+/* Whoever counted in them has ended. */
+static int drop_cell(void *ctx, const struct red_key *key, const struct red_cell *sum)
+{
+	struct tracing *t = ctx;
+
+	if (kill((pid_t)key->tgid, 0) < 0 && errno == ESRCH)
+		tracer_drop_cell(t->tracer, key);
+	return 0;
+}
+
+int tracing_count(struct tracing *t)
+{
+	int r;
+
+	judge_again(t);
+	red_begin(t->red);
+	r = tracer_cells(t->tracer, on_cell, t);
+	/* All that was counted before was told before. */
+	if (r >= 0)
+		r = tracing_poll(t);
+	if (r >= 0)
+		red_end(t->red, time_boot_ns());
+	if (r >= 0)
+		r = tracer_cells(t->tracer, drop_cell, t);
+	if (r >= 0 && t->opts.routes_file && routes_changed(t->routes))
+		routes_save(t->routes, t->opts.routes_file);
+	return r;
+}
+
+const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n)
+{
+	return red_series(t->red, ret_n);
+}
+
+/* ---- life ---- */
+
+static int load_routes(struct tracing *t, char *err, size_t err_len)
+{
+	const char *path = t->opts.routes_file;
+	int r = path ? routes_load(t->routes, path) : 0;
+
+	if (r < 0)
+		snprintf(err, err_len, "%s: %s: remove it, or name another file for learned routes", path,
+			 r == -EINVAL ? "this is no file of routes" : strerror(-r));
+	return r;
+}
+
+int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err, size_t err_len)
+{
+	struct tracing *t = calloc(1, sizeof(*t));
+	int r = t ? 0 : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	t->opts = *opts;
+	r = routes_new(&opts->routes, &t->routes, err, err_len);
+	if (r >= 0)
+		r = load_routes(t, err, err_len);
+	if (r >= 0)
+		r = red_new(&(struct red_opts){ .max_series = opts->max_series, .service_of = service_of, .overflow_of = overflow_of, .ctx = t }, &t->red);
+	if (r >= 0)
+		r = tracer_new(&opts->tracer, &t->tracer, err, err_len);
+	if (r < 0) {
+		tracing_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+struct tracing *tracing_free(struct tracing *t)
+{
+	if (!t)
+		return NULL;
+	tracer_free(t->tracer);
+	red_free(t->red);
+	routes_free(t->routes);
+	strpool_fini(&t->services);
+	vec_fini(&t->judged);
+	free(t);
+	return NULL;
+}
+
+struct tracer *tracing_tracer(struct tracing *t)
+{
+	return t->tracer;
+}
+
+int tracing_fd(const struct tracing *t)
+{
+	return tracer_fd(t->tracer);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * tracing - the story of a request, from the programs that saw it to the series it counts in and the span it becomes.
+ *
+ *	requests (ring) -> whose -> route, learned and taught -> moved out of "unknown" -> on_span()
+ *	cells (BPF)     -> whose -> red series
+ *
+ * A process is judged at its first request that is told: that is the one whose route is not known yet. What is not
+ * wanted is left out in the kernel from then on, and its counts here.
+ * Threads: one. Memory: bounded by routes and series.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/red.h"
+#include "trace/routes.h"
+#include "trace/tracer.h"
+
+struct tracing;
+
+struct tracing_opts {
+	struct tracer_opts tracer;
+	struct routes_opts routes;
+	const char *routes_file; /* of what was learned; NULL: it is not kept. Borrowed for good */
+	uint32_t max_series;     /* 0: 10,000 */
+	/* The session's to set: the labels of a process's service, borrowed until the next call; NULL: it is not wanted. */
+	const char *(*labels_of)(void *ctx, uint32_t tgid, uint64_t cgroup_id);
+	void *labels_ctx;
+	/* A request that becomes a span. NULL: none do. */
+	void (*on_span)(void *ctx, const struct ev_request *ev, const char *labels, const char *route);
+	void *ctx;
+};
+
+/* Errors as of tracer_new() and routes_new(), or of the routes' file: err says it. */
+int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err, size_t err_len);
+struct tracing *tracing_free(struct tracing *t);
+
+struct tracer *tracing_tracer(struct tracing *t);
+/* Readable when requests wait. */
+int tracing_fd(const struct tracing *t);
+/* Works on what waits. 0 or negative errno. */
+int tracing_poll(struct tracing *t);
+/* Reads all counts: what tracing_series() says is true from here on. About once a second, and before it is asked. */
+int tracing_count(struct tracing *t);
+const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n);
+/* Of a series. */
+const char *tracing_labels(const struct tracing *t, uint32_t service);
+const char *tracing_route(const struct tracing *t, uint32_t route);

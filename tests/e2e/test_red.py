@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Requests counted by the agent: what its Prometheus page says equals the access log, by route, method and status; and CPU
+time and flame graphs of a route are of that route's own work."""
+import threading
+import urllib.request
+
+from hs import *  # noqa: F403
+from pyroscope import Fake
+from nginx import Nginx, free_port, raw
+
+tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-red-"))
+
+
+class Agent:
+    """An agent that traces; its page of what is measured."""
+
+    def __init__(self, more=""):
+        self.port = free_port()
+        config = tmp / f"{self.port}.yaml"
+        config.write_text(f"trace: {{enabled: true}}\nprometheus: {{listen: '127.0.0.1:{self.port}'}}\nlisten: 'off'\nsymbol_cache: {tmp}/cache\nmax_cpu_percent: 0\n{more}")
+        self.process = subprocess.Popen([HOTSPAN, "agent", "-c", config], stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
+        until(lambda: self.page() is not None)
+
+    def page(self):
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10).read().decode()
+        except OSError:
+            assert self.process.poll() is None, "the agent ended"
+            return None
+
+    def series(self, name):
+        """{frozenset of labels: value}"""
+        found = {}
+        for line in self.page().splitlines():
+            m = re.match(rf"{name}{{(.*)}} (\S+)$", line)
+            if m:
+                found[frozenset(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', m[1]))] = float(m[2])
+        return found
+
+    def counts(self, service):
+        """{(method, route, status): requests} of servers."""
+        rows = collections.Counter()
+        for labels, n in self.series("http_server_request_duration_seconds_count").items():
+            l = dict(labels)
+            if l.get("service_name") == service:
+                rows[l["http_request_method"], l.get("http_route", "?"), l.get("http_response_status_code", "?")] += int(n)
+        return rows
+
+    def end(self):
+        self.process.terminate()
+        assert self.process.wait(60) == 0
+
+
+def route_of(uri):
+    """As routes are learned: a segment with a digit is a place for one."""
+    return "/".join("*" if re.search(r"\d", s) else s for s in uri.split("/"))
+
+
+def test_counts_by_route_equal_the_log():
+    with Nginx(tmp) as nginx:
+        agent = Agent()
+        raw(nginx.port, b"GET /ok/probe HTTP/1.0\r\n\r\n")
+        for i in range(400):
+            method = [b"GET", b"POST", b"DELETE"][i % 3]
+            what = [b"ok", b"missing", b"broken", b"gone"][i % 4]
+            raw(nginx.port, b"%s /%s/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % (method, what, i))
+        many = b"".join(b"GET /ok/many/%d HTTP/1.1\r\nHost: x\r\n\r\n" % i for i in range(40))
+        raw(nginx.port, many + b"GET /ok/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        until(lambda: sum(agent.counts("nginx").values()) >= 442)
+        time.sleep(1)
+        got = agent.counts("nginx")
+        agent.end()
+        want = collections.Counter((r["method"], route_of(r["uri"]), str(r["status"])) for r in nginx.log())
+    assert got == want, (got - want, want - got)
+
+
+def test_starved_it_counts_all_the_same():
+    with Nginx(tmp) as nginx:
+        agent = Agent()
+        os.setpriority(os.PRIO_PROCESS, agent.process.pid, 19)
+        burners = [subprocess.Popen([workload("spin"), "20"], stdout=subprocess.DEVNULL) for _ in range(2 * os.cpu_count())]
+        wrk = subprocess.run([need("wrk"), "-t1", "-c8", "-d4s", f"http://127.0.0.1:{nginx.port}/ok/x"], capture_output=True, text=True).stdout
+        for b in burners:
+            b.kill()
+        time.sleep(2)
+        got = sum(agent.counts("nginx").values())
+        agent.end()
+        log = len(nginx.log())
+    assert int(re.search(r"(\d+) requests in", wrk)[1]) > 1000
+    assert abs(got - log) <= 0.001 * log, (got, log)
+
+
+SERVER = """
+import http.server, os, socketserver, sys, time
+def dear():
+    end = time.thread_time() + 0.020
+    while time.thread_time() < end: pass
+def cheap():
+    end = time.thread_time() + 0.001
+    while time.thread_time() < end: pass
+spent = {"/dear": 0.0, "/cheap": 0.0}
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def parse_request(self):
+        self.begin = time.thread_time()
+        return super().parse_request()
+    def do_GET(self):
+        (dear if self.path == "/dear" else cheap)()
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+        spent[self.path] += time.thread_time() - self.begin
+    def log_message(self, *_): pass
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+s = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+import threading
+threading.Thread(target=s.serve_forever, daemon=True).start()
+sys.stdin.read()
+print(spent["/dear"], spent["/cheap"], flush=True)
+"""
+
+
+def test_cpu_time_of_a_route_is_its_own():
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "OTEL_SERVICE_NAME": "shop"})
+    fake = Fake()
+    agent = Agent(f"frequency: 999\nflush_interval: 2s\nreceivers: [{{name: p, url: '{fake.url}'}}]\n")
+    until(lambda: not __import__("socket").socket().connect_ex(("127.0.0.1", port)))
+    time.sleep(1)
+
+    def ask(path, n):
+        import http.client
+        c = http.client.HTTPConnection("127.0.0.1", port)
+        for _ in range(n):
+            c.request("GET", path)
+            assert c.getresponse().read() == b"ok"
+
+    for path in ("/dear", "/cheap"):
+        ask(path, 1)  # the routes are known from here on
+    time.sleep(1)
+    before = agent.series("hotspan_http_server_cpu_time_seconds_total")
+    threads = [threading.Thread(target=ask, args=("/dear", 300)), threading.Thread(target=ask, args=("/cheap", 2000))]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    time.sleep(3)
+    after = agent.series("hotspan_http_server_cpu_time_seconds_total")
+    agent.end()
+    dear, cheap = map(float, server.communicate("", timeout=30)[0].split())
+
+    def of(rows, route):
+        return sum(v for l, v in rows.items() if ("http_route", route) in l and ("service_name", "shop") in l)
+
+    for route, spent in (("/dear", dear), ("/cheap", cheap)):
+        got = of(after, route) - of(before, route)
+        assert abs(got - spent) < 0.10 * spent, (route, got, spent)
+
+
+if __name__ == "__main__":
+    run_tests(globals())

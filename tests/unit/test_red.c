@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests summed up by service: what processes counted stays, what is moved is never missing nor twice. */
+#include "unit.h"
+
+#include "bpf/http1.h"
+#include "trace/red.h"
+
+enum { SHOP = 1, OTHER = 2, OVERFLOW = 99 };
+
+/* Processes below 100 are the shop's, 666 is not wanted, the rest are another service's. */
+static uint32_t service_of(void *ctx, uint32_t tgid)
+{
+	return tgid == 666 ? 0 : tgid < 100 ? SHOP : OTHER;
+}
+
+static uint32_t overflow_of(void *ctx, uint32_t service)
+{
+	return OVERFLOW;
+}
+
+static struct red *make(uint32_t max_series)
+{
+	struct red *r;
+
+	assert_int_equal(red_new(&(struct red_opts){ .max_series = max_series, .service_of = service_of, .overflow_of = overflow_of }, &r), 0);
+	return r;
+}
+
+static void count(struct red_cell *c, uint64_t ns, int n)
+{
+	for (int i = 0; i < n; i++) {
+		c->duration_ns += ns;
+		c->request_bytes += 10;
+		c->response_bytes += 100;
+		c->durations[red_duration_bucket(ns)]++;
+		c->request_sizes[red_size_bucket(10)]++;
+		c->response_sizes[red_size_bucket(100)]++;
+	}
+}
+
+static void tell(struct red *r, uint32_t tgid, uint32_t route, const struct red_cell *c)
+{
+	const struct red_key key = { .tgid = tgid, .route = route, .status = 200, .method = HTTP1_METHOD_GET };
+
+	assert_int_equal(red_cell(r, &key, c, 1), 0);
+}
+
+static const struct red_series *find(const struct red *r, uint32_t service, uint32_t route)
+{
+	uint32_t n;
+	const struct red_series *s = red_series(r, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (s[i].key.service == service && s[i].key.route == route)
+			return &s[i];
+	return NULL;
+}
+
+static uint64_t count_of(const struct red *r, uint32_t service, uint32_t route)
+{
+	const struct red_series *s = find(r, service, route);
+
+	return s ? s->count : 0;
+}
+
+static void bounds_are_part_of_their_bucket(void **state)
+{
+	assert_int_equal(red_duration_bucket(0), 0);
+	assert_int_equal(red_duration_bucket(5000000), 0);
+	assert_int_equal(red_duration_bucket(5000001), 1);
+	assert_int_equal(red_duration_bucket(10000000000ull), 13);
+	assert_int_equal(red_duration_bucket(10000000001ull), 14);
+	assert_int_equal(red_duration_bucket(UINT64_MAX), 14);
+	assert_int_equal(red_size_bucket(0), 0);
+	assert_int_equal(red_size_bucket(1), 1);
+	assert_int_equal(red_size_bucket(8192), 9);
+	assert_int_equal(red_size_bucket(8193), 10);
+}
+
+static void processes_of_a_service_add_up_and_stay(void **state)
+{
+	struct red *r = make(0);
+	struct red_cell a = { 0 }, b = { 0 };
+
+	count(&a, 1000, 3);
+	count(&b, 20000000, 2);
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	tell(r, 2, 7, &b);
+	tell(r, 200, 7, &a);
+	tell(r, 666, 7, &a);
+	red_end(r, 1);
+	assert_int_equal(count_of(r, SHOP, 7), 5);
+	assert_int_equal(count_of(r, OTHER, 7), 3);
+	assert_int_equal(find(r, SHOP, 7)->duration_ns, 3 * 1000 + 2 * 20000000);
+	assert_int_equal(find(r, SHOP, 7)->durations[0], 3);
+	assert_int_equal(find(r, SHOP, 7)->durations[2], 2);
+	assert_int_equal(find(r, SHOP, 7)->response_bytes, 500);
+
+	/* 2 has gone; 1 counts on, and the number 2 comes again as another process's. */
+	count(&a, 1000, 10);
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	red_end(r, 2);
+	assert_int_equal(count_of(r, SHOP, 7), 15);
+	memset(&b, 0, sizeof(b));
+	count(&b, 1000, 1);
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	tell(r, 2, 7, &b);
+	red_end(r, 3);
+	assert_int_equal(count_of(r, SHOP, 7), 16);
+	red_free(r);
+}
+
+static void counters_may_wrap(void **state)
+{
+	struct red *r = make(0);
+	struct red_cell a = { .durations = { UINT32_MAX } };
+
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	red_end(r, 1);
+	a.durations[0] += 3;
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	red_end(r, 1);
+	assert_int_equal(count_of(r, SHOP, 7), (uint64_t)UINT32_MAX + 3);
+	red_free(r);
+}
+
+static void a_move_waits_for_what_it_moves(void **state)
+{
+	const struct ev_request ev = { .tgid = 1, .status = 200, .method = HTTP1_METHOD_GET, .start_ns = 1000, .end_ns = 2000,
+				       .request_bytes = 10, .response_bytes = 100, .flags = TRACE_UNKNOWN };
+	struct red *r = make(0);
+	struct red_cell a = { 0 };
+
+	assert_int_equal(red_move(r, &ev, 7), 0);
+	assert_int_equal(red_move(r, &ev, 7), 0);
+	red_begin(r);
+	red_end(r, 1);
+	assert_int_equal(count_of(r, SHOP, 7), 0);
+
+	count(&a, 1000, 1);
+	red_begin(r);
+	tell(r, 1, TRACE_ROUTE_UNKNOWN, &a);
+	red_end(r, 2);
+	assert_int_equal(count_of(r, SHOP, 7), 1);
+	assert_int_equal(count_of(r, SHOP, TRACE_ROUTE_UNKNOWN), 0);
+
+	count(&a, 1000, 4);
+	red_begin(r);
+	tell(r, 1, TRACE_ROUTE_UNKNOWN, &a);
+	red_end(r, 3);
+	assert_int_equal(count_of(r, SHOP, 7), 2);
+	assert_int_equal(count_of(r, SHOP, TRACE_ROUTE_UNKNOWN), 3);
+	assert_int_equal(find(r, SHOP, 7)->response_bytes, 200);
+	assert_int_equal(find(r, SHOP, 7)->durations[0], 2);
+	red_free(r);
+}
+
+static void too_many_series_are_one(void **state)
+{
+	struct red *r = make(10);
+	struct red_cell a = { 0 };
+	uint32_t n;
+
+	count(&a, 1000, 1);
+	red_begin(r);
+	for (uint32_t route = 1; route <= 50; route++)
+		tell(r, 1, route, &a);
+	red_end(r, 1);
+	red_series(r, &n);
+	assert_int_equal(n, 11);
+	assert_int_equal(count_of(r, SHOP, OVERFLOW), 40);
+	red_forget(r, OTHER);
+	red_series(r, &n);
+	assert_int_equal(n, 11);
+	red_forget(r, SHOP);
+	red_series(r, &n);
+	assert_int_equal(n, 0);
+	red_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounds_are_part_of_their_bucket),
+		cmocka_unit_test(processes_of_a_service_add_up_and_stay),
+		cmocka_unit_test(counters_may_wrap),
+		cmocka_unit_test(a_move_waits_for_what_it_moves),
+		cmocka_unit_test(too_many_series_are_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
