@@ -8,6 +8,7 @@ const struct command commands[] = {
 	{ &report_cli, cmd_report },
 	{ &agent_cli, cmd_agent },
 	{ &top_cli, cmd_top },
+	{ &trace_cli, cmd_trace },
 	{ &doctor_cli, cmd_doctor },
 	{ &unwind_cli, cmd_unwind },
 	{ &addr2line_cli, cmd_addr2line },

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hotspan trace beside access logs: every request is there once, with its method, path and status, however its bytes came."""
+import http.client
+import random
+import socket
+import socketserver
+
+from hs import *  # noqa: F403
+from nginx import Nginx, raw
+
+tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-trace-"))
+
+class Trace:
+    """hotspan trace of these processes, all lines of one side."""
+
+    def __init__(self, pids=(), side="server", extra=()):
+        args = ["-p", ",".join(pids)] if pids else ["-a"]
+        self.process = subprocess.Popen([HOTSPAN, "trace", *args, "--side", side, "--json", *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ready(self, probe):
+        """Hooks are there when a first request shows."""
+        self.lines = []
+        while not self.lines:
+            assert self.process.poll() is None, self.process.stderr.read()
+            probe()
+            time.sleep(0.2)
+            os.set_blocking(self.process.stdout.fileno(), False)
+            try:
+                text = os.read(self.process.stdout.fileno(), 1 << 20).decode()
+            except BlockingIOError:
+                continue
+            self.lines = text.splitlines()
+        os.set_blocking(self.process.stdout.fileno(), True)
+        return self
+
+    def end(self):
+        time.sleep(0.3)
+        self.process.send_signal(signal.SIGINT)
+        out, self.err = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, self.err
+        return [json.loads(line) for line in [*self.lines, *out.splitlines()] if line.endswith("}")]
+
+
+def key(method, path, status):
+    return f"{method} {path} {status}"
+
+
+LAST = b"GET /ok/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def test_every_request_of_nginx_is_there_once():
+    with Nginx(tmp) as nginx:
+        port = nginx.port
+        t = Trace(nginx.workers()).ready(lambda: raw(port, b"GET /ok/probe HTTP/1.0\r\n\r\n"))
+        c = http.client.HTTPConnection("127.0.0.1", port)
+        for i in range(300):  # kept alive, one after the other
+            method = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"][i % 7]
+            body = os.urandom(i * 37) if method in ("POST", "PUT", "PATCH") else None
+            c.request(method, f"/{['ok', 'missing', 'broken', 'gone', 'same', 'elsewhere'][i % 6]}/{i}?secret={i}", body, {"X-Long": "y" * (i * 13)})
+            c.getresponse().read()
+        c.close()
+        many = b"".join(b"GET /ok/pipelined/%d HTTP/1.1\r\nHost: x\r\n\r\n" % i for i in range(50))
+        raw(port, many + LAST)
+        raw(port, *[bytes([b]) for b in b"POST /take/slowly HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + LAST], pause=0.001)
+        raw(port, b"POST /take/chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n", LAST, pause=0.05)
+        raw(port, b"POST /take/expected HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", b"abcd" + LAST, pause=0.1)
+        raw(port, b"GET /ok/old HTTP/1.0\r\n\r\n")
+        raw(port, b"\r\nGET /large HTTP/1.1\r\nHost: x\r\n\r\n" + LAST)
+        raw(port, b"GET http://example.org/ok/absolute?q HTTP/1.1\r\nHost: x\r\n\r\n" + LAST)
+        raw(0, b"GET /ok/unix HTTP/1.1\r\nHost: x\r\n\r\n" + LAST, path=f"{nginx.dir}/socket")
+        got = t.end()
+        want = collections.Counter(key(r["method"], r["uri"], r["status"]) for r in nginx.log())
+    probes = key("GET", "/ok/probe", 200)
+    have = collections.Counter(key(r["method"], r["path"], r["status"]) for r in got)
+    for one in (have, want):
+        one.pop(probes, None)
+    missing, extra = want - have, have - want
+    assert sum(want.values()) > 360, sum(want.values())
+    assert not missing and not extra, (missing.most_common(5), sum(missing.values()), extra.most_common(5), sum(extra.values()), t.err)
+    assert all(not r["unfinished"] for r in got)
+
+
+def test_sizes_and_times_are_those_of_the_log():
+    with Nginx(tmp) as nginx:
+        t = Trace(nginx.workers()).ready(lambda: raw(nginx.port, b"GET /ok/probe HTTP/1.0\r\n\r\n"))
+        c = http.client.HTTPConnection("127.0.0.1", nginx.port)
+        for i in range(20):
+            c.request("POST", f"/take/{i}", b"x" * (i * 100))
+            c.getresponse().read()
+        c.request("GET", "/large")
+        c.getresponse().read()
+        c.close()
+        got = [r for r in t.end() if r["path"] != "/ok/probe"]
+        log = [r for r in nginx.log() if r["uri"] != "/ok/probe"]
+    by = {r["path"]: r for r in got if not r["path"].startswith("/ok")}
+    for r in log:
+        if r["uri"].startswith("/ok"):
+            continue  # what nginx asks itself for /take
+        mine = by[r["uri"]]
+        assert mine["response_bytes"] == r["bytes"], (mine, r)
+        assert mine["request_bytes"] == int(r["length"] or 0), (mine, r)
+        assert abs(mine["duration_ns"] / 1e6 - r["ms"] * 1e3) < max(5, 0.3 * r["ms"] * 1e3), (mine, r)
+
+
+def test_a_client_and_its_server_tell_the_same():
+    with Nginx(tmp) as nginx:
+        t = Trace(side="client").ready(lambda: subprocess.run(["curl", "-s", f"http://127.0.0.1:{nginx.port}/ok/probe"], stdout=subprocess.DEVNULL))
+        urls = [f"http://127.0.0.1:{nginx.port}/{random.choice(['ok', 'missing', 'broken'])}/{i}" for i in range(50)]
+        subprocess.run(["curl", "-s", *urls], stdout=subprocess.DEVNULL, check=True)
+        got = [r for r in t.end() if r["comm"] == "curl" and r["path"] != "/ok/probe"]
+        log = [r for r in nginx.log() if r["uri"] != "/ok/probe"]
+    mine, theirs = ([key(r["method"], r[path], r["status"]) for r in rows] for rows, path in ((got, "path"), (log, "uri")))
+    mine, theirs = sorted(mine), sorted(theirs)  # each worker writes its log when it likes
+    assert len(theirs) == 50 and mine == theirs, (len(mine), len(theirs), [x for x in zip(mine, theirs) if x[0] != x[1]][:3], t.err)
+    assert all(r["local"].startswith("127.0.0.1:") and r["peer"] == f"127.0.0.1:{nginx.port}" for r in got)
+
+
+def test_a_traceparent_is_taken_and_the_client_within_is_a_child():
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    with Nginx(tmp) as nginx:
+        t = Trace(side="server").ready(lambda: raw(nginx.port, b"GET /ok/probe HTTP/1.0\r\n\r\n"))
+        raw(nginx.port, f"GET /ok/traced HTTP/1.1\r\nHost: x\r\nTraceParent: 00-{trace}-{parent}-01\r\nConnection: close\r\n\r\n".encode())
+        raw(nginx.port, f"GET /ok/broken HTTP/1.1\r\nHost: x\r\ntraceparent: 00-{trace}-0000000000000000-01\r\nConnection: close\r\n\r\n".encode())
+        got = {r["path"]: r for r in t.end()}
+    assert got["/ok/traced"]["trace_id"] == trace and got["/ok/traced"]["parent_id"] == parent, got["/ok/traced"]
+    assert got["/ok/broken"]["trace_id"] != trace and "parent_id" not in got["/ok/broken"], got["/ok/broken"]
+
+
+def test_what_is_no_http_is_left_alone():
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self):
+            while data := self.request.recv(4096):
+                self.request.sendall(data)
+
+    with Nginx(tmp) as nginx, socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        t = Trace().ready(lambda: raw(nginx.port, b"GET /ok/probe HTTP/1.0\r\n\r\n"))
+        s = socket.create_connection(server.server_address)
+        for i in range(200):
+            data = random.choice([b"HELLO /x HTTP\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET", b"HTTP/1.1", os.urandom(50), b"GET /\r\n\r\n"])
+            s.sendall(data)
+            s.recv(4096)
+        s.close()
+        got = t.end()
+        server.shutdown()
+        port = server.server_address[1]
+    odd = [r for r in got if f":{port}" in r["local"] + r["peer"]]
+    assert got and not odd, odd[:3]
+
+
+if __name__ == "__main__":
+    run_tests(globals())
