@@ -92,7 +92,8 @@ static void read_resource(void)
 	struct strmap *m = &resources[n_resources++];
 
 	while (rest) {
-		char *key = decode(word()), *value = decode(word());
+		_cleanup_(freep) char *key = decode(word());
+		_cleanup_(freep) char *value = decode(word());
 
 		if (strmap_set(m, key, value) < 0)
 			exit(1);
