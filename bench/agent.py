@@ -79,11 +79,11 @@ def metrics(address):
 class Running:
     """An agent that pushes to a sink of ours every 15 s."""
 
-    def __init__(self, hotspan):
+    def __init__(self, hotspan, more=""):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
-        self.file.write(f"frequency: {HZ}\nlisten: 127.0.0.1:0\nreceivers:\n  - name: sink\n    url: http://127.0.0.1:{self.server.server_port}\n")
+        self.file.write(f"frequency: {HZ}\nlisten: 127.0.0.1:0\n{more}receivers:\n  - name: sink\n    url: http://127.0.0.1:{self.server.server_port}\n")
         self.file.flush()
         self.process = subprocess.Popen([str(hotspan), "agent", "-c", self.file.name], stderr=subprocess.PIPE, text=True)
         self.address = re.search(r"metrics on http://(\S+)/metrics", self.process.stderr.readline())[1]
@@ -151,7 +151,8 @@ def hundred(hotspan):
 
 
 def crowd(hotspan):
-    """10,000 processes in 2,000 cgroups, all of them sampled within two minutes."""
+    """10,000 processes in 2,000 cgroups, all of them sampled within two minutes; nothing else of the host, whose symbol and
+    unwind tables are another bench's."""
     mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
     if not mount:
         return None
@@ -160,7 +161,7 @@ def crowd(hotspan):
     load = subprocess.Popen([hotspan.parent / "bench/bench_crowd", "10000", "2000", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         load.stdout.readline()
-        agent = Running(hotspan)
+        agent = Running(hotspan, "relabel_configs:\n  - {action: keep, source_labels: [__meta_process_comm], regex: bench_crowd}\n")
         time.sleep(120)
         m = metrics(agent.address)
         agent.stop()
