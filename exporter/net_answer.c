@@ -59,8 +59,7 @@ void net_drop(struct net *n, struct receiver *rc, struct delivery *d, enum net_d
 		[NET_DROP_QUEUE_FULL] =
 			"the queue is full, the oldest is dropped (queue_bytes, spool_bytes)",
 		[NET_DROP_TOO_OLD] = "older than servers accept, dropped",
-		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since "
-					"servers store what they got",
+		[NET_DROP_UNANSWERED] = "sent whole but never answered; not sent again, since servers store what they got",
 		[NET_DROP_REMOVED] = "the receiver is no longer configured, dropped",
 		[NET_DROP_DAMAGED] = "its file in the spool is damaged, put aside",
 		[NET_DROP_UNREADABLE] =
