@@ -260,7 +260,7 @@ def test_what_waits_in_another_layout_is_dropped_and_counted():
         until(lambda: agent.metrics()["hotspan_windows_total"] > ended + 1)
         agent.wait_for("receiver prod", "wait", "next try in")
         agent.reload(config(receiver("prod", peer.http, proto='"1.9"')))
-        agent.wait_for("receiver prod", "made for the receiver's former type or proto, dropped")
+        agent.wait_for("receiver prod", "made for the receiver's former type, proto or send, dropped")
         until(lambda: metric(agent, "hotspan_receiver_profiles_total", receiver="prod", result="format_changed") > 0)
         until(lambda: peer.how())
         assert agent.stop() == 0
