@@ -66,7 +66,7 @@ static __always_inline int http1_length_byte(struct http1 *m, __u32 c)
 {
 	__u32 phase = http1_phase(m);
 
-	if (http1_is_space(c)) {
+	if (http1_is_fold(c)) {
 		if (phase == HTTP1_LENGTH_DIGITS)
 			http1_set_phase(m, HTTP1_LENGTH_SPACE);
 		return 1;
@@ -115,14 +115,15 @@ static __always_inline void http1_end_coding(struct http1 *m, __u32 phase)
 		m->flags |= HTTP1_CHUNKED;
 }
 
-static __always_inline void http1_coding_byte(struct http1 *m, __u32 c)
+/* 0: a byte that no list has. */
+static __always_inline int http1_coding_byte(struct http1 *m, __u32 c)
 {
 	__u32 phase = http1_phase(m);
 
 	if (c == ',') {
 		http1_end_coding(m, phase);
 		http1_set_phase(m, 0);
-	} else if (http1_is_space(c)) {
+	} else if (http1_is_fold(c)) {
 		if (phase)
 			http1_set_phase(m,
 					phase == HTTP1_CODING_CHUNKED || phase == HTTP1_CODING_SPACE
@@ -133,7 +134,9 @@ static __always_inline void http1_coding_byte(struct http1 *m, __u32 c)
 		http1_set_phase(m, phase + 1);
 	} else {
 		http1_set_phase(m, HTTP1_CODING_OTHER);
+		return c > ' ' && c != 0x7f;
 	}
+	return 1;
 }
 
 /* 8 hexadecimal digits, lower case, into 4 bytes: 1. */
@@ -305,36 +308,54 @@ static __always_inline void http1_end_value(struct http1 *m, struct http1_reader
 		http1_fail(m, r);
 }
 
+/* A return has a newline behind it, in a value that frames the body; m->n: it waits for it. 0: it does not, or this is neither. */
+static __always_inline int http1_is_return(struct http1 *m, struct http1_reader *r, __u32 c)
+{
+	if (m->n) {
+		http1_fail(m, r);
+		return 1;
+	}
+	if (c != '\r')
+		return 0;
+	m->n = 1;
+	r->at++;
+	return 1;
+}
+
 /* Digits; or a list of equal ones (RFC 9112 6.3). */
 static __always_inline void http1_read_length(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 8 && http1_inside(r); i++) {
+	for (int i = 0; i < 8 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (c == '\n') {
 			http1_end_value(m, r);
 			return;
 		}
-		if (!(http1_is_digit(c) ? http1_read_digits(m, r) : http1_length_byte(m, c))) {
-			http1_fail(m, r);
-			return;
+		if (!http1_is_return(m, r, c)) {
+			if (!(http1_is_digit(c) ? http1_read_digits(m, r)
+						: http1_length_byte(m, c)))
+				http1_fail(m, r);
+			r->at += !http1_is_digit(c);
 		}
-		r->at += !http1_is_digit(c);
 		http1_settle(r);
 	}
 }
 
 static __always_inline void http1_read_coding(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 16 && http1_inside(r); i++) {
+	for (int i = 0; i < 16 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (c == '\n') {
 			http1_end_value(m, r);
 			return;
 		}
-		http1_coding_byte(m, c);
-		r->at++;
+		if (!http1_is_return(m, r, c)) {
+			if (!http1_coding_byte(m, c))
+				http1_fail(m, r);
+			r->at++;
+		}
 		http1_settle(r);
 	}
 }
@@ -476,13 +497,13 @@ static __always_inline __u32 http1_name_byte(__u32 id, __u32 n)
 /* Byte by byte: a name at a window's end. */
 static __always_inline int http1_read_name(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 24 && http1_more(r); i++) {
+	for (int i = 0; i < 8 && http1_more(r); i++) {
 		__u32 c = http1_byte(r), want;
 
 		m->header = http1_guess_name(m->header, m->n, c);
 		want = http1_name_byte(m->header, m->n);
 		if (!want || !http1_like(c, want)) {
-			if (want == ':' && http1_is_fold(c) && m->header < HTTP1_H_UPGRADE)
+			if (want == ':' && http1_is_fold(c) && m->header <= HTTP1_H_CODING)
 				http1_fail(
 					m,
 					r); /* space before the colon: some would take it for this header, some not */

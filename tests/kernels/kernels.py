@@ -26,6 +26,8 @@ FAKE = ROOT / "build/test/tests/fake_pyroscope"
 VERIFIER = ROOT / "build/test/tests/unit/test_verifier"
 BUDGET = ROOT / "tests/unit/verifier-budget.tsv"
 BOTH_WALKS = ROOT / "build/test/tests/e2e/both_walks"
+HTTP1 = ROOT / "build/test/tests/unit/test_http1_kernel"
+STREAMS = ROOT / "tests/fuzz/corpus/http1"
 SUITES = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": "newest"}
 
 INIT = """#!/bin/busybox sh
@@ -66,6 +68,8 @@ both_walks 450 600 9000 > /tmp/walks 2>&1; echo "WALKS $?"
 /bin/busybox sed 's/^/WALKED /' /tmp/walks
 test_verifier > /tmp/verifier 2>&1; echo "VERIFIER $?"
 /bin/busybox sed 's/^/VERIFIED /' /tmp/verifier
+test_http1_kernel > /tmp/http1 2>&1; echo "HTTP1 $?"
+/bin/busybox sed 's/^/PARSED /' /tmp/http1
 hotspan doctor > /tmp/doctor; echo "DOCTOR $?"
 /bin/busybox sed 's/^/CHECK /' /tmp/doctor
 /bin/busybox poweroff -f
@@ -140,10 +144,12 @@ def initramfs(path):
         shutil.copy(BOTH_WALKS, tree / "bin/both_walks")
         (tree / str(BUDGET)[1:]).parent.mkdir(parents=True)
         shutil.copy(BUDGET, tree / str(BUDGET)[1:])
+        shutil.copy(HTTP1, tree / "bin/test_http1_kernel")
+        shutil.copytree(STREAMS, tree / str(STREAMS)[1:])
         (tree / "agent.yaml").write_text("receivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
         flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
         run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
-        for lib in {lib for binary in (HOTSPAN, FAKE, VERIFIER, BOTH_WALKS) for lib in libraries(binary)}:
+        for lib in {lib for binary in (HOTSPAN, FAKE, VERIFIER, BOTH_WALKS, HTTP1) for lib in libraries(binary)}:
             (tree / lib[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(lib, tree / lib[1:])
         (tree / "init").write_text(INIT)
@@ -225,6 +231,9 @@ def judge_agent(text):
     verifier = re.search(r"^VERIFIER (\d+)", text, re.M)
     if not verifier or verifier[1] != "0":
         return "verifier: " + " ".join(re.findall(r"^VERIFIED (.*)", text, re.M))[:300]
+    http1 = re.search(r"^HTTP1 (\d+)", text, re.M)
+    if verified(text, "sample") != "-" and (not http1 or http1[1] != "0"):  # before 6.1 nothing is traced
+        return "http1: " + " ".join(re.findall(r"^PARSED (.*)", text, re.M))[-300:]
     doctor = re.search(r"^DOCTOR (\d+)", text, re.M)
     if not doctor or doctor[1] != "0":
         return "doctor sees a blocker: " + " ".join(re.findall(r"^CHECK .*missing.*", text, re.M))[:300]

