@@ -225,7 +225,7 @@ static long http1_step(__u32 i, void *ctx)
 	return http1_read(m, &r) || c->w->at >= c->w->end || m->state >= HTTP1_IN_BODY;
 }
 
-/* Reads on in the window, up to the next event or the window's end. Events. */
+/* Reads on in the window: by a byte at least, up to the next event or the window's end. Events. */
 static __always_inline __u32 http1_next(struct http1 *m, struct http1_window *w)
 {
 	struct http1_call c = { .m = m, .w = w };
