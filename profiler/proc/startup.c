@@ -63,8 +63,8 @@ void startup_read(const struct process *p, const struct ev_rest *rest, struct st
 		return;
 	}
 	startup_fini(ret);
-	/* Read first: what is the same afterwards was it all the time. */
-	ret->known = !p->exited_ns && from_file(p, "environ", &ret->env) && from_file(p, "cmdline", &ret->args) &&
+	/* Read first: what is the same afterwards was it all the time. Inside execve there are no arguments yet, and no environment. */
+	ret->known = !p->exited_ns && from_file(p, "environ", &ret->env) && from_file(p, "cmdline", &ret->args) && ret->args.len &&
 		     (rest && rest->env ? has_addresses(p, rest) : executable_is_current(p));
 	if (!ret->known)
 		startup_fini(ret);

@@ -289,11 +289,11 @@ def test_samples_that_the_ring_has_no_room_for_are_under_their_own_name_or_lost(
         of = [(s["labels"]["service_name"], n["name"], n["self"]) for s in fake.state()["series"] for n in s["names"]
               if re.fullmatch(r"service_\d", n["name"])]
     right = sum(ns for service, function, ns in of if service == f"{prefix}-{function[-1]}")
-    wrong = [x for x in of if x[0] != f"{prefix}-{x[1][-1]}"]
+    wrong = [x for x in of if not x[0].endswith("-" + x[1][-1])]  # another run's on this host have their own prefix
     print(f"  {full:.0f} samples lost, {m['hotspan_process_events_lost_total']:.0f} events of processes, {cut:.0f} samples cut; {right / 1e9:.2f} CPU s under their names")
     assert full > 0 and cut > 0 and right > 1e9, (full, cut, right)
-    # Of one whose exec went unannounced nobody can tell that it is not its parent any more.
-    assert not wrong or m["hotspan_process_events_lost_total"], wrong
+    # Before samples kept who they are without their stack it was 15 %.
+    assert sum(ns for _, _, ns in wrong) < 0.01 * right, wrong
 
 
 def test_processes_gone_in_a_moment_have_their_own_labels():

@@ -324,6 +324,59 @@ static void proc_is_believed_only_while_it_is_the_program_of_the_sample(void **s
 	}
 }
 
+/* As inside execve: neither arguments nor environment. */
+static bool forget_start(void)
+{
+	unsigned long long field[52] = { 0 };
+	struct prctl_mm_map m = { .exe_fd = UINT32_MAX };
+	char text[1024], *s;
+	FILE *f = fopen("/proc/self/stat", "re");
+
+	if (!f || !fgets(text, sizeof(text), f))
+		return false;
+	fclose(f);
+	s = strrchr(text, ')') + 1;
+	for (int i = 3; i < 52; i++, s += strcspn(s, " "))
+		field[i] = strtoull(s += strspn(s, " "), NULL, 10);
+	m.start_code = field[26];
+	m.end_code = field[27];
+	m.start_stack = field[28];
+	m.start_data = field[45];
+	m.end_data = field[46];
+	m.start_brk = field[47];
+	m.brk = (uintptr_t)sbrk(0);
+	m.arg_start = m.arg_end = field[48];
+	m.env_start = m.env_end = field[50];
+	return !prctl(PR_SET_MM, PR_SET_MM_MAP, &m, sizeof(m), 0);
+}
+
+/* And that is not what it was started with. */
+static void what_is_not_there_yet_is_not_known(void **state)
+{
+	struct process p = { .exe = "test_identity" };
+	struct startup s;
+	int ready[2];
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	p.pid = (uint32_t)fork();
+	if (!p.pid) {
+		c = forget_start();
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	startup_read(&p, NULL, &s);
+	kill((pid_t)p.pid, SIGKILL);
+	waitpid((pid_t)p.pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	assert_true(c);
+	assert_false(s.known);
+	startup_fini(&s);
+}
+
 /* What was mapped is told by a path that says so when its file is gone, and is kept cut. */
 static void a_program_is_known_by_its_name_although_its_file_is_gone(void **state)
 {
@@ -791,6 +844,7 @@ int main(void)
 		cmocka_unit_test(a_context_that_lies_is_refused),
 		cmocka_unit_test(arguments_and_environment_come_with_the_sample),
 		cmocka_unit_test(proc_is_believed_only_while_it_is_the_program_of_the_sample),
+		cmocka_unit_test(what_is_not_there_yet_is_not_known),
 		cmocka_unit_test(a_program_is_known_by_its_name_although_its_file_is_gone),
 		cmocka_unit_test(each_rung_of_the_ladder_holds_where_those_above_do_not),
 		cmocka_unit_test(a_context_is_looked_for_when_the_program_has_started),
