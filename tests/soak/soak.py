@@ -186,7 +186,8 @@ def case_identity():
     """1,000 processes a second that say who they are and end, a reload each second: every stack under its own service, and
     memory does not follow the number of processes. What else the host runs is left out: its symbol and unwind tables are
     bounded caches that grow with every other program (case_churn). A name that was lost would be w_services."""
-    seconds, warm = max(600 * SCALE, 60), 30
+    seconds = max(600 * SCALE, 60)
+    warm = max(seconds / 5, 30)
     rules = ("relabel_configs:\n  - {source_labels: [__meta_otel_service_name], target_label: said}\n"
              "  - {action: keep, source_labels: [service_name], regex: 'soak-.*|w_services'}\n")
     with Fake() as fake, Agent(f"frequency: 499\nflush_interval: 5s\nmax_cpu_percent: 0\n{rules}receivers:\n  - name: soak\n    url: {fake.url}\n") as agent:
@@ -207,7 +208,7 @@ def case_identity():
     burnt = sum(answers(load.communicate()[0]).values())
     first, last, most = memory.levels(warm)
     yield (f"{seconds / 60:.0f} min of 1,000 exec a second, each a service for 0.3 ms, a reload each second",
-           f"no stack under another's name; the median of RSS in the last 10 s < 1 MiB above that in the 10 s behind the first {warm} s",
+           f"no stack under another's name; the median of RSS in the last 10 s < 1 MiB above that in the 10 s behind the first {warm:.0f} s",
            f"{right / 1e9:.1f} CPU s under their names, {wrong / 1e9:.3f} under others', {burnt / 1e9:.1f} burnt; RSS {(last - first) / 1024:+.2f} MiB "
            f"to {last / 1024:.1f}, at most {most / 1024:.1f}; {reloads:.0f} reloads",
            wrong == 0 and right > 0.95 * burnt and last - first < 1024)
