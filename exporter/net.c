@@ -197,6 +197,13 @@ static bool is_for(const struct receiver *rc, uint8_t format)
 	return !rc->gone && receiver_takes(rc, signal) && receiver_format(rc, signal) == format;
 }
 
+/* It was packed for this receiver, which has changed its encoding since: it is packed anew when it is sent. */
+static bool was_for(const struct receiver *rc, const struct parcel *p)
+{
+	return !rc->gone && receiver_takes(rc, parcel_format_signal(p->format)) && parcel_format_encoding(p->format) == rc->former &&
+	       p->formats && !(p->formats >> rc->encoding & 1);
+}
+
 int net_has_room(struct net *n, uint8_t format, uint64_t bytes)
 {
 	int r = -ENOENT;
@@ -220,7 +227,7 @@ int net_send(struct net *n, struct parcel *p)
 		struct delivery *oldest;
 		int spool;
 
-		if (!is_for(rc, p->format))
+		if (!is_for(rc, p->format) && !was_for(rc, p))
 			continue;
 		if (receiver_add(rc, p, &spool) < 0)
 			r = -ENOMEM;

@@ -217,7 +217,7 @@ static void use_another_coding(struct net *n, struct request *rq, const char *de
 	uint8_t was = rq->parcel->format, format = parcel_format_without(was, rq->codings);
 
 	if (receiver_format(rc, d->signal) == was) {
-		rc->encoding = parcel_format_without(rc->encoding, rq->codings);
+		receiver_set_encoding(rc, parcel_format_without(rc->encoding, rq->codings));
 		net_tell(n, NET_CODING, rc,
 			 "receiver %s: %s: %s: it does not take %s, from here on as with compression: %s",
 			 rc->opts.name, rc->opts.url, detail, parcel_format_coding(was),

@@ -8,7 +8,7 @@
 #include "exporter/net.h"
 #include "exporter/parcel.h"
 
-static int send_packed(struct otlp_sender *s, uint8_t encoding, const struct buf *request,
+static int send_packed(struct otlp_sender *s, uint8_t encoding, uint32_t formats, const struct buf *request,
 		       uint32_t items)
 {
 	_cleanup_(buf_fini)
@@ -23,6 +23,7 @@ static int send_packed(struct otlp_sender *s, uint8_t encoding, const struct buf
 	if (!parcel)
 		return -ENOMEM;
 	parcel->time_ns = s->time_ns;
+	parcel->formats = formats;
 	parcel->items = items;
 	r = net_send(s->net, parcel);
 	parcel_unref(parcel);
@@ -37,7 +38,7 @@ int otlp_send(void *sender, const struct buf *request, uint32_t items)
 
 	for (uint8_t f = 0; f < PARCEL_FORMATS && r >= 0; f++)
 		if (wanted >> f & 1)
-			r = send_packed(s, f, request, items);
+			r = send_packed(s, f, wanted, request, items);
 	s->requests += wanted && r >= 0;
 	s->items += wanted && r >= 0 ? items : 0;
 	return r;

@@ -15,6 +15,7 @@
 struct parcel {
 	struct buf bytes;
 	uint8_t format;           /* otlp_format.h: of what, and how; nothing for files */
+	uint32_t formats;         /* encodings in which the same was sent, a bit each; 0: this one alone */
 	uint64_t time_ns;         /* UTC start of what it holds: servers refuse the old */
 	uint32_t
 		items; /* how many it holds, of what is counted: profiles, spans, data points; at least 1 */

@@ -56,6 +56,12 @@ bool receiver_takes(const struct receiver *rc, enum parcel_signal signal)
 	return rc->opts.send >> signal & 1;
 }
 
+void receiver_set_encoding(struct receiver *rc, uint8_t encoding)
+{
+	rc->former = rc->encoding;
+	rc->encoding = encoding;
+}
+
 uint8_t receiver_format(const struct receiver *rc, enum parcel_signal signal)
 {
 	return parcel_format(signal, rc->encoding);
@@ -125,7 +131,7 @@ int receiver_new(const struct receiver_opts *opts, uint64_t seed, struct receive
 		return r;
 	}
 	rc->random = seed | 1;
-	rc->encoding = parcel_encoding_of(opts);
+	rc->former = rc->encoding = parcel_encoding_of(opts);
 	snprintf(rc->stats.name, sizeof(rc->stats.name), "%s", opts->name);
 	r = opts->spool ? open_spool(rc, err, err_len) : 0;
 	if (r < 0) {
@@ -159,7 +165,7 @@ void receiver_set(struct receiver *rc, struct receiver_opts *opts)
 	/* A compression that it refused it still does. */
 	if (parcel_encoding_of(&rc->opts) != parcel_encoding_of(opts) ||
 	    strcmp(rc->opts.url, opts->url))
-		rc->encoding = parcel_encoding_of(opts);
+		receiver_set_encoding(rc, parcel_encoding_of(opts));
 	receiver_opts_fini(&rc->opts);
 	rc->opts = *opts;
 	secret_fini(&rc->password);

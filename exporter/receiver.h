@@ -47,6 +47,7 @@ struct receiver {
 	uint32_t n_keys;           /* keys that have any */
 	uint64_t next_replay_ns;   /* CLOCK_BOOTTIME: what waited for long goes out at a measured pace */
 	uint64_t told_spool_ns;    /* when a parcel that could not be spooled was last told */
+	uint8_t former;   /* encoding, before the last change of it: what was packed meanwhile is in it */
 	uint8_t encoding; /* in which it takes what it takes: as configured, or without a compression that it refused */
 	uint32_t in_flight;
 	bool in_trouble;
@@ -70,6 +71,7 @@ void receiver_set(struct receiver *rc, struct receiver_opts *opts);
 /* Whether it takes a signal at all, and in which format (otlp_format.h). */
 bool receiver_takes(const struct receiver *rc, enum parcel_signal signal);
 uint8_t receiver_format(const struct receiver *rc, enum parcel_signal signal);
+void receiver_set_encoding(struct receiver *rc, uint8_t encoding);
 
 /* A parcel for it: on disk where it has a spool, else, or when that fails (*ret_spool), in memory. 0 or -ENOMEM. */
 int receiver_add(struct receiver *rc, struct parcel *p, int *ret_spool);

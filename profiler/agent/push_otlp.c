@@ -88,6 +88,7 @@ static int send(struct push_otlp *o, uint8_t format, const struct buf *request, 
 	if (!parcel)
 		return -ENOMEM;
 	parcel->time_ns = o->time_ns;
+	parcel->formats = o->formats;
 	parcel->items = profiles;
 	r = net_send(o->net, parcel);
 	parcel_unref(parcel);

@@ -616,7 +616,7 @@ static void a_receiver_that_is_removed_sends_no_more(void **state)
 	assert_int_equal(stats().delivered, 1);
 }
 
-static void send_signal(enum parcel_signal signal, uint8_t encoding, uint32_t items)
+static void send_packed(enum parcel_signal signal, uint8_t encoding, uint32_t formats, uint32_t items)
 {
 	_cleanup_(buf_fini)
 	struct buf body = BUF_INIT, packed = BUF_INIT;
@@ -628,8 +628,14 @@ static void send_signal(enum parcel_signal signal, uint8_t encoding, uint32_t it
 	assert_non_null(p);
 	p->time_ns = time_utc_ns();
 	p->items = items;
+	p->formats = formats;
 	assert_int_equal(net_send(net, p), 0);
 	parcel_unref(p);
+}
+
+static void send_signal(enum parcel_signal signal, uint8_t encoding, uint32_t items)
+{
+	send_packed(signal, encoding, 0, items);
 }
 
 /* Nobody is there: it stays in the queue of who takes it. */
@@ -715,6 +721,27 @@ static void what_waits_stays_of_its_signal(void **state)
 	assert_true(told(NET_DROPPED, "receiver prod: request of 3 spans: ", "HTTP 404"));
 	assert_true(told(NET_DROPPED, "receiver prod: request of 2 data points: made for", ""));
 	assert_int_equal(stats().signals[PARCEL_METRICS].queued, 0);
+}
+
+/* A server refuses a compression while the interval is being packed in it. */
+static void what_was_packed_before_the_encoding_changed_arrives_once(void **state)
+{
+	const uint8_t gzip = PARCEL_FORMAT_OTLP | PARCEL_FORMAT_GZIP, plain = PARCEL_FORMAT_OTLP;
+	struct receiver_opts o = to("prod", "http://127.0.0.1:9");
+
+	o.type = "otlp";
+	o.send = 1u << PARCEL_TRACES;
+	o.compression = "gzip";
+	set(&o, 1);
+	o.compression = "none";
+	set(&o, 1);
+	send_packed(PARCEL_TRACES, gzip, 1u << gzip, 3);
+	assert_int_equal(stats().queued, 3);
+	send_packed(PARCEL_TRACES, gzip, 1u << gzip | 1u << plain, 5); /* for somebody else */
+	assert_int_equal(stats().queued, 3);
+	send_packed(PARCEL_TRACES, plain, 1u << gzip | 1u << plain, 5);
+	assert_int_equal(stats().queued, 8);
+	set(NULL, 0);
 }
 
 static void a_path_of_its_own_is_what_is_asked_for(void **state)
@@ -1177,6 +1204,7 @@ int main(int argc, char **argv)
 		TEST(a_signal_goes_to_whom_it_was_asked_for),
 		TEST(what_is_dropped_counts_for_its_signal),
 		TEST(what_waits_stays_of_its_signal),
+		TEST(what_was_packed_before_the_encoding_changed_arrives_once),
 		TEST(a_path_of_its_own_is_what_is_asked_for),
 		TEST(a_slow_receiver_holds_back_only_itself),
 		TEST(an_unknown_name_is_asked_for_again),
