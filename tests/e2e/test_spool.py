@@ -341,7 +341,7 @@ def test_a_full_disk_is_told_and_costs_nothing_while_memory_lasts():
         try:
             with Agent(config(f"http://127.0.0.1:{port}", d)) as agent:
                 want = burnt(spin(6, name))
-                agent.wait_for("spool", "No space left on device", "wait in memory")
+                agent.wait_for("spool", "No space left on device", "waits in memory")
                 assert metric(agent, "hotspan_receiver_spool_total", what="not_written") > 0
                 with Fake(port=port) as fake:
                     until(lambda: abs(cpu_ns(fake, name) / want - 1) < 0.03)
