@@ -143,7 +143,7 @@ def test_cpu_time_of_a_route_is_its_own():
         ask(path, 1)  # the routes are known from here on
     time.sleep(1)
     before = agent.series("hotspan_http_server_cpu_time_seconds_total")
-    threads = [threading.Thread(target=ask, args=("/dear", 300)), threading.Thread(target=ask, args=("/cheap", 2000))]
+    threads = [threading.Thread(target=ask, args=("/dear", 100)), threading.Thread(target=ask, args=("/cheap", 700))]
     [t.start() for t in threads]
     [t.join() for t in threads]
     time.sleep(3)
