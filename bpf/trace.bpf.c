@@ -741,8 +741,12 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 	if (!is_wanted(proc))
 		return 0;
 	s = take_scratch();
-	if (!s)
+	if (!s) {
+		count(TRACE_COUNT_LOST_SYNC);
+		if (c)
+			c->state = CONN_OVER;
 		return 0;
+	}
 	s->t = (struct transfer){ .sk = (__u64)sk, .left = bytes, .now = bpf_ktime_get_boot_ns() };
 	count(TRACE_COUNT_TRANSFERS);
 	if (bytes <= 0) {

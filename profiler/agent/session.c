@@ -324,6 +324,10 @@ void session_stats(struct session *s, struct session_stats *ret)
 
 	*ret = s->stats;
 	collector_stats(s->collector, &ret->collect);
+	if (s->tracing) {
+		ret->collect.kernel_bytes += tracer_kernel_bytes(tracing_tracer(s->tracing));
+		tracer_counts(tracing_tracer(s->tracing), ret->requests);
+	}
 	worker_stats(s->worker, &w);
 	ret->name = w.name;
 	ret->windows = w.windows;

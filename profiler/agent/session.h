@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/name.h"
+#include "bpf/trace.h"
 #include "collect/collector.h"
 #include "symbolize/symbolizer.h"
 
@@ -43,6 +44,7 @@ struct session_opts {
 /* What the session did and what it cost. */
 struct session_stats {
 	struct collector_stats collect;
+	uint64_t requests[TRACE_COUNT_MAX]; /* of the tracing programs (bpf/trace_counts.def); zero without them */
 	struct name_stats name;
 	uint64_t windows;           /* handed over and done */
 	uint64_t flushes_late;      /* postponed: the worker was busy */

@@ -54,6 +54,19 @@ static void samples(const struct collector_stats *c, struct buf *b)
 	one(b, "hotspan_kernel_stacks_cut_total", PROM_COUNTER, "Kernel stacks deeper than a sample holds.", (double)c->kernel_cut);
 }
 
+static void requests(const struct session_stats *s, struct buf *b)
+{
+	static const char *const names_of[] = {
+#define TRACE_COUNT(id, name, help) [TRACE_COUNT_##id] = name,
+#include "bpf/trace_counts.def"
+#undef TRACE_COUNT
+	};
+
+	prom_family(b, "hotspan_trace_total", PROM_COUNTER, "What the tracing programs saw and lost, as bpf/trace_counts.def explains each; zero without trace.enabled.");
+	for (uint32_t i = 0; i < TRACE_COUNT_MAX; i++)
+		prom_value(b, "hotspan_trace_total", (double)s->requests[i], "what", names_of[i], NULL);
+}
+
 static void names(const struct session_stats *s, struct buf *b)
 {
 	one(b, "hotspan_frames_total", PROM_COUNTER, "Frames of all samples.", (double)s->name.frames);
@@ -300,6 +313,7 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	samples(&t->session->collect, out);
 	unwinding(&t->session->collect.unwind, out);
 	names(t->session, out);
+	requests(t->session, out);
 	intervals(t, out);
 	receiver_families(t, out);
 	queues(t, out);

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/strmap.h"
 #include "base/strpool.h"
 #include "base/units.h"
@@ -33,6 +34,7 @@ struct tracing {
 	struct red *red;
 	struct strpool services; /* labels */
 	vec(struct judged) judged;
+	struct htable judged_index; /* by tgid */
 };
 
 /* ---- whose ---- */
@@ -67,12 +69,35 @@ static bool is_go(uint32_t tgid)
 	return fd >= 0 && elf_image_open(fd, &img) >= 0 && elf_image_section(img, ".gopclntab", &sh);
 }
 
+struct question {
+	const struct tracing *t;
+	uint32_t tgid;
+};
+
+static bool same_tgid(const void *ctx, uint32_t i)
+{
+	const struct question *q = ctx;
+
+	return q->t->judged.v[i].tgid == q->tgid;
+}
+
 static struct judged *find_judged(struct tracing *t, uint32_t tgid)
 {
-	vec_foreach(j, &t->judged)
-		if (j->tgid == tgid)
-			return j;
-	return NULL;
+	uint32_t i = htable_find(&t->judged_index, hash_u64(tgid), same_tgid, &(struct question){ t, tgid });
+
+	return i == HTABLE_NONE ? NULL : &t->judged.v[i];
+}
+
+/* NULL: no memory; it is judged again when it is asked for. */
+static struct judged *add_judged(struct tracing *t, uint32_t tgid)
+{
+	struct judged *j = vec_push(&t->judged);
+
+	if (j && htable_insert(&t->judged_index, hash_u64(tgid), t->judged.n - 1) < 0) {
+		t->judged.n--;
+		return NULL;
+	}
+	return j;
 }
 
 /* Its service, 0: it is not wanted. The programs know it from now on. */
@@ -86,7 +111,7 @@ static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 	if (j && j->service == service)
 		return service;
 	if (!j)
-		j = vec_push(&t->judged);
+		j = add_judged(t, tgid);
 	if (!j)
 		return service;
 	*j = (struct judged){ .tgid = tgid, .service = service, .cgroup_id = cgroup_id };
@@ -117,6 +142,9 @@ static void judge_again(struct tracing *t)
 		t->judged.v[kept++] = j;
 	}
 	t->judged.n = kept;
+	htable_reset(&t->judged_index);
+	for (uint32_t i = 0; i < kept; i++)
+		htable_insert(&t->judged_index, hash_u64(t->judged.v[i].tgid), i);
 	for (uint32_t i = 0; i < kept; i++)
 		judge(t, t->judged.v[i].tgid, t->judged.v[i].cgroup_id);
 }
@@ -174,8 +202,7 @@ static int on_request(void *ctx, const struct ev_request *ev)
 		return 0;
 	if (ev->flags & TRACE_UNKNOWN) {
 		route = learn_route(t, ev, service);
-		if (red_move(t->red, ev, route) < 0)
-			return -ENOMEM;
+		red_move(t->red, ev, route); /* with no room for another move its count stays where it is: under no route */
 	}
 	if ((ev->flags & TRACE_SPAN) && t->opts.on_span)
 		t->opts.on_span(t->opts.ctx, ev, tracing_labels(t, service), tracing_route(t, route));
@@ -273,6 +300,7 @@ struct tracing *tracing_free(struct tracing *t)
 	routes_free(t->routes);
 	strpool_fini(&t->services);
 	vec_fini(&t->judged);
+	htable_fini(&t->judged_index);
 	free(t);
 	return NULL;
 }
@@ -282,7 +310,3 @@ struct tracer *tracing_tracer(struct tracing *t)
 	return t->tracer;
 }
 
-int tracing_fd(const struct tracing *t)
-{
-	return tracer_fd(t->tracer);
-}

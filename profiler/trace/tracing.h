@@ -38,8 +38,6 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 struct tracing *tracing_free(struct tracing *t);
 
 struct tracer *tracing_tracer(struct tracing *t);
-/* Readable when requests wait. */
-int tracing_fd(const struct tracing *t);
 /* Works on what waits. 0 or negative errno. */
 int tracing_poll(struct tracing *t);
 /* Reads all counts: what tracing_series() says is true from here on. About once a second, and before it is asked. */
