@@ -7,9 +7,8 @@
  * memory as it fills (from Linux 6.1 on).
  */
 #include "bpf/config.h"
-#include "bpf/flight.h"
+#include "bpf/flight_maps.h"
 #include "bpf/space.h"
-#include "bpf/trace.h"
 #include "bpf/walk.h"
 
 #define PAGE_BYTES  4096u
@@ -91,21 +90,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } cgroups SEC(".maps");
-
-/* The tracing programs' own (trace_maps.h), where there are any: user space puts them in place of these. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FLIGHT_MAX);
-	__type(key, struct flight_key);
-	__type(value, struct flight);
-} flights SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TRACE_MAX_PROCS);
-	__type(key, __u32);
-	__type(value, struct trace_proc);
-} procs SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -89,7 +89,6 @@ struct route_key {
  * PARENT      trace and parent are from a traceparent of the request, or from the request it was made for (LOCAL)
  * LOCAL       a client's request, made by a thread while it worked on one and only one request
  * HEAD_CUT    the head is longer than what is here
- * EXACT_CPU   cpu_ns, run_queue_ns are from the scheduler, not from samples
  * BY_OUTCOME  it becomes a span because of how it ended: all such do
  * IPV6, UNIX  the family of the addresses; none of them: IPv4
  */
@@ -99,17 +98,16 @@ struct route_key {
 #define TRACE_PARENT     (1u << 3)
 #define TRACE_LOCAL      (1u << 4)
 #define TRACE_HEAD_CUT   (1u << 5)
-#define TRACE_EXACT_CPU  (1u << 6)
-#define TRACE_IPV6       (1u << 7)
-#define TRACE_UNIX       (1u << 8)
-#define TRACE_BY_OUTCOME (1u << 9)
+#define TRACE_IPV6       (1u << 6)
+#define TRACE_UNIX       (1u << 7)
+#define TRACE_BY_OUTCOME (1u << 8)
 
 struct ev_request {
 	__u64 start_ns, end_ns; /* CLOCK_BOOTTIME: first byte of the request read or written, last of the response */
 	__u64 span_id, parent_id;
 	__u64 trace_id[2]; /* as bytes in the order of the header */
 	__u64 request_bytes, response_bytes;
-	__u64 cpu_ns, run_queue_ns;
+	__u64 cpu_ns;
 	__u64 cgroup_id;
 	__u32 tgid, tid; /* tid: who read or wrote the request's head */
 	__u32 service, route;
@@ -121,7 +119,7 @@ struct ev_request {
 	__u8 head[TRACE_HEAD_BYTES]; /* only the used part is sent */
 	__u8 room[TRACE_HEAD_BYTES]; /* none of it is used: the verifier does not see that */
 };
-_Static_assert(sizeof(struct ev_request) == 152 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_request) == 144 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
 
 /* The first bound that is not below. */
 static inline __u32 red_duration_bucket(__u64 ns)

@@ -6,7 +6,7 @@
  * A connection's state is in socket storage: it goes with its socket. Where a hook has only the address of the socket
  * (before Linux 6.3) it is in a hash, and goes when the socket closes.
  */
-#include "bpf/flight.h"
+#include "bpf/flight_maps.h"
 #include "bpf/trace.h"
 #include "bpf/trace_conn.h"
 #include "bpf/trace_data.h"
@@ -44,14 +44,6 @@ struct {
 } tries_by_address SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TRACE_MAX_PROCS);
-	__type(key, __u32);
-	__type(value, struct trace_proc);
-} procs SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, TRACE_MAX_ROUTES);
 	__type(key, struct route_key);
@@ -73,13 +65,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct ev_request);
 } kept_requests SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FLIGHT_MAX);
-	__type(key, struct flight_key);
-	__type(value, struct flight);
-} flights SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

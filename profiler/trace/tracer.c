@@ -20,15 +20,13 @@ enum { CELLS_AT_ONCE = 256 };
 struct tracer {
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
-	enum tracer_hook hook;
+	bool by_socket; /* else by syscall */
 	int n_cpus;
 	int (*fn)(void *ctx, const struct ev_request *ev); /* during a drain */
 	void *ctx;
 	int drain_error;
 	uint64_t malformed;
 };
-
-static const char *const hook_names[] = { [TRACER_BY_SOCKET] = "sock_send_length", [TRACER_BY_SYSCALL] = "sys_exit" };
 
 const char *tracer_method(uint8_t method)
 {
@@ -41,16 +39,9 @@ const char *tracer_method(uint8_t method)
 	return method < HTTP1_METHOD_MAX ? texts[method] : texts[HTTP1_METHOD_OTHER];
 }
 
-const char *tracer_hook_name(enum tracer_hook h)
+static bool has_socket_hooks(void)
 {
-	return hook_names[h];
-}
-
-int tracer_probe_hook(enum tracer_hook h)
-{
-	int r = libbpf_find_vmlinux_btf_id(hook_names[h], BPF_TRACE_RAW_TP);
-
-	return r < 0 ? r : 0;
+	return libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
 }
 
 static int on_record(void *ctx, void *data, size_t len)
@@ -77,14 +68,15 @@ static void configure(struct tracer *t, const struct tracer_opts *o)
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
 				  .spans = o->spans,
 				  .only_known = o->only_known,
-				  .by_address = t->hook == TRACER_BY_SYSCALL };
+				  .by_address = !t->by_socket };
 
 	memcpy((void *)&t->skel->rodata->config, &c, sizeof(c));
+	bpf_map__set_map_flags(t->skel->maps.procs, BPF_F_NO_PREALLOC);
 	bpf_map__set_max_entries(t->skel->maps.requests, o->ring_bytes ? o->ring_bytes : MIB);
-	bpf_program__set_autoload(t->skel->progs.sent, t->hook == TRACER_BY_SOCKET);
-	bpf_program__set_autoload(t->skel->progs.received, t->hook == TRACER_BY_SOCKET);
-	bpf_program__set_autoload(t->skel->progs.syscall_ended, t->hook == TRACER_BY_SYSCALL);
-	if (t->hook == TRACER_BY_SOCKET) {
+	bpf_program__set_autoload(t->skel->progs.sent, t->by_socket);
+	bpf_program__set_autoload(t->skel->progs.received, t->by_socket);
+	bpf_program__set_autoload(t->skel->progs.syscall_ended, !t->by_socket);
+	if (t->by_socket) {
 		bpf_map__set_max_entries(t->skel->maps.conns_by_address, 1);
 		bpf_map__set_max_entries(t->skel->maps.tries_by_address, 1);
 	}
@@ -95,9 +87,7 @@ static int load(struct tracer *t, const struct tracer_opts *o)
 	int r;
 
 	bpf_load_prepare();
-	t->hook = o->at_best;
-	if (t->hook == TRACER_BY_SOCKET && tracer_probe_hook(t->hook) < 0)
-		t->hook = TRACER_BY_SYSCALL;
+	t->by_socket = has_socket_hooks();
 	t->n_cpus = libbpf_num_possible_cpus();
 	t->skel = trace_bpf__open();
 	if (!t->skel)
@@ -136,11 +126,6 @@ struct tracer *tracer_free(struct tracer *t)
 	trace_bpf__destroy(t->skel);
 	free(t);
 	return NULL;
-}
-
-enum tracer_hook tracer_hook(const struct tracer *t)
-{
-	return t->hook;
 }
 
 int tracer_fd(const struct tracer *t)

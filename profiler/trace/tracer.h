@@ -15,8 +15,6 @@
 
 struct tracer;
 
-enum tracer_hook { TRACER_BY_SOCKET, TRACER_BY_SYSCALL, TRACER_HOOKS };
-
 struct tracer_opts {
 	bool spans;               /* else counts only, and requests whose route is not known */
 	double ratio;             /* of requests without a parent become spans: 0 to 1 */
@@ -24,7 +22,6 @@ struct tracer_opts {
 	bool errors;              /* and those that failed */
 	uint32_t ring_bytes;      /* a power of two; 0: 1 MiB */
 	bool only_known;          /* of processes: those that tracer_set_proc() told of; else all, but those it said are not wanted */
-	enum tracer_hook at_best; /* the cheapest hook to take: for tests */
 };
 
 /* http.request.method, by the semantic conventions. */
@@ -33,11 +30,6 @@ const char *tracer_method(uint8_t method);
 /* Errors as those of sampler_new(). */
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
 struct tracer *tracer_free(struct tracer *t);
-
-enum tracer_hook tracer_hook(const struct tracer *t);
-const char *tracer_hook_name(enum tracer_hook h);
-/* Can this kernel have it? 0, or negative errno. */
-int tracer_probe_hook(enum tracer_hook h);
 
 /* Readable when requests wait. */
 int tracer_fd(const struct tracer *t);
