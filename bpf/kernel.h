@@ -89,3 +89,15 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
 } __core;
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define MSG_PEEK 2
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define TCP_FIN_WAIT1 4
+#define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
+#define bpf_ntohs(x) __builtin_bswap16(x)

@@ -105,3 +105,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct trace_scratch);
 } trace_scratch SEC(".maps");
+
+const volatile struct trace_config config;
+
+static __always_inline void count(enum trace_count what)
+{
+	__u32 key = what;
+	__u64 *c = bpf_map_lookup_elem(&trace_counts, &key);
+
+	if (c)
+		++*c;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * trace_red - a request that has ended, in its cell.
+ */
+#include "bpf/trace_maps.h"
+
+static __always_inline __u32 route_of(const struct conn *c, __u64 path_hash)
+{
+	const struct route_key key = { .path_hash = path_hash, .service = c->service };
+	const __u32 *route = bpf_map_lookup_elem(&routes, &key);
+
+	return route ? *route : TRACE_ROUTE_UNKNOWN;
+}
+
+static __always_inline struct red_cell *cell_of(struct trace_scratch *s, const struct red_key *key)
+{
+	struct red_cell *cell = bpf_map_lookup_elem(&red, key);
+
+	if (cell)
+		return cell;
+	bpf_map_update_elem(&red, key, &s->no_cell, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&red, key);
+}
+
+/* A request that has ended. */
+struct ended {
+	struct red_key key;
+	__u64 duration_ns, request_bytes, response_bytes, cpu_ns;
+	__u32 unfinished;
+};
+
+__noinline int count_request(struct trace_scratch *s, const struct ended *e)
+{
+	struct red_cell *cell;
+	__u32 i;
+
+	if (!s || !e)
+		return 0;
+	cell = cell_of(s, &e->key);
+	count(cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
+	if (!cell)
+		return 0;
+	cell->duration_ns += e->duration_ns;
+	cell->request_bytes += e->request_bytes;
+	cell->response_bytes += e->response_bytes;
+	cell->cpu_ns += e->cpu_ns;
+	cell->unfinished += e->unfinished;
+	i = red_duration_bucket(e->duration_ns);
+	if (i < TRACE_DURATIONS)
+		cell->durations[i]++;
+	i = red_size_bucket(e->request_bytes);
+	if (i < TRACE_SIZES)
+		cell->request_sizes[i]++;
+	i = red_size_bucket(e->response_bytes);
+	if (i < TRACE_SIZES)
+		cell->response_sizes[i]++;
+	return 0;
+}

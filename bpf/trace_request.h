@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+/*
+ * trace_request - where a request begins and ends, on its connection.
+ */
+#include "bpf/trace_flight.h"
+#include "bpf/trace_kept.h"
+
+static __always_inline void fill_trace(const struct conn *c, struct ev_request *ev)
+{
+	struct flight *f;
+	struct flight_slot *slot;
+
+	if (c->requests.flags & HTTP1_TRACED) {
+		__builtin_memcpy(ev->trace_id, c->requests.trace_id, sizeof(ev->trace_id));
+		__builtin_memcpy(&ev->parent_id, c->requests.parent_id, sizeof(ev->parent_id));
+		ev->trace_flags = c->requests.trace_flags;
+		ev->flags |= TRACE_PARENT;
+		return;
+	}
+	f = c->side == TRACE_CLIENT ? find_flight(current_who(c), c->tgid) : 0;
+	slot = f ? flight_current(f) : 0;
+	if (slot) {
+		__builtin_memcpy(ev->trace_id, slot->trace_id, sizeof(ev->trace_id));
+		ev->parent_id = slot->span_id;
+		ev->trace_flags = slot->flags & FLIGHT_SAMPLED ? 1 : 0;
+		ev->flags |= TRACE_PARENT | TRACE_LOCAL;
+		return;
+	}
+	ev->trace_id[0] = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+	ev->trace_id[1] = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+	ev->trace_flags = 2;
+}
+
+/* Keeps what a span or a new route needs of it. */
+static __always_inline void keep_request(struct conn *c, struct trace_scratch *s, struct in_flight *r)
+{
+	struct ev_request *ev;
+	__u64 span_id;
+
+	if (!config.spans && r->route != TRACE_ROUTE_UNKNOWN)
+		return;
+	span_id = conn_span_id(c, c->tail);
+	if (keep_part(c, s))
+		return;
+	ev = bpf_map_lookup_elem(&kept_requests, &span_id);
+	if (!ev)
+		return;
+	r->flags |= IN_FLIGHT_KEPT;
+	if (!config.spans)
+		return;
+	fill_trace(c, ev);
+	if (ev->flags & TRACE_PARENT ? ev->trace_flags & 1 : bpf_get_prandom_u32() <= config.span_ratio) {
+		r->flags |= IN_FLIGHT_SAMPLED;
+		ev->trace_flags |= 1;
+	}
+}
+
+__noinline int begin_request(struct conn *c, struct trace_scratch *s)
+{
+	struct in_flight *r;
+
+	if (!c || !s)
+		return 0;
+	if (c->tail - c->head >= TRACE_PIPELINE || c->over) {
+		c->over++;
+		count(TRACE_COUNT_PIPELINE_FULL);
+		return 0;
+	}
+	r = conn_at(c, c->tail);
+	*r = (struct in_flight){ .start_ns = s->t.now, .path_hash = c->requests.path, .method = c->requests.code,
+				 .route = route_of(c, c->requests.path) };
+	keep_request(c, s, r);
+	c->tail++;
+	if (c->side == TRACE_SERVER && c->tail - c->head == 1)
+		open_flight(c);
+	return 0;
+}
+
+__noinline int end_request(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes, __u32 unfinished)
+{
+	struct in_flight *r;
+	__u64 span_id, start;
+	struct ended e;
+
+	if (!c || !s)
+		return 0;
+	r = conn_at(c, c->head);
+	span_id = conn_span_id(c, c->head);
+	start = r->start_ns > c->ended_ns ? r->start_ns : c->ended_ns;
+	e = (struct ended){ .key = { .tgid = c->tgid, .route = r->route, .status = c->status, .method = r->method, .side = c->side },
+			    .request_bytes = r->request_bytes, .response_bytes = response_bytes, .unfinished = unfinished };
+
+	if (e.key.route == TRACE_ROUTE_UNKNOWN)
+		e.key.route = route_of(c, r->path_hash);
+	e.duration_ns = now - start;
+	e.cpu_ns = c->side == TRACE_SERVER && c->who ? close_flight(c, span_id) : 0;
+	count_request(s, &e);
+	if (r->flags & IN_FLIGHT_KEPT)
+		send_kept(c, r, &e, span_id, start, now);
+	c->head++;
+	c->status = 0;
+	c->ended_ns = now;
+	return 0;
+}
+
+/* One that found no place in the queue. */
+static __always_inline void end_over(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes)
+{
+	const struct ended e = { .key = { .tgid = c->tgid, .status = c->status, .method = HTTP1_METHOD_OTHER, .side = c->side },
+				 .duration_ns = now - c->ended_ns, .response_bytes = response_bytes };
+
+	count_request(s, &e);
+	c->over--;
+	c->status = 0;
+	c->ended_ns = now;
+}
+
+__noinline int end_response(struct conn *c, struct trace_scratch *s)
+{
+	if (!c || !s)
+		return 0;
+	if (c->head != c->tail)
+		end_request(c, s, s->t.now, c->responses.body, 0);
+	else if (c->over)
+		end_over(c, s, s->t.now, c->responses.body);
+	c->status = 0;
+	if (c->side == TRACE_SERVER && c->head != c->tail)
+		open_flight(c);
+	return 0;
+}
+
+/* Whatever is in flight gets no more answer. */
+__noinline int end_connection(struct conn *c, struct trace_scratch *s, __u64 now)
+{
+	if (!c || !s)
+		return 0;
+	if (c->status && c->responses.state == HTTP1_IN_REST && c->head != c->tail)
+		end_request(c, s, now, c->responses.body, 0);
+	for (int i = 0; i < TRACE_PIPELINE && c->head != c->tail; i++)
+		end_request(c, s, now, 0, 1);
+	c->state = CONN_OVER;
+	return 0;
+}
