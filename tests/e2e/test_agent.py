@@ -146,7 +146,7 @@ def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
         agent.wait_for("budget", "instead of 1999: max_cpu_percent is 0.2", "totals stay true")
         got = cpu_ns(fake, service_name=SPIN)
         print(f"  {m['hotspan_frequency_hertz']:.0f} Hz of 1999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
-        assert m["hotspan_frequency_hertz"] < 1000 and m["hotspan_frequency_wanted_hertz"] == 1999
+        assert m["hotspan_frequency_hertz"] < 0.9 * 1999 and m["hotspan_frequency_wanted_hertz"] == 1999
         assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 5
         assert cost < allowed * 1.1
         assert abs(got / want - 1) < 0.03
