@@ -301,7 +301,7 @@ static int open_kube(struct agent *a)
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
-	const struct tracing_opts tracing = { .routes = { .learn = true } };
+	struct tracing_opts tracing = { .routes = { .learn = true } };
 	struct session_opts session = {
 		.tracing = c->trace_enabled ? &tracing : NULL,
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
@@ -319,6 +319,7 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	struct net_opts net = { .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION };
 	int r = open_events(a, err, err_len);
 
+	tracer_hooks_parse(c->trace_hooks, &tracing.tracer.hooks);
 	if (r >= 0)
 		r = give_up_privileges(a, err, err_len);
 	if (r >= 0)

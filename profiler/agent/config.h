@@ -64,6 +64,7 @@ struct config {
 	char *kubernetes;
 	char *listen, *prometheus_listen;
 	bool trace_enabled;
+	char *trace_hooks;
 	char *receive_listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

@@ -26,7 +26,7 @@
 
 enum { MAX_PIDS = 64, DRAIN_MS = 100 };
 
-enum { ROW_WHAT, ROW_PID, ROW_ALL, ROW_SIDE, ROW_HOW, ROW_DURATION, ROW_QUERY, ROW_JSON };
+enum { ROW_WHAT, ROW_PID, ROW_ALL, ROW_SIDE, ROW_HOW, ROW_DURATION, ROW_QUERY, ROW_HOOKS, ROW_JSON };
 
 static const struct flag flags[] = {
 	[ROW_WHAT] = { .heading = "What is traced" },
@@ -36,6 +36,7 @@ static const struct flag flags[] = {
 	[ROW_HOW] = { .heading = "How" },
 	[ROW_DURATION] = { 'd', "duration", "TIME", "end after TIME (default: at Ctrl-C)" },
 	[ROW_QUERY] = { 0, "query", NULL, "show query strings, whatever secrets they hold" },
+	[ROW_HOOKS] = { 0, "hooks", "HOOKS", "see requests at sockets, or at the end of every system call (default: auto, the cheaper that the kernel has)", .values = "auto|sockets|syscalls" },
 	[ROW_JSON] = { 0, "json", NULL, "an object a line" },
 };
 
@@ -57,6 +58,7 @@ struct tracing {
 	int side; /* -1: both */
 	uint64_t duration_ns;
 	bool query, json;
+	enum tracer_hooks hooks;
 	struct tracer *tracer;
 	uint64_t utc_at_boot_ns;
 	struct buf line;
@@ -103,6 +105,10 @@ static int set(void *ctx, size_t row, const char *value)
 		break;
 	case ROW_QUERY:
 		t->query = true;
+		break;
+	case ROW_HOOKS:
+		if (tracer_hooks_parse(value, &t->hooks) < 0)
+			return flags_complain(&trace_cli, "--hooks is auto, sockets or syscalls, not '%s'", value);
 		break;
 	case ROW_JSON:
 		t->json = true;
@@ -239,7 +245,7 @@ static int print(void *ctx, const struct ev_request *ev)
 
 static int begin(struct tracing *t, char *err, size_t err_len)
 {
-	const struct tracer_opts opts = { .spans = true, .ratio = 1, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
+	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
 	int r = tracer_new(&opts, &t->tracer, err, err_len);
 
 	t->utc_at_boot_ns = time_utc_ns() - time_boot_ns();

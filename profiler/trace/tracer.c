@@ -39,6 +39,18 @@ const char *tracer_method(uint8_t method)
 	return method < HTTP1_METHOD_MAX ? texts[method] : texts[HTTP1_METHOD_OTHER];
 }
 
+int tracer_hooks_parse(const char *name, enum tracer_hooks *ret)
+{
+	static const char *const names[] = { [TRACER_AUTO] = "auto", [TRACER_SOCKETS] = "sockets", [TRACER_SYSCALLS] = "syscalls" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i])) {
+			*ret = (enum tracer_hooks)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static bool has_socket_hooks(void)
 {
 	return libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
@@ -82,12 +94,21 @@ static void configure(struct tracer *t, const struct tracer_opts *o)
 	}
 }
 
+/* Whether the hooks asked for are there is known before anything is loaded. */
+static int choose_hooks(struct tracer *t, enum tracer_hooks hooks, char *err, size_t err_len)
+{
+	bpf_load_prepare();
+	t->by_socket = hooks != TRACER_SYSCALLS && has_socket_hooks();
+	if (hooks != TRACER_SOCKETS || t->by_socket)
+		return 0;
+	snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on): choose syscalls or auto");
+	return -ENOTSUP;
+}
+
 static int load(struct tracer *t, const struct tracer_opts *o)
 {
 	int r;
 
-	bpf_load_prepare();
-	t->by_socket = has_socket_hooks();
 	t->n_cpus = libbpf_num_possible_cpus();
 	t->skel = trace_bpf__open();
 	if (!t->skel)
@@ -109,10 +130,14 @@ int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, s
 
 	if (!t)
 		return -ENOMEM;
-	r = load(t, opts);
+	r = choose_hooks(t, opts->hooks, err, err_len);
+	if (r >= 0) {
+		r = load(t, opts);
+		r = r < 0 ? bpf_load_explain(r, err, err_len) : 0;
+	}
 	if (r < 0) {
 		tracer_free(t);
-		return bpf_load_explain(r, err, err_len);
+		return r;
 	}
 	*ret = t;
 	return 0;

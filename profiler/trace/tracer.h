@@ -15,7 +15,14 @@
 
 struct tracer;
 
+enum tracer_hooks {
+	TRACER_AUTO, /* the cheapest this kernel has */
+	TRACER_SOCKETS,
+	TRACER_SYSCALLS,
+};
+
 struct tracer_opts {
+	enum tracer_hooks hooks;
 	bool spans;               /* else counts only, and requests whose route is not known */
 	double ratio;             /* of requests without a parent become spans: 0 to 1 */
 	uint64_t slow_ns;         /* so do slower ones; 0: not because of that */
@@ -27,7 +34,10 @@ struct tracer_opts {
 /* http.request.method, by the semantic conventions. */
 const char *tracer_method(uint8_t method);
 
-/* Errors as those of sampler_new(). */
+/* "auto", "sockets", "syscalls". 0 or -EINVAL. */
+int tracer_hooks_parse(const char *name, enum tracer_hooks *ret);
+
+/* Errors as those of sampler_new(); -ENOTSUP also: this kernel has not the hooks asked for. */
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
 struct tracer *tracer_free(struct tracer *t);
 
