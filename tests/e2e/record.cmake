@@ -15,3 +15,10 @@ foreach(t otlp:400 collector:600 prometheus:240 spool:600 files:300 receive:400 
 	script_test(${name} e2e ${seconds} e2e/test_${name}.py)
 	set_tests_properties(e2e_${name} PROPERTIES LABELS "e2e;waits")
 endforeach()
+# The other hooks, which Debian 12's kernel needs. trace.hooks is an option of the agent, and test_trace.py hands it on.
+script_test(trace_syscalls e2e 300 e2e/test_trace.py)
+script_test(red_syscalls e2e 60 e2e/test_red.py test_counts_by_route_equal_the_log)
+foreach(t trace_syscalls red_syscalls)
+	set_property(TEST e2e_${t} APPEND PROPERTY ENVIRONMENT HOTSPAN_TRACE_HOOKS=syscalls)
+	set_tests_properties(e2e_${t} PROPERTIES LABELS "e2e;waits")
+endforeach()
