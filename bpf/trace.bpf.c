@@ -18,6 +18,8 @@
 #include "bpf/kernel.h"
 #include "bpf/trace_stream.h"
 
+#define FLAGS_ASIDE (MSG_PEEK | MSG_ERRQUEUE) /* such a call takes nothing out of the stream */
+
 enum first_bytes { FIRST_OTHER, FIRST_REQUEST, FIRST_RESPONSE, FIRST_TLS, FIRST_HTTP2 };
 
 /*
@@ -52,12 +54,42 @@ static __always_inline struct conn *find_conn(struct sock *sk, int by_address)
 	return by_address ? bpf_map_lookup_elem(&conns_by_address, &address) : bpf_sk_storage_get(&conns, sk, 0, 0);
 }
 
+/* The state of another socket that had this address: nothing told of its end, since it was no TCP. */
+static __always_inline void forget_other(__u64 address, __u64 inode)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &address);
+
+	if (c && c->inode != inode)
+		bpf_map_delete_elem(&conns_by_address, &address);
+}
+
+static __always_inline void forget(const struct socket_key *key)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &key->address);
+
+	if (c && c->inode == key->inode)
+		bpf_map_delete_elem(&conns_by_address, &key->address);
+}
+
+static __always_inline void remember_unix(__u64 address, __u64 inode)
+{
+	__u32 i = __sync_fetch_and_add(&n_unix_conns, 1) % TRACE_MAX_UNIX;
+	struct socket_key *slot = bpf_map_lookup_elem(&unix_conns, &i);
+
+	if (!slot)
+		return;
+	forget(slot);
+	*slot = (struct socket_key){ address, inode };
+}
+
 static __always_inline struct conn *make_conn(struct sock *sk, struct trace_scratch *s, int by_address)
 {
 	__u64 address = (__u64)sk;
 
 	if (!by_address)
 		return bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX)
+		remember_unix(address, s->t.inode);
 	bpf_map_update_elem(&conns_by_address, &address, &s->no_conn, BPF_ANY);
 	return bpf_map_lookup_elem(&conns_by_address, &address);
 }
@@ -69,18 +101,18 @@ static __always_inline int is_stream(struct sock *sk)
 	return (family == AF_INET || family == AF_INET6 || family == AF_UNIX) && BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
 }
 
-static __always_inline __u32 *tries_of(struct sock *sk, int by_address)
+static __always_inline __u32 *tries_of(struct sock *sk, __u64 inode, int by_address)
 {
-	__u64 address = (__u64)sk;
+	const struct socket_key key = { (__u64)sk, inode };
 	__u32 zero = 0, *n;
 
 	if (!by_address)
 		return bpf_sk_storage_get(&tries, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	n = bpf_map_lookup_elem(&tries_by_address, &address);
+	n = bpf_map_lookup_elem(&tries_by_address, &key);
 	if (n)
 		return n;
-	bpf_map_update_elem(&tries_by_address, &address, &zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tries_by_address, &address);
+	bpf_map_update_elem(&tries_by_address, &key, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&tries_by_address, &key);
 }
 
 /* What a transfer in this direction shows of a connection nobody knows. */
@@ -114,7 +146,7 @@ static __always_inline void begin_conn(struct conn *c, const struct trace_proc *
 /* A connection nobody knows: NULL unless this is its first request, or a response of one that was there before us. */
 static __always_inline struct conn *meet(struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc, int is_receive, int by_address)
 {
-	__u32 *n = is_stream(sk) ? tries_of(sk, by_address) : 0;
+	__u32 *n = is_stream(sk) ? tries_of(sk, s->t.inode, by_address) : 0;
 	enum first_bytes first;
 	struct conn *c;
 
@@ -160,7 +192,7 @@ static __always_inline void let_go(struct trace_scratch *s)
 }
 
 static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc,
-					   enum data_shape shape, __u64 inode, int is_receive, int by_address)
+					   enum data_shape shape, int is_receive, int by_address)
 {
 	if (shape == DATA_UNSEEN)
 		count(TRACE_COUNT_UNSEEN);
@@ -168,7 +200,7 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 		c = meet(sk, s, proc, is_receive, by_address);
 	if (!c)
 		return;
-	c->inode = inode;
+	c->inode = s->t.inode;
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
 	c->service = proc ? proc->service : 0;
 	c->known = proc != 0;
@@ -186,6 +218,7 @@ static __always_inline int is_wanted(const struct trace_proc *proc)
 	return proc ? !(proc->flags & TRACE_PROC_UNWANTED) : !config.only_known;
 }
 
+/* bytes: 0 when nothing more comes, or when nothing was asked for. */
 static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive, int by_address)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -194,7 +227,7 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 	const struct trace_proc *proc;
 	struct trace_scratch *s;
 
-	if (c && c->state == CONN_OVER)
+	if (bytes < 0 || (c && c->state == CONN_OVER))
 		return 0;
 	proc = bpf_map_lookup_elem(&procs, &tgid);
 	if (!is_wanted(proc))
@@ -206,15 +239,15 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 			c->state = CONN_OVER;
 		return 0;
 	}
-	s->t = (struct transfer){ .sk = (__u64)sk, .left = bytes, .now = bpf_ktime_get_boot_ns() };
+	s->t = (struct transfer){ .sk = (__u64)sk, .inode = inode, .left = bytes, .now = bpf_ktime_get_boot_ns() };
 	count(TRACE_COUNT_TRANSFERS);
-	if (bytes <= 0) {
-		if (c && is_receive && c->side == TRACE_CLIENT)
+	if (!bytes) {
+		if (c && is_receive && c->side == TRACE_CLIENT && (shape != DATA_BUFFER || arg3))
 			end_connection(c, s, s->t.now);
 	} else if (data_begin(&s->t.d, shape, arg2, arg3)) {
-		transfer_bytes(c, sk, s, proc, DATA_UNSEEN, inode, is_receive, by_address);
+		transfer_bytes(c, sk, s, proc, DATA_UNSEEN, is_receive, by_address);
 	} else {
-		transfer_bytes(c, sk, s, proc, shape, inode, is_receive, by_address);
+		transfer_bytes(c, sk, s, proc, shape, is_receive, by_address);
 	}
 	let_go(s);
 	return 0;
@@ -225,7 +258,7 @@ static __always_inline int transfer_of_syscall(struct sock *sk, int bytes, int f
 {
 	const struct pt_regs *regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (flags & MSG_PEEK)
+	if (flags & FLAGS_ASIDE)
 		return 0;
 	return transfer(sk, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
 }
@@ -265,36 +298,39 @@ static __always_inline struct sock *sock_of(__u32 fd, __u64 *ret_inode)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* The state of another socket that had this address: nothing told of its end, since it was no TCP. */
-static __always_inline void forget_other(struct sock *sk, __u64 inode)
+/* Of splice either end may be the socket. */
+static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, __u64 *ret_inode, int *ret_is_receive)
 {
-	__u64 address = (__u64)sk;
-	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &address);
+	__u64 nr = SYSCALL_OF(regs);
+	struct sock *sk = 0;
 
-	if (c && c->inode != inode)
-		bpf_map_delete_elem(&conns_by_address, &address);
+	*ret_is_receive = data_is_receive(nr);
+	if (nr == SYSCALL_SPLICE) {
+		sk = sock_of(SYSCALL_ARG3(regs), ret_inode);
+		*ret_is_receive = !sk;
+	}
+	return sk ? sk : sock_of(SYSCALL_ARG1(regs), ret_inode);
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_ended, struct pt_regs *regs, long bytes)
+int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 {
-	__u64 nr = SYSCALL_OF(regs), inode = 0;
+	__u64 nr = SYSCALL_OF(regs), arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs), inode = 0;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	int is_receive = data_is_receive(nr);
 	const struct trace_proc *proc;
 	struct sock *sk;
+	int is_receive;
 
-	if (data_shape(nr, SYSCALL_ARG3(regs)) == DATA_OTHER || bytes < 0 || (nr == SYSCALL_RECVFROM && (regs->r10 & MSG_PEEK)) ||
-	    (nr == SYSCALL_RECVMSG && (regs->rdx & MSG_PEEK)))
+	if (ret < 0 || data_shape(nr, arg3) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	proc = bpf_map_lookup_elem(&procs, &tgid);
 	if (!is_wanted(proc))
 		return 0;
-	sk = sock_of(SYSCALL_ARG1(regs), &inode);
+	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
 		return 0;
-	forget_other(sk, inode);
-	return transfer(sk, nr, SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, bytes, is_receive, 1);
+	forget_other((__u64)sk, inode);
+	return transfer(sk, nr, arg2, arg3, inode, data_bytes(regs, ret), is_receive, 1);
 }
 #endif
 
@@ -324,10 +360,8 @@ int BPF_PROG(state_changed, struct sock *sk, int from, int to)
 		return 0;
 	}
 	close_conn(bpf_map_lookup_elem(&conns_by_address, &address), to);
-	if (to == TCP_CLOSE) {
+	if (to == TCP_CLOSE)
 		bpf_map_delete_elem(&conns_by_address, &address);
-		bpf_map_delete_elem(&tries_by_address, &address);
-	}
 	return 0;
 }
 

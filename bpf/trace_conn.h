@@ -15,6 +15,7 @@
 enum {
 	TRACE_PIPELINE = 64, /* requests in flight of one connection; a power of two */
 	TRACE_MAX_CONNS = 65536,
+	TRACE_MAX_UNIX = 16384, /* of them over unix sockets, where nobody tells that one has closed */
 	TRACE_MAX_KEPT = 4096,
 	TRACE_MAX_LOOKS = 4096, /* events and windows of one transfer */
 	TRACE_TRIES = 16, /* transfers in which a connection may show that it speaks HTTP/1 */

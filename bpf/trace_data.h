@@ -11,7 +11,7 @@
 
 enum data_shape { DATA_OTHER, DATA_BUFFER, DATA_VECTOR, DATA_MESSAGE, DATA_UNSEEN };
 
-enum { DATA_MAX_BUFFERS = 1024 }; /* UIO_MAXIOV */
+enum { DATA_NOBODY_KNOWS = 0x7fffffff };
 
 struct data {
 	__u64 buffers;  /* address of the next struct iovec; 0: there is none */
@@ -34,8 +34,13 @@ struct user_message {
 #define SYSCALL_ARG1(regs)  ((regs)->rdi)
 #define SYSCALL_ARG2(regs)  ((regs)->rsi)
 #define SYSCALL_ARG3(regs)  ((regs)->rdx)
+#define SYSCALL_ARG4(regs)  ((regs)->r10)
 #define SYSCALL_RECVFROM    45
 #define SYSCALL_RECVMSG     47
+#define SYSCALL_SPLICE      275
+#define SYSCALL_RECVMMSG    299
+#define SYSCALL_SENDMMSG    307
+#define SYSCALL_IS_32(regs) ((regs)->cs == 0x23) /* of a 32-bit program: its numbers mean something else */
 
 static __always_inline enum data_shape data_shape(__u64 nr, __u64 arg3)
 {
@@ -45,17 +50,19 @@ static __always_inline enum data_shape data_shape(__u64 nr, __u64 arg3)
 	case 44: /* sendto */
 	case 45: /* recvfrom */
 		return DATA_BUFFER;
-	case 19: /* readv */
-	case 20: /* writev */
+	case 19:  /* readv */
+	case 20:  /* writev */
+	case 327: /* preadv2 */
+	case 328: /* pwritev2 */
 		return DATA_VECTOR;
 	case 46:  /* sendmsg */
 	case 47:  /* recvmsg */
 		return DATA_MESSAGE;
-	case 299: /* recvmmsg */
-	case 307: /* sendmmsg: which of several messages it is nobody tells */
+	case SYSCALL_RECVMMSG:
+	case SYSCALL_SENDMMSG: /* which of several messages it is nobody tells */
 		return arg3 == 1 ? DATA_MESSAGE : DATA_UNSEEN;
-	case 40:  /* sendfile */
-	case 275: /* splice */
+	case 40: /* sendfile */
+	case SYSCALL_SPLICE:
 	case 425: /* io_uring_setup, whose threads enter by it */
 	case 426: /* io_uring_enter */
 		return DATA_UNSEEN;
@@ -65,7 +72,33 @@ static __always_inline enum data_shape data_shape(__u64 nr, __u64 arg3)
 
 static __always_inline int data_is_receive(__u64 nr)
 {
-	return nr == 0 || nr == 19 || nr == 45 || nr == 47 || nr == 299;
+	return nr == 0 || nr == 19 || nr == SYSCALL_RECVFROM || nr == SYSCALL_RECVMSG || nr == SYSCALL_RECVMMSG || nr == 327;
+}
+
+/* The flags of a call that receives. */
+static __always_inline __u32 data_flags(const struct pt_regs *regs)
+{
+	__u64 nr = SYSCALL_OF(regs);
+
+	if (nr == SYSCALL_RECVFROM || nr == SYSCALL_RECVMMSG)
+		return SYSCALL_ARG4(regs);
+	return nr == SYSCALL_RECVMSG ? SYSCALL_ARG3(regs) : 0;
+}
+
+/* struct mmsghdr's msg_len */
+#define DATA_MESSAGE_LEN_AT 56
+
+/* How many bytes a call has moved that said ret. More than there can be: nobody can tell. */
+static __always_inline int data_bytes(const struct pt_regs *regs, long ret)
+{
+	__u64 nr = SYSCALL_OF(regs);
+	__u32 len;
+
+	if (ret <= 0 || (nr != SYSCALL_RECVMMSG && nr != SYSCALL_SENDMMSG))
+		return ret;
+	if (ret > 1 || bpf_probe_read_user(&len, sizeof(len), (const void *)(SYSCALL_ARG2(regs) + DATA_MESSAGE_LEN_AT)))
+		return DATA_NOBODY_KNOWS;
+	return len;
 }
 #endif
 

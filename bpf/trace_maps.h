@@ -4,7 +4,8 @@
  * trace_maps - what the tracing programs keep.
  *
  * A connection's state is in socket storage: it goes with its socket. Where a hook has only the address of the socket
- * (before Linux 6.3) it is in a hash, and goes when the socket closes.
+ * (before Linux 6.3) it is in a hash, and goes when the socket closes. Of a unix socket nobody tells when that is: there are
+ * so many at a time, and the one that was met first makes room for the next.
  */
 #include "bpf/flight_maps.h"
 #include "bpf/trace.h"
@@ -12,6 +13,11 @@
 #include "bpf/trace_data.h"
 
 enum { TRACE_SCRATCHES = 3 };
+
+/* A socket, where only its address is known: another one has it later. */
+struct socket_key {
+	__u64 address, inode;
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -28,6 +34,16 @@ struct {
 	__type(value, struct conn);
 } conns_by_address SEC(".maps");
 
+/* The unix sockets in it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACE_MAX_UNIX);
+	__type(key, __u32);
+	__type(value, struct socket_key);
+} unix_conns SEC(".maps");
+
+__u32 n_unix_conns; /* so far */
+
 /* Transfers of a connection in which nothing was recognized; TRACE_TRIES: it is not looked at any more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -39,7 +55,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, TRACE_MAX_CONNS);
-	__type(key, __u64);
+	__type(key, struct socket_key);
 	__type(value, __u32);
 } tries_by_address SEC(".maps");
 
@@ -86,6 +102,7 @@ struct transfer {
 	__u64 window_at; /* the address of the window's first byte */
 	__u64 part_at;   /* where the head at hand begins, or goes on, in the buffer at hand; 0: there is none of it */
 	__u64 sk;        /* an address to read from */
+	__u64 inode;     /* of the socket, where only its address is known */
 	__u32 is_requests, reserved;
 };
 

@@ -91,6 +91,7 @@ static void configure(struct tracer *t, const struct tracer_opts *o)
 	if (t->by_socket) {
 		bpf_map__set_max_entries(t->skel->maps.conns_by_address, 1);
 		bpf_map__set_max_entries(t->skel->maps.tries_by_address, 1);
+		bpf_map__set_max_entries(t->skel->maps.unix_conns, 1);
 	}
 }
 
