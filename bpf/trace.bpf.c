@@ -173,7 +173,10 @@ static __always_inline struct trace_scratch *try_scratch(__u32 i)
 {
 	struct trace_scratch *s = bpf_map_lookup_elem(&trace_scratch, &i);
 
-	return s && !__sync_lock_test_and_set(&s->taken, 1) ? s : 0;
+	if (!s || __sync_lock_test_and_set(&s->taken, 1))
+		return 0;
+	s->index = i;
+	return s;
 }
 
 /* This CPU's, until let_go(). A softirq that interrupts us has another; NULL: all are taken. */

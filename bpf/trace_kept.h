@@ -28,10 +28,12 @@ static __always_inline void fill_addresses(struct ev_request *ev, struct sock *s
 /* The request at the end of the queue, kept under its span id. NULL: no memory. */
 static __always_inline struct ev_request *kept_of(const struct conn *c, struct trace_scratch *s, __u64 span_id)
 {
-	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id), *fresh = &s->request;
+	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id), *fresh;
+	struct trace_scratch *own = ev ? 0 : scratch_in_map(s);
 
-	if (ev)
+	if (!own)
 		return ev;
+	fresh = &own->request;
 	__builtin_memset(fresh, 0, offsetof(struct ev_request, head));
 	fresh->span_id = span_id;
 	fresh->cgroup_id = bpf_get_current_cgroup_id();

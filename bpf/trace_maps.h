@@ -108,7 +108,7 @@ struct transfer {
 
 /* Each CPU has several: a softirq may close a connection while a program works on another one. */
 struct trace_scratch {
-	__u64 taken;
+	__u32 taken, index;
 	struct transfer t;
 	struct http1_window window;
 	struct ev_request request;
@@ -122,6 +122,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct trace_scratch);
 } trace_scratch SEC(".maps");
+
+/*
+ * The same scratch again, as a value of its map: Linux before 6.2 puts into a map what lies on the stack or in a map, and of
+ * a function's argument it does not know that.
+ */
+static __always_inline struct trace_scratch *scratch_in_map(const struct trace_scratch *s)
+{
+	__u32 i = s->index;
+
+	return bpf_map_lookup_elem(&trace_scratch, &i);
+}
 
 const volatile struct trace_config config;
 

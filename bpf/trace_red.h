@@ -13,14 +13,15 @@ static __always_inline __u32 route_of(const struct conn *c, __u64 path_hash)
 	return route ? *route : TRACE_ROUTE_UNKNOWN;
 }
 
-static __always_inline struct red_cell *cell_of(struct trace_scratch *s, const struct red_key *key)
+static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, struct red_key key)
 {
-	struct red_cell *cell = bpf_map_lookup_elem(&red, key);
+	struct red_cell *cell = bpf_map_lookup_elem(&red, &key);
+	struct trace_scratch *own = cell ? 0 : scratch_in_map(s);
 
-	if (cell)
+	if (!own)
 		return cell;
-	bpf_map_update_elem(&red, key, &s->no_cell, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&red, key);
+	bpf_map_update_elem(&red, &key, &own->no_cell, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&red, &key);
 }
 
 /* A request that has ended. */
@@ -37,7 +38,7 @@ __noinline int count_request(struct trace_scratch *s, const struct ended *e)
 
 	if (!s || !e)
 		return 0;
-	cell = cell_of(s, &e->key);
+	cell = cell_of(s, e->key);
 	count(cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
 		return 0;

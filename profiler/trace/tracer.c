@@ -14,6 +14,7 @@
 #include "bpf/http1.h"
 #include "bpf/trace.skel.h"
 #include "collect/bpf_load.h"
+#include "collect/sampler.h"
 
 enum { CELLS_AT_ONCE = 256 };
 
@@ -51,7 +52,7 @@ int tracer_hooks_parse(const char *name, enum tracer_hooks *ret)
 	return -EINVAL;
 }
 
-static bool has_socket_hooks(void)
+bool tracer_has_sockets(void)
 {
 	return libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
 }
@@ -72,7 +73,7 @@ static int on_record(void *ctx, void *data, size_t len)
 	return r < 0 ? r : 0;
 }
 
-static void configure(struct tracer *t, const struct tracer_opts *o)
+void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool by_socket)
 {
 	double ratio = o->ratio < 0 ? 0 : o->ratio > 1 ? 1 : o->ratio;
 	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
@@ -80,29 +81,32 @@ static void configure(struct tracer *t, const struct tracer_opts *o)
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
 				  .spans = o->spans,
 				  .only_known = o->only_known,
-				  .by_address = !t->by_socket };
+				  .by_address = !by_socket };
 
-	memcpy((void *)&t->skel->rodata->config, &c, sizeof(c));
-	bpf_map__set_map_flags(t->skel->maps.procs, BPF_F_NO_PREALLOC);
-	bpf_map__set_max_entries(t->skel->maps.requests, o->ring_bytes ? o->ring_bytes : MIB);
-	bpf_program__set_autoload(t->skel->progs.sent, t->by_socket);
-	bpf_program__set_autoload(t->skel->progs.received, t->by_socket);
-	bpf_program__set_autoload(t->skel->progs.syscall_ended, !t->by_socket);
-	if (t->by_socket) {
-		bpf_map__set_max_entries(t->skel->maps.conns_by_address, 1);
-		bpf_map__set_max_entries(t->skel->maps.tries_by_address, 1);
-		bpf_map__set_max_entries(t->skel->maps.unix_conns, 1);
+	memcpy((void *)&skel->rodata->config, &c, sizeof(c));
+	bpf_map__set_map_flags(skel->maps.procs, BPF_F_NO_PREALLOC);
+	bpf_map__set_max_entries(skel->maps.requests, o->ring_bytes ? o->ring_bytes : MIB);
+	bpf_program__set_autoload(skel->progs.sent, by_socket);
+	bpf_program__set_autoload(skel->progs.received, by_socket);
+	bpf_program__set_autoload(skel->progs.syscall_ended, !by_socket);
+	if (by_socket) {
+		bpf_map__set_max_entries(skel->maps.conns_by_address, 1);
+		bpf_map__set_max_entries(skel->maps.tries_by_address, 1);
+		bpf_map__set_max_entries(skel->maps.unix_conns, 1);
 	}
 }
 
-/* Whether the hooks asked for are there is known before anything is loaded. */
+/* What the kernel lacks is known before anything is loaded. */
 static int choose_hooks(struct tracer *t, enum tracer_hooks hooks, char *err, size_t err_len)
 {
 	bpf_load_prepare();
-	t->by_socket = hooks != TRACER_SYSCALLS && has_socket_hooks();
-	if (hooks != TRACER_SOCKETS || t->by_socket)
+	t->by_socket = hooks != TRACER_SYSCALLS && tracer_has_sockets();
+	if (sampler_on_old_kernel())
+		snprintf(err, err_len, "seeing requests needs Linux 6.1 or newer: this kernel lacks what the programs are made of (bpf_loop)");
+	else if (hooks == TRACER_SOCKETS && !t->by_socket)
+		snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on): choose syscalls or auto");
+	else
 		return 0;
-	snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on): choose syscalls or auto");
 	return -ENOTSUP;
 }
 
@@ -114,7 +118,7 @@ static int load(struct tracer *t, const struct tracer_opts *o)
 	t->skel = trace_bpf__open();
 	if (!t->skel)
 		return -errno;
-	configure(t, o);
+	tracer_configure(t->skel, o, t->by_socket);
 	r = trace_bpf__load(t->skel);
 	if (r < 0)
 		return r;

@@ -14,6 +14,7 @@
 #include "bpf/trace.h"
 
 struct tracer;
+struct trace_bpf; /* libbpf's view of the programs */
 
 enum tracer_hooks {
 	TRACER_AUTO, /* the cheapest this kernel has */
@@ -37,9 +38,15 @@ const char *tracer_method(uint8_t method);
 /* "auto", "sockets", "syscalls". 0 or -EINVAL. */
 int tracer_hooks_parse(const char *name, enum tracer_hooks *ret);
 
+/* Has this kernel the hooks of TRACER_SOCKETS? */
+bool tracer_has_sockets(void);
+
 /* Errors as those of sampler_new(); -ENOTSUP also: this kernel has not the hooks asked for. */
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
 struct tracer *tracer_free(struct tracer *t);
+
+/* What tracer_new() does between opening and loading; for who looks at what is loaded. */
+void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *opts, bool by_socket);
 
 /* Readable when requests wait. */
 int tracer_fd(const struct tracer *t);
