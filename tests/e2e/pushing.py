@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pushing - what the tests of the agent with the fake Pyroscope server share: a configuration, a load, and what arrived of it."""
+import socket
+
+from hs import *  # noqa: F403
+
+CPUS = os.cpu_count()
+HOST = socket.gethostname()
+
+
+def config(url, interval="1s", hz=499, more="", receiver=""):
+    return (f"frequency: {hz}\nflush_interval: {interval}\nshutdown_timeout: 5s\n{more}receivers:\n  - name: prod\n    type: pyroscope\n    url: {url}\n"
+            + "".join(f"    {line}\n" for line in receiver.splitlines()))
+
+
+def own(name):
+    """The whole host is sampled, another run's workloads too: a service's name of this run alone."""
+    return f"{name}-{os.getpid()}"
+
+
+SPIN = own("spin")
+children = []
+
+
+def spin(seconds, service=SPIN):
+    children.append(subprocess.Popen([workload("spin"), str(seconds)], stdout=subprocess.PIPE, text=True,
+                                     env=dict(os.environ, OTEL_SERVICE_NAME=service)))
+    return children[-1]
+
+
+class Agent(Agent):
+    """Workloads end with it."""
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        for p in children:
+            p.kill()
+
+
+def burnt(processes):
+    """CPU ns by their own clocks, together."""
+    return sum(sum(answers(p.communicate()[0]).values()) for p in processes)
+
+
+def cpu_ns(fake, **labels):
+    return sum(s["totals"]["cpu:nanoseconds"] for s in fake.series(**labels))
+
+
+def all_there(fake, service, want, hz=499):
+    """Is no interval missing? Where others want the CPUs too, what was sampled scatters about what was burnt, and is more: a
+    process's own clock leaves interrupts out, those of other samplers too, which run beside this one."""
+    share, scatter = cpu_ns(fake, service_name=service) / want, (want / 1e9 * hz) ** -0.5
+    print(f"  {100 * share:.2f} % of the CPU burnt by {service}")
+    return -0.02 - 2 * scatter < share - 1 < 0.12 + 2 * scatter
+
+
+def names(series):
+    """{function: self ns}"""
+    return {n["name"]: n["self"] for n in series["names"]}
+
+
+def delivered(agent, result="delivered"):
+    return agent.metrics()[f'hotspan_receiver_profiles_total{{receiver="prod",result="{result}"}}']
+
+
+def failed(agent, cause):
+    return agent.metrics()[f'hotspan_receiver_failed_tries_total{{receiver="prod",cause="{cause}"}}']
