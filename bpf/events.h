@@ -22,6 +22,13 @@ enum ev_cut {
 	EV_CUT_MAX,
 };
 
+enum ev_join {
+#define JOIN(id, name, help) EV_JOIN_##id,
+#include "bpf/drops.def"
+#undef JOIN
+	EV_JOIN_MAX,
+};
+
 /* The per-CPU counters: first the drops, then these. */
 enum ev_counter {
 	EV_COUNT_TICKS = EV_DROP_MAX, /* ticks the clock owed: those that came and those it skipped */
@@ -103,7 +110,8 @@ struct ev_sample {
 	char comm[EV_COMM_LEN];
 	__u32 route;    /* of the request in flight (trace.h); 0 when span_id is, or not known yet */
 	__u8 method;    /* of it, enum http1_method */
-	__u8 reserved[3];
+	__u8 join;      /* enum ev_join */
+	__u8 reserved[2];
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
 _Static_assert(sizeof(struct ev_sample) == 72, "layout is an ABI between BPF and the agent");

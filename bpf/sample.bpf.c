@@ -146,14 +146,20 @@ static __always_inline void note_flight(struct ev_sample *ev, struct task_struct
 	struct flight_slot *slot;
 	struct flight *f;
 
-	if (proc && (proc->flags & TRACE_PROC_GO))
+	if (!proc || (proc->flags & TRACE_PROC_UNWANTED))
+		return;
+	ev->join = EV_JOIN_NONE;
+	if (proc->flags & TRACE_PROC_GO)
 		key.who = flight_goroutine(task);
 	f = bpf_map_lookup_elem(&flights, &key);
 	if (!f || (f->start_ns && f->start_ns != BPF_CORE_READ(task, start_boottime)))
 		return;
 	slot = flight_current(f);
-	if (!slot)
+	if (!slot) {
+		ev->join = EV_JOIN_SEVERAL;
 		return;
+	}
+	ev->join = EV_JOIN_REQUEST;
 	slot->cpu_ns += (__u64)ev->weight * ev->period_ns;
 	ev->span_id = slot->span_id;
 	ev->route = slot->route;

@@ -62,9 +62,12 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* What is not sampled is not traced either. */
 static const char *labels_of(void *ctx, uint32_t tgid, uint64_t cgroup_id)
 {
-	return collector_labels_of(((struct session *)ctx)->collector, tgid, cgroup_id);
+	struct collector *c = ((struct session *)ctx)->collector;
+
+	return collector_wants(c, tgid) ? collector_labels_of(c, tgid, cgroup_id) : NULL;
 }
 
 static const char *route_text(void *ctx, uint32_t route)
@@ -152,6 +155,8 @@ int session_start(struct session *s, char *err, size_t err_len)
 
 	if (r < 0)
 		return r;
+	for (uint32_t i = 0; s->tracing && i < s->opts.collector.sampler.n_pids; i++)
+		tracing_know(s->tracing, (uint32_t)s->opts.collector.sampler.pids[i]);
 	s->started_ns = s->flushed_ns = time_boot_ns();
 	s->next_tick_ns = s->started_ns + TICK_NS;
 	s->started_cpu_ns = own_cpu_ns();

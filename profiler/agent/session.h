@@ -27,7 +27,7 @@ struct tracing_opts;
 struct window;
 
 struct session_opts {
-	struct collector_opts collector;
+	struct collector_opts collector; /* its sampler's pids are borrowed until session_start() */
 	struct name_opts names;
 	const struct tracing_opts *tracing; /* requests too (trace/tracing.h), whose labels are the session's to tell; NULL: no. Borrowed in the call */
 	uint64_t flush_interval_ns; /* 0: one window, at the end */

@@ -267,6 +267,7 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 	c->stats.cpu_ns += (uint64_t)ev->weight * ev->period_ns;
 	c->stats.cuts[c->resolved.cut < EV_CUT_MAX ? c->resolved.cut : EV_CUT_NO_REGS] +=
 		ev->weight;
+	c->stats.join_ns[ev->join < EV_JOIN_MAX ? ev->join : EV_JOIN_OTHERS] += (uint64_t)ev->weight * ev->period_ns;
 	c->stats.kernel_cut += ev->flags & EV_SAMPLE_KERNEL_CUT ? ev->weight : 0;
 	return 0;
 }
@@ -428,6 +429,11 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id)
 {
 	return whose_target(c->whose, process_find(c->processes, tgid), cgroup_id, time_boot_ns());
+}
+
+bool collector_wants(const struct collector *c, uint32_t tgid)
+{
+	return sampler_wants(c->sampler, tgid);
 }
 
 struct window *collector_take_window(struct collector *c)

@@ -45,6 +45,7 @@ struct collector_stats {
 	uint64_t lost;                   /* samples: sum of the drops */
 	uint64_t counters[EV_COUNT_MAX]; /* of the BPF program, and drops of user space */
 	uint64_t cuts[EV_CUT_MAX];       /* how the user stacks of samples ended */
+	uint64_t join_ns[EV_JOIN_MAX];   /* CPU time of samples, by whose request they belong to; without a tracer OTHERS all */
 	uint64_t kernel_cut;             /* kernel stacks that filled their buffer */
 	uint64_t sideband_lost;          /* PERF_RECORD_LOST: process events that never arrived */
 	uint32_t processes, images;
@@ -81,6 +82,9 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 
 /* Of a process, whether it is sampled or not: the labels of its target, borrowed until the next call. NULL: it is not wanted. */
 const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id);
+
+/* Whether the sampler's pid filter lets this process in, or there is none. */
+bool collector_wants(const struct collector *c, uint32_t tgid);
 
 /* The window so far, sealed; a fresh one takes its place. NULL when out of memory (nothing is lost then).
  * Freed by the caller, on this thread. */

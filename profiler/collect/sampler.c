@@ -248,6 +248,14 @@ int sampler_add_pid(struct sampler *s, pid_t pid)
 				    BPF_ANY);
 }
 
+bool sampler_wants(const struct sampler *s, uint32_t tgid)
+{
+	uint8_t yes;
+
+	return !(s->skel->rodata->config.filter & SAMPLE_FILTER_PID) ||
+	       !bpf_map__lookup_elem(s->skel->maps.pids, &tgid, sizeof(tgid), &yes, sizeof(yes), 0);
+}
+
 int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in)
 {
 	const struct sample_share v = { .start_ns = start_ns, .exec_id = exec_id, .round = s->skel->bss->share_round,

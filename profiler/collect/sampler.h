@@ -40,6 +40,8 @@ int sampler_new(const struct sampler_opts *opts, struct sampler **ret, char *err
 struct sampler *sampler_free(struct sampler *s);
 
 int sampler_add_pid(struct sampler *s, pid_t pid);
+/* Whether the filter of pids lets this process in, or there is none. */
+bool sampler_wants(const struct sampler *s, uint32_t tgid);
 
 /*
  * Of the program that this process runs one in so many samples is sent from here on, and stands for all; 0: none.

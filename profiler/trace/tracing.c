@@ -120,6 +120,11 @@ static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 	return service;
 }
 
+void tracing_know(struct tracing *t, uint32_t tgid)
+{
+	judge(t, tgid, 0);
+}
+
 static uint32_t service_of(void *ctx, uint32_t tgid)
 {
 	struct judged *j = find_judged(ctx, tgid);

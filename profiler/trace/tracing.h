@@ -38,6 +38,8 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 struct tracing *tracing_free(struct tracing *t);
 
 struct tracer *tracing_tracer(struct tracing *t);
+/* Judges a process before its first request: its threads' work is known from that one on. */
+void tracing_know(struct tracing *t, uint32_t tgid);
 /* Works on what waits. 0 or negative errno. */
 int tracing_poll(struct tracing *t);
 /* Reads all counts: what tracing_series() says is true from here on. About once a second, and before it is asked. */
