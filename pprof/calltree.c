@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "pprof/calltree_groups.h"
 #include "pprof/calltree_lines.h"
 #include "pprof/profile.h"
 
@@ -18,7 +19,7 @@ struct builder {
 	uint32_t flags;
 	struct calltree_path path; /* empty unless lines are wanted */
 	struct htable frame_index, node_index, row_index;
-	vec(uint32_t) process_of; /* by string id of the process's name: index in processes + 1 */
+	struct calltree_grouper grouper;
 };
 
 static bool same_frame(const void *ctx, uint32_t id)
@@ -163,50 +164,22 @@ static int find_leaf(struct builder *b, const struct profile_sample *s, uint32_t
 	return 0;
 }
 
-static int process_of(struct builder *b, const struct profile_sample *s, uint32_t *ret)
-{
-	const struct profile_label *comm = profile_sample_label(b->p, s, "comm");
-	const struct profile_label *pid = profile_sample_label(b->p, s, "pid");
-	uint32_t name, *slot;
-
-	buf_reset(&b->text);
-	if (comm && comm->str)
-		buf_puts(&b->text, profile_str(b->p, comm->str));
-	if (pid && pid->str)
-		buf_printf(&b->text, " (%s)", profile_str(b->p, pid->str));
-	else if (pid)
-		buf_printf(&b->text, " (%lld)", (long long)pid->num);
-	name = strpool_add_len(&b->t->strings, (char *)b->text.data, b->text.len);
-	while (b->process_of.n <= name)
-		if (!vec_push(&b->process_of))
-			return -ENOMEM;
-	if (!b->process_of.v[name]) {
-		slot = vec_push(&b->t->processes);
-		if (!slot)
-			return -ENOMEM;
-		*slot = name;
-		b->process_of.v[name] = b->t->processes.n;
-	}
-	*ret = b->process_of.v[name] - 1;
-	return 0;
-}
-
 struct row_query {
 	const struct calltree *t;
-	uint32_t node, process;
+	uint32_t node, group;
 };
 
 static bool same_row(const void *ctx, uint32_t id)
 {
 	const struct row_query *q = ctx;
 
-	return q->t->rows.v[id].node == q->node && q->t->rows.v[id].process == q->process;
+	return q->t->rows.v[id].node == q->node && q->t->rows.v[id].group == q->group;
 }
 
-static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t value, int64_t samples)
+static int add_row(struct builder *b, uint32_t node, uint32_t group, int64_t value, int64_t samples)
 {
-	struct row_query q = { b->t, node, process };
-	uint64_t hash = hash_u64(node | (uint64_t)process << 32);
+	struct row_query q = { b->t, node, group };
+	uint64_t hash = hash_u64(node | (uint64_t)group << 32);
 	uint32_t id = htable_find(&b->row_index, hash, same_row, &q);
 	struct calltree_row *row;
 
@@ -214,7 +187,7 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 		row = vec_push(&b->t->rows);
 		if (!row || htable_insert(&b->row_index, hash, b->t->rows.n - 1) < 0)
 			return -ENOMEM;
-		*row = (struct calltree_row){ .node = node, .process = process };
+		*row = (struct calltree_row){ .node = node, .group = group };
 		id = b->t->rows.n - 1;
 	}
 	row = &b->t->rows.v[id];
@@ -226,15 +199,15 @@ static int add_row(struct builder *b, uint32_t node, uint32_t process, int64_t v
 
 static int add_samples(struct builder *b)
 {
-	uint32_t type = profile_default_type(b->p), n_types = b->p->types.n, node, process;
+	uint32_t type = profile_default_type(b->p), n_types = b->p->types.n, node, group;
 
 	for (uint32_t i = 0; i < b->p->samples.n && n_types; i++) {
 		const struct profile_sample *s = &b->p->samples.v[i];
 		const int64_t *values = b->p->values.v + (size_t)i * n_types;
 
-		if (find_leaf(b, s, &node) < 0 || process_of(b, s, &process) < 0 ||
-		    add_row(b, node, process, values[type], values[0]) < 0 ||
-		    calltree_path_count(&b->path, b->t, node, process, values[type]) < 0)
+		if (find_leaf(b, s, &node) < 0 || calltree_group_of(&b->grouper, b->t, b->p, s, &group) < 0 ||
+		    add_row(b, node, group, values[type], values[0]) < 0 ||
+		    calltree_path_count(&b->path, b->t, node, group, values[type]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -257,7 +230,7 @@ static void builder_fini(struct builder *b)
 	buf_fini(&b->text);
 	vec_fini(&b->first_of);
 	vec_fini(&b->frame_of);
-	vec_fini(&b->process_of);
+	calltree_grouper_fini(&b->grouper);
 	htable_fini(&b->frame_index);
 	htable_fini(&b->node_index);
 	htable_fini(&b->row_index);
@@ -278,6 +251,8 @@ int calltree_build(const struct profile *p, uint32_t flags, struct calltree *ret
 	}
 	if (r >= 0)
 		r = root ? add_samples(&b) : -ENOMEM;
+	if (r >= 0)
+		r = calltree_group_requests(&b.grouper, ret, p);
 	if (r >= 0 && (strpool_error(&ret->strings) || buf_error(&b.text)))
 		r = -ENOMEM;
 	if (r < 0) {
@@ -295,5 +270,6 @@ void calltree_fini(struct calltree *t)
 	vec_fini(&t->nodes);
 	vec_fini(&t->rows);
 	vec_fini(&t->lines);
+	vec_fini(&t->groups);
 	vec_fini(&t->processes);
 }

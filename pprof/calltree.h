@@ -5,8 +5,9 @@
  *
  *	node 0 is the root; a node's parent has a smaller index than the node.
  *
- * Inlined calls are nodes of their own. Nodes are merged over all processes; rows keep what each
- * process spent where its stacks end, so that a viewer can take one process, or keep them apart.
+ * Inlined calls are nodes of their own. Nodes are merged over all groups; rows keep what each group spent where its
+ * stacks end, so that a viewer can take one group, or keep them apart. A group is a process, or a service, on its
+ * way through one route (pprof/request.h), or through none.
  * A frame is a function: (name, image, kind), whatever the address; or one line of it, when asked for.
  * Lines tell where in its function a node's time went: for its own time the line that ran, for the
  * rest the line of the call.
@@ -39,13 +40,19 @@ struct calltree_node {
 	int64_t self, total; /* in the profile's default value */
 };
 
+struct calltree_group {
+	uint32_t process; /* in processes */
+	uint32_t route;   /* in strings; 0: none */
+	int64_t requests; /* -1: not known */
+};
+
 struct calltree_row {
-	uint32_t node, process;
+	uint32_t node, group;
 	int64_t value, samples; /* default value; first value */
 };
 
 struct calltree_line {
-	uint32_t node, process, line; /* of the node's function, in its file */
+	uint32_t node, group, line; /* of the node's function, in its file */
 	int64_t self, total;
 };
 
@@ -55,7 +62,8 @@ struct calltree {
 	vec(struct calltree_node) nodes;
 	vec(struct calltree_row) rows;
 	vec(struct calltree_line) lines; /* only known ones */
-	vec(uint32_t) processes; /* names "comm (pid)" in strings; [0] is "" for samples without a label */
+	vec(struct calltree_group) groups;
+	vec(uint32_t) processes; /* names in strings: "comm (pid)", or a service's; 0 for samples without a label */
 };
 
 /* flags: of enum calltree_flags. 0 or -ENOMEM. */

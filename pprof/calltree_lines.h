@@ -23,5 +23,5 @@ struct calltree_path {
 /* line 0: unknown, not kept. 0 or -ENOMEM. */
 int calltree_path_add(struct calltree_path *p, uint32_t node, uint32_t line);
 /* The steps so far are a sample's that ends in leaf; the next sample begins without any. 0 or -ENOMEM. */
-int calltree_path_count(struct calltree_path *p, struct calltree *t, uint32_t leaf, uint32_t process, int64_t value);
+int calltree_path_count(struct calltree_path *p, struct calltree *t, uint32_t leaf, uint32_t group, int64_t value);
 void calltree_path_fini(struct calltree_path *p);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/strpool.h"
 #include "pprof/profile.h"
+#include "pprof/request.h"
 
 /* Deeper than any real stack; a line of separators must not cost a frame each without bound. */
 enum { MAX_FRAMES = 8192 };
@@ -43,14 +44,33 @@ static void put_frame(const struct profile *p, uint32_t location, uint32_t line,
 	clean(out, from);
 }
 
+static void put_label(const struct profile *p, const struct profile_sample *s, const char *key, struct buf *out)
+{
+	const struct profile_label *l = profile_sample_label(p, s, key);
+
+	if (l && l->str)
+		buf_puts(out, profile_str(p, l->str));
+}
+
+static void put_route(const struct profile *p, const struct profile_sample *s, struct buf *out)
+{
+	size_t from = out->len;
+
+	if (from)
+		buf_putc(out, ';');
+	if (request_route(p, s, out))
+		clean(out, from ? from + 1 : 0);
+	else
+		out->len = from;
+}
+
 static void put_stack(const struct profile *p, const struct profile_sample *s, struct buf *out)
 {
-	const struct profile_label *comm = profile_sample_label(p, s, "comm");
-
-	if (comm && comm->str) {
-		buf_puts(out, profile_str(p, comm->str));
-		clean(out, 0);
-	}
+	put_label(p, s, "comm", out);
+	if (!out->len)
+		put_label(p, s, "service_name", out);
+	clean(out, 0);
+	put_route(p, s, out);
 	for (uint32_t i = s->n_frames; i-- > 0;) {
 		uint32_t location = p->frames.v[s->first_frame + i];
 		uint32_t n = p->locations.v[location].n_lines;

@@ -3,8 +3,8 @@
 /*
  * folded - one line a stack, root first: "comm;main;work;memcpy 42".
  *
- * As stackcollapse-perf --all writes it: the process's comm comes first when there is such a label,
- * kernel frames end in _[k], JIT frames in _[j], inlined ones in _[i]. The number is the first value
+ * As stackcollapse-perf --all writes it: the process's comm comes first when there is such a label (else the service's
+ * name), then the request's method and route: "shop;GET /orders;main;work 42". Kernel frames end in _[k], JIT frames in _[j], inlined ones in _[i]. The number is the first value
  * (samples). Equal lines are merged; order is by first appearance.
  */
 #include <stdbool.h>

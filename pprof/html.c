@@ -76,7 +76,25 @@ static void put_lines(const struct calltree *t, const uint32_t *lone, struct buf
 	vec_foreach(l, &t->lines) {
 		if (lone[l->node])
 			continue;
-		buf_printf(b, "%s%u,%u,%u,%lld,%lld", comma, l->node, l->process, l->line, (long long)l->self, (long long)l->total);
+		buf_printf(b, "%s%u,%u,%u,%lld,%lld", comma, l->node, l->group, l->line, (long long)l->self, (long long)l->total);
+		comma = ",";
+	}
+	buf_putc(b, ']');
+}
+
+/* Without routes a group is a process. */
+static void put_groups(const struct calltree *t, struct buf *b)
+{
+	const char *comma = "";
+	bool any = false;
+
+	vec_foreach(g, &t->groups)
+		any |= g->route != 0;
+	if (!any)
+		return;
+	buf_puts(b, ",\"groups\":[");
+	vec_foreach(g, &t->groups) {
+		buf_printf(b, "%s%u,%u,%lld", comma, g->process, g->route, (long long)g->requests);
 		comma = ",";
 	}
 	buf_putc(b, ']');
@@ -97,11 +115,13 @@ static void put_tables(const struct calltree *t, const uint32_t *lone, struct bu
 	buf_puts(b, "]},\"processes\":[");
 	for (uint32_t i = 0; i < t->processes.n; i++)
 		buf_printf(b, "%s%u", i ? "," : "", t->processes.v[i]);
-	buf_puts(b, "],\"rows\":[");
+	buf_putc(b, ']');
+	put_groups(t, b);
+	buf_puts(b, ",\"rows\":[");
 	for (uint32_t i = 0; i < t->rows.n; i++) {
 		const struct calltree_row *r = &t->rows.v[i];
 
-		buf_printf(b, "%s%u,%u,%lld,%lld", i ? "," : "", r->node, r->process, (long long)r->value,
+		buf_printf(b, "%s%u,%u,%lld,%lld", i ? "," : "", r->node, r->group, (long long)r->value,
 			   (long long)r->samples);
 	}
 	buf_putc(b, ']');

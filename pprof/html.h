@@ -9,8 +9,10 @@
  *	  nodes: { parent: [], frame: [], line: [] },   node 0 is the root; parents come first; line: of the
  *	                                        function, when all of the node's time went through it, else 0
  *	  processes: [string id...],
- *	  rows: [node, process, value, samples, node, ...],
- *	  lines: [node, process, line, self, total, node, ...] }   of nodes with several lines
+ *	  groups: [process, route, requests, process, ...],   route: string id, 0 for none; requests: -1 when not known;
+ *	                                        left out when there are no routes: then group i is process i
+ *	  rows: [node, group, value, samples, node, ...],
+ *	  lines: [node, group, line, self, total, node, ...] }   of nodes with several lines
  */
 struct buf;
 struct profile;

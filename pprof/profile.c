@@ -27,6 +27,7 @@ struct profile *profile_free(struct profile *p)
 	vec_fini(&p->labels);
 	vec_fini(&p->samples);
 	vec_fini(&p->values);
+	vec_fini(&p->routes);
 	free(p);
 	return NULL;
 }
@@ -164,6 +165,17 @@ void profile_add_sample(struct profile *p, const struct profile_sample *s, const
 	if (p->types.n)
 		memcpy(p->values.v + p->values.n, values, p->types.n * sizeof(*values));
 	p->values.n += p->types.n;
+}
+
+void profile_add_route(struct profile *p, const char *service, const char *method, const char *route, int64_t requests)
+{
+	struct profile_route *slot = vec_push(&p->routes);
+
+	if (slot)
+		*slot = (struct profile_route){ strpool_add(&p->strings, service), strpool_add(&p->strings, method),
+						strpool_add(&p->strings, route), requests };
+	else
+		no_memory(p);
 }
 
 uint32_t profile_default_type(const struct profile *p)

@@ -83,6 +83,12 @@ struct profile_sample {
 	uint32_t first_label, n_labels; /* in labels[]; samples may share a range */
 };
 
+/* Requests of a route, counted beside the samples. No format but the flame graph page carries them. */
+struct profile_route {
+	uint32_t service, method, route; /* as in the labels service_name, http.request.method, http.route */
+	int64_t requests;
+};
+
 struct profile {
 	struct strpool strings;
 	vec(struct profile_type) types; /* by convention count first, cost last */
@@ -102,6 +108,7 @@ struct profile {
 	vec(struct profile_label) labels;
 	vec(struct profile_sample) samples;
 	vec(int64_t) values; /* samples.n * types.n */
+	vec(struct profile_route) routes; /* each once */
 
 	struct htable function_index; /* over name, system_name, file, start_line */
 	int error;
@@ -132,6 +139,7 @@ uint32_t profile_add_location(struct profile *p, const struct profile_location *
 /* Returns the first index of the copied range. */
 uint32_t profile_add_labels(struct profile *p, const struct profile_label *labels, uint32_t n);
 uint32_t profile_add_frames(struct profile *p, const uint32_t *locations, uint32_t n);
+void profile_add_route(struct profile *p, const char *service, const char *method, const char *route, int64_t requests);
 /* values: types.n of them. */
 void profile_add_sample(struct profile *p, const struct profile_sample *s, const int64_t *values);
 

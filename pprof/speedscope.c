@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/strpool.h"
 #include "pprof/profile.h"
+#include "pprof/request.h"
 #include "version.h"
 
 struct scope {
@@ -66,15 +67,21 @@ static int name_processes(struct scope *s)
 {
 	for (uint32_t i = 0; i < s->p->samples.n; i++) {
 		const struct profile_label *comm = profile_sample_label(s->p, &s->p->samples.v[i], "comm");
+		const struct profile_label *service = profile_sample_label(s->p, &s->p->samples.v[i], "service_name");
 		const struct profile_label *pid = profile_sample_label(s->p, &s->p->samples.v[i], "pid");
+		size_t from;
 		uint32_t *slot = vec_push(&s->process_of);
 
 		if (!slot)
 			return -ENOMEM;
 		buf_reset(&s->text);
-		buf_puts(&s->text, comm ? profile_str(s->p, comm->str) : "all");
+		buf_puts(&s->text, comm ? profile_str(s->p, comm->str) : service ? profile_str(s->p, service->str) : "all");
 		if (pid)
 			buf_printf(&s->text, " (%lld)", (long long)pid->num);
+		from = s->text.len;
+		buf_puts(&s->text, ": ");
+		if (!request_route(s->p, &s->p->samples.v[i], &s->text))
+			s->text.len = from;
 		*slot = strpool_add_len(&s->processes, (char *)s->text.data, s->text.len);
 	}
 	return strpool_error(&s->processes);

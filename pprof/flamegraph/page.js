@@ -11,11 +11,15 @@ const S = D.strings, F = D.frames, ROW = 20, MIN_PX = 0.4;
 const KINDS = ['unknown', 'kernel', 'native', 'JIT', 'interpreted', 'inlined'];
 const rowCount = D.rows.length / 4;
 const isTime = D.unit === 'nanoseconds';
+// A group is a process, or a service on one of its routes (route 0: on none).
+const G = D.groups || D.processes.flatMap((_, p) => [p, 0, -1]);
+const processOf = g => G[3 * g], routeOf = g => G[3 * g + 1], requestsOf = g => G[3 * g + 2], groupValue = new Float64Array(G.length / 3);
+const noun = D.groups ? 'service' : 'process', nouns = D.groups ? 'services' : 'processes';
 let allValue = 0, allSamples = 0;
-for (let i = 0; i < D.rows.length; i += 4) { allValue += D.rows[i + 2]; allSamples += D.rows[i + 3]; }
+for (let i = 0; i < D.rows.length; i += 4) { allValue += D.rows[i + 2]; allSamples += D.rows[i + 3]; groupValue[D.rows[i + 1]] += D.rows[i + 2]; }
 
 const frameName = f => f >= 0 ? S[F.name[f]] : f === -1 ? 'all' : processName(-2 - f);
-const processName = p => S[D.processes[p]] || '(no process label)';
+const processName = p => S[D.processes[p]] || `(no ${noun} label)`;
 const base = path => path[0] === '[' ? path : path.slice(path.lastIndexOf('/') + 1);
 const isInlined = f => f >= 0 && F.kind[f] === 5;
 const source = f => f >= 0 && F.file[f] ? base(S[F.file[f]]) + (F.line[f] ? ':' + F.line[f] : '') : '';
@@ -110,22 +114,28 @@ class Merger {
 	tree() { return new Tree(this.parent, this.frame, this.self); }
 }
 
-function mergedTree(onlyProcess) {
+// What is shown of all groups.
+const ALL = -1, UNATTRIBUTED = -2;
+let onlyProcess = ALL, onlyRoute = ALL;
+const inProcess = g => onlyProcess < 0 || processOf(g) === onlyProcess;
+const shown = g => inProcess(g) && (onlyRoute === ALL || (onlyRoute === UNATTRIBUTED ? !routeOf(g) : g === onlyRoute));
+
+function mergedTree() {
 	const self = new Float64Array(D.nodes.parent.length);
 	for (let i = 0; i < D.rows.length; i += 4)
-		if (onlyProcess < 0 || D.rows[i + 1] === onlyProcess) self[D.rows[i]] += D.rows[i + 2];
+		if (shown(D.rows[i + 1])) self[D.rows[i]] += D.rows[i + 2];
 	const tree = new Tree(D.nodes.parent, [-1, ...D.nodes.frame.slice(1)], self);
-	tree.at = (node, process) => onlyProcess < 0 || process === onlyProcess ? node : -1;
+	tree.at = (node, group) => shown(group) ? node : -1;
 	tree.origin = node => node;
 	return tree;
 }
 
 // One root per process: the shared tree's nodes are copied for each process that has time in them.
-function splitTree(onlyProcess) {
+function splitTree() {
 	const parent = D.nodes.parent, copyOf = new Map(), m = new Merger(-1), path = [], origin = [];
 	for (let i = 0; i < D.rows.length; i += 4) {
-		const process = D.rows[i + 1];
-		if (onlyProcess >= 0 && process !== onlyProcess) continue;
+		const process = processOf(D.rows[i + 1]);
+		if (!shown(D.rows[i + 1])) continue;
 		let copies = copyOf.get(process);
 		if (!copies) {
 			copyOf.set(process, copies = new Map());
@@ -142,7 +152,7 @@ function splitTree(onlyProcess) {
 		m.self[at] += D.rows[i + 2];
 	}
 	const tree = m.tree();
-	tree.at = (node, process) => copyOf.get(process)?.get(node) ?? -1;
+	tree.at = (node, group) => shown(group) ? copyOf.get(processOf(group))?.get(node) ?? -1 : -1;
 	tree.origin = node => origin[node] ?? 0;
 	return tree;
 }
@@ -162,7 +172,7 @@ function foldedTree(tree) {
 }
 
 // By node: [line, self, total] of each line its time went through, the largest first. Made when first asked for.
-// A tree of the data knows two ways: at(node of the data, process) is its node, origin(its node) the data's.
+// A tree of the data knows two ways: at(node of the data, group) is its node, origin(its node) the data's.
 function linesOf(tree) {
 	if (tree.lines) return tree.lines;
 	const L = D.lines, lines = tree.lines = new Map(), add = (node, line, self, total) => {
@@ -651,7 +661,7 @@ function sandwich(fn) {
 // ---- Views, processes, theme --------------------------------------------------------------------
 
 const severalProcesses = D.processes.length > 1; // a profile of many starts with them apart
-let view = 'flame', split = severalProcesses, onlyProcess = -1, showInlined = true;
+let view = 'flame', split = severalProcesses, showInlined = true;
 const onZoom = v => { if (v === main) { showButtons(); if (matcher) search($('search').value); saveState(); } };
 const options = { onZoom, onSelect: showStatus };
 const main = new FlameView($('view-flame'), options);
@@ -680,7 +690,7 @@ function setView(name) {
 }
 
 function rebuild() {
-	const tree = split ? splitTree(onlyProcess) : mergedTree(onlyProcess);
+	const tree = split ? splitTree() : mergedTree();
 	main.show(showInlined ? tree : foldedTree(tree));
 	if (sandwichFn >= 0 && !outermost(main.tree, sandwichFn).length) leaveSandwich();
 	countFunctions();
@@ -697,7 +707,19 @@ function leaveSandwich() {
 
 function setInlined(on) { showInlined = on; rebuild(); }
 function setSplit(on) { split = on; rebuild(); }
-function setProcess(p) { onlyProcess = p; $('process-select').value = p; rebuild(); }
+function setProcess(p) {
+	onlyProcess = p;
+	$('process-select').value = p;
+	if (onlyRoute >= 0 && !inProcess(onlyRoute)) onlyRoute = ALL;
+	fillRoutes();
+	rebuild();
+}
+function setRoute(r) {
+	onlyRoute = r;
+	markRoute();
+	rebuild();
+	$('status').textContent = main.tree.total[0] ? '' : 'No sample fell on it.';
+}
 function reset() {
 	if ($('search').value) $('search').value = '';
 	main.past = [];
@@ -738,19 +760,63 @@ function showFacts() {
 		isTime && hz ? `${hz} Hz` : '', D.time_ns !== '0' ? at.toISOString().replace('T', ' ').replace(/\..*/, ' UTC') : '']
 		.filter(Boolean).join('  ·  ');
 	const select = $('process-select'), sums = new Float64Array(D.processes.length);
-	for (let i = 0; i < D.rows.length; i += 4) sums[D.rows[i + 1]] += D.rows[i + 2];
+	groupValue.forEach((v, g) => { sums[processOf(g)] += v; });
 	const order = [...sums.keys()].sort((a, b) => sums[b] - sums[a]);
-	select.append(new Option('All processes', -1), ...order.map(p => new Option(`${processName(p)}  ${percent(sums[p], allValue)}`, p)));
+	select.append(new Option('All ' + nouns, -1), ...order.map(p => new Option(`${processName(p)}  ${percent(sums[p], allValue)}`, p)));
 	select.hidden = $('split-button').hidden = D.processes.length < 2;
+	select.title = 'Only one ' + noun;
+	$('split-button').textContent = 'By ' + noun;
+	$('split-button').title = `Keep ${nouns} apart (p)`;
 	$('inline-button').hidden = !anyInlined;
 	document.body.classList.toggle('sources', anySource);
+}
+
+// ---- Routes: what each costs, and the choice of one ----------------------------------------------
+
+const routes = [...groupValue.keys()].filter(routeOf).sort((a, b) => groupValue[b] - groupValue[a] || requestsOf(b) - requestsOf(a));
+const severalServices = new Set(routes.map(processOf)).size > 1;
+
+// [what to choose, name, service, value, requests]; those not known are -1.
+function routeRows() {
+	const some = routes.filter(inProcess), known = some.filter(g => requestsOf(g) >= 0);
+	const sum = list => list.reduce((s, g) => s + groupValue[g], 0), all = [...groupValue.keys()].filter(inProcess);
+	return [[ALL, 'All', '', sum(all), known.length ? known.reduce((s, g) => s + requestsOf(g), 0) : -1],
+		[UNATTRIBUTED, 'Unattributed', '', sum(all.filter(g => !routeOf(g))), -1],
+		...some.map(g => [g, S[routeOf(g)], severalServices ? processName(processOf(g)) : '', groupValue[g], requestsOf(g)])];
+}
+
+function fillRoutes() {
+	const list = routeRows(), whole = list[0][3];
+	$('route-list').replaceChildren(...list.map(([id, name, service, value, requests]) => {
+		const row = document.createElement('label'), radio = document.createElement('input'), title = text('span', name, 'name');
+		Object.assign(radio, { type: 'radio', name: 'route', value: id });
+		radio.addEventListener('change', () => setRoute(id));
+		if (service) title.append(text('span', service, 'mark'));
+		row.append(radio, title, text('span', percent(value, whole), 'bar'), text('span', requests < 0 ? '' : requests.toLocaleString('en')),
+			text('span', value > 0 && requests > 0 && id >= 0 ? amount(value / requests) : ''));
+		row.children[2].style.setProperty('--w', (whole ? 100 * value / whole : 0) + '%');
+		row.title = [name, service, amount(value)].filter(Boolean).join('\n');
+		return row;
+	}));
+	markRoute();
+}
+function markRoute() {
+	for (const radio of document.getElementsByName('route')) {
+		radio.checked = Number(radio.value) === onlyRoute;
+		radio.parentNode.classList.toggle('chosen', radio.checked);
+	}
+}
+function showRoutes() {
+	$('routes').hidden = !routes.length;
+	document.body.classList.toggle('routed', routes.length > 0);
+	fillRoutes();
 }
 
 // ---- Overlays -----------------------------------------------------------------------------------
 
 const KEYS = [['/', 'search; /…/ is a regular expression'], ['n  N', 'next, previous match'], ['arrows', 'walk from frame to frame'],
 	['Enter', 'zoom into the selected frame'], ['Backspace  Alt+Left', 'back to the previous zoom'], ['Esc', 'clear the search, show everything'],
-	['i', 'icicle (root on top) or flame'], ['p', 'keep processes apart, or merge them'], ['l', 'inlined calls as boxes of their own, or as part of the function they stand in'],
+	['i', 'icicle (root on top) or flame'], ['p', `keep ${nouns} apart, or merge them`], ...(D.groups ? [['r', 'the list of routes: arrow keys choose one']] : []), ['l', 'inlined calls as boxes of their own, or as part of the function they stand in'],
 	['s', 'sandwich: callers and callees of the selected function'],
 	['t  f', 'table of functions; flame graph'], ['c', 'copy the selected name (right click does it too)'], ['d', 'light or dark'], ['?', 'this list']];
 let returnTo = null;
@@ -777,6 +843,7 @@ const showAbout = () => overlay('About this profile', text('pre', D.comments.joi
 
 const pressed = {
 	'/': () => $('search').focus(), '?': showKeys, n: () => nextMatch(1), N: () => nextMatch(-1), i: flip, p: () => setSplit(!split),
+	r: () => document.querySelector('.chosen input')?.focus(),
 	l: () => { if (anyInlined) setInlined(!showInlined); }, d: () => setTheme(!dark), t: () => setView(view === 'table' ? 'flame' : 'table'), f: () => setView('flame'), Escape: reset,
 	Backspace: () => current().back(), Enter: () => { const v = current(); if (v.selected >= 0) v.zoomTo(v.selected); },
 	c: () => { const v = current(); if (v.selected >= 0) copyName(v.tree.frame[v.selected]); },
@@ -793,7 +860,7 @@ document.addEventListener('keydown', e => {
 	}
 	if (e.altKey && e.key === 'ArrowLeft') { e.preventDefault(); main.back(); return; }
 	if (e.ctrlKey || e.metaKey || e.altKey || e.target.tagName === 'SELECT' || (e.key === 'Enter' && e.target.tagName === 'BUTTON')) return;
-	if (view === 'table' && e.key.startsWith('Arrow')) return;
+	if ((view === 'table' || e.target.type === 'radio') && e.key.startsWith('Arrow')) return;
 	if (pressed[e.key]) { e.preventDefault(); pressed[e.key](); }
 });
 
@@ -822,6 +889,7 @@ function saveState() {
 	if (split !== severalProcesses) state.set('p', Number(split));
 	if (!showInlined) state.set('l', '0');
 	if (onlyProcess >= 0) state.set('only', onlyProcess);
+	if (onlyRoute !== ALL) state.set('r', onlyRoute < 0 ? 'none' : onlyRoute);
 	if (view === 'sandwich' && sandwichFn >= 0) state.set('fn', sandwichFn);
 	try { history.replaceState(null, '', '#' + state); } catch { /* some browsers refuse it on file:// */ }
 }
@@ -834,6 +902,9 @@ function restoreState() {
 	showInlined = state.get('l') !== '0';
 	onlyProcess = state.has('only') ? number('only', D.processes.length) : -1;
 	$('process-select').value = onlyProcess;
+	onlyRoute = state.get('r') === 'none' && routes.length ? UNATTRIBUTED : state.has('r') ? number('r', groupValue.length) : ALL;
+	if (onlyRoute >= 0 && !(routeOf(onlyRoute) && inProcess(onlyRoute))) onlyRoute = ALL;
+	showRoutes();
 	$('search').value = state.get('q') || '';
 	rebuild();
 	const zoom = state.has('z') ? number('z', main.tree.n) : -1, fn = state.has('fn') ? number('fn', functions.length) : -1;
@@ -858,7 +929,7 @@ requestAnimationFrame(() => setTimeout(() => { readyMs = performance.now(); }));
 // For tests: the same functions the controls call.
 window.hotspan = {
 	stats: () => ({ nodes: main.tree.n, frames: F.name.length, value: allValue, samples: allSamples, readyMs, scriptMs: readyMs - begin,
-		zoom: main.zoom, selected: main.selected, view, split, zoomName: frameName(main.tree.frame[main.zoom]),
+		zoom: main.zoom, selected: main.selected, view, split, route: onlyRoute, zoomName: frameName(main.tree.frame[main.zoom]),
 		zoomShare: main.tree.total[main.zoom] / main.tree.total[0], depth: main.tree.maxDepth }),
 	zoomTo: n => { const t = performance.now(); main.zoomTo(n); return performance.now() - t; },
 	search: q => { $('search').value = q; return search(q); },
@@ -866,7 +937,7 @@ window.hotspan = {
 	largestChild: n => main.tree.first[n] < main.tree.first[n + 1] ? main.tree.kids[main.tree.first[n]] : -1,
 	functions: () => rows.map(r => [r.name, r.self, r.total]),
 	lines: name => { const r = rows.find(x => x.name === name); return r ? linesOfFunction(main.tree, r.fn) : null; },
-	setInlined,
+	setInlined, routes: routeRows, setRoute,
 	node: name => { let best = -1; for (let i = 1; i < main.tree.n; i++) if (frameName(main.tree.frame[i]) === name && (best < 0 || main.tree.total[i] > main.tree.total[best])) best = i; return best; },
 	box: n => { const t = main.tree, r = main.canvas.getBoundingClientRect(), s = main.width / t.total[main.zoom];
 		return { x: r.left + (t.x[n] - t.x[main.zoom] + t.total[n] / 2) * s, y: r.top + main.y(t.depth[n]) + ROW / 2, w: t.total[n] * s }; },

@@ -63,6 +63,34 @@ static void add_location(struct profile *p, const struct fixture *f, uint32_t i)
 	profile_add_location(p, &l, lines, n);
 }
 
+/* Of the stack's service, and of its request unless its turn is without one. */
+static struct profile_sample route_labels(struct profile *p, const struct fixture *f, uint32_t i)
+{
+	uint32_t route = i % (f->routes + 1);
+	char text[32];
+	struct profile_label labels[3] = { { .key = add_str(p, "service_name"), .str = add_str(p, i % f->processes % 2 ? "odd" : "even") },
+					   { .key = add_str(p, "http.request.method"), .str = add_str(p, "GET") },
+					   { .key = add_str(p, "http.route") } };
+
+	snprintf(text, sizeof(text), "/route/%u", route);
+	labels[2].str = add_str(p, text);
+	return (struct profile_sample){ .first_label = profile_add_labels(p, labels, route ? 3 : 1), .n_labels = route ? 3 : 1 };
+}
+
+/* Each has been asked for a hundred times its number, and one that has no stack. */
+static void add_routes(struct profile *p, const struct fixture *f)
+{
+	char text[32];
+
+	for (uint32_t i = 1; i <= f->routes; i++) {
+		snprintf(text, sizeof(text), "/route/%u", i);
+		profile_add_route(p, "even", "GET", text, i * 100);
+		profile_add_route(p, "odd", "GET", text, i * 100);
+	}
+	if (f->routes)
+		profile_add_route(p, "odd", "POST", "/idle", 7);
+}
+
 struct profile *fixture_profile(const struct fixture *f)
 {
 	struct profile *p = profile_new();
@@ -93,12 +121,17 @@ struct profile *fixture_profile(const struct fixture *f)
 		for (uint32_t k = 0; k < f->depth; k++)
 			frames[f->depth - 1 - k] = k < common ? (i / 64 * 31 + k) % f->functions :
 								(uint32_t)rand_r(&seed) % f->functions;
+		if (f->routes)
+			s = route_labels(p, f, i);
+		else
+			s.first_label = profile_add_labels(p, labels, 3);
+		s.n_frames = f->depth;
 		s.first_frame = profile_add_frames(p, frames, f->depth);
-		s.first_label = profile_add_labels(p, labels, 3);
 		values[0] = 1 + rand_r(&seed) % 100;
 		values[1] = values[0] * p->period;
 		profile_add_sample(p, &s, values);
 	}
+	add_routes(p, f);
 	free(frames);
 	if (profile_error(p))
 		abort();

@@ -314,6 +314,81 @@ static void the_call_tree_has_inlined_calls_as_nodes(void **state)
 	calltree_fini(&t);
 }
 
+/* main once without a request, twice in one whose path would break the format, four times in one that has no route yet. */
+static struct profile *served_profile(void)
+{
+	struct profile *p = profile_new();
+	uint32_t main_ = add_one(p, "main", NULL);
+	struct profile_label labels[] = { { .key = strpool_add(&p->strings, "service_name"), .str = strpool_add(&p->strings, "shop") },
+					  { .key = strpool_add(&p->strings, "http.request.method"), .str = strpool_add(&p->strings, "GET") },
+					  { .key = strpool_add(&p->strings, "http.route"), .str = strpool_add(&p->strings, "/a;b\n</script>") } };
+	static const uint32_t n[] = { 1, 3, 2 };
+
+	profile_set_cpu(p, 10);
+	for (int64_t i = 0; i < 3; i++) {
+		struct profile_sample s = { .first_frame = profile_add_frames(p, &main_, 1), .n_frames = 1,
+					    .first_label = profile_add_labels(p, labels, n[i]), .n_labels = n[i] };
+
+		profile_add_sample(p, &s, (int64_t[]){ 1 << i, 10 << i });
+	}
+	profile_add_route(p, "shop", "GET", "/a;b\n</script>", 5);
+	profile_add_route(p, "shop", "POST", "/idle", 7);
+	return p;
+}
+
+static void a_route_is_the_frame_below_its_service(void **state)
+{
+	_cleanup_(profile_freep) struct profile *p = served_profile();
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	assert_int_equal(folded_encode(p, &b), 0);
+	buf_putc(&b, 0);
+	assert_string_equal((char *)b.data, "shop;main 1\nshop;GET /a:b </script>;main 2\nshop;GET (no route);main 4\n");
+}
+
+static void groups_are_services_on_their_routes(void **state)
+{
+	static const struct {
+		const char *route;
+		int64_t requests, value;
+	} want[] = { { "", -1, 10 }, { "GET /a;b\n</script>", 5, 20 }, { "GET (no route)", -1, 40 }, { "POST /idle", 7, 0 } };
+	_cleanup_(profile_freep) struct profile *p = served_profile();
+	int64_t value[4] = { 0 };
+	struct calltree t;
+
+	assert_int_equal(calltree_build(p, CALLTREE_WITH_LINES, &t), 0);
+	assert_int_equal(t.nodes.n, 2); /* merged over all of them */
+	assert_int_equal(t.processes.n, 1);
+	assert_string_equal(strpool_str(&t.strings, t.processes.v[0]), "shop");
+	assert_int_equal(t.groups.n, 4);
+	vec_foreach(row, &t.rows)
+		value[row->group] += row->value;
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_string_equal(strpool_str(&t.strings, t.groups.v[i].route), want[i].route);
+		assert_int_equal(t.groups.v[i].requests, want[i].requests);
+		assert_int_equal(value[i], want[i].value);
+	}
+	calltree_fini(&t);
+}
+
+static bool html_has(const struct profile *p, const char *what)
+{
+	_cleanup_(buf_fini) struct buf b = BUF_INIT;
+
+	assert_int_equal(format_by_name("html")->encode(p, &b), 0);
+	return memmem(b.data, b.len, what, strlen(what));
+}
+
+static void the_page_has_groups_where_there_are_routes(void **state)
+{
+	_cleanup_(profile_freep) struct profile *served = served_profile(), *plain = recursive_profile();
+
+	assert_true(html_has(served, ",-1,0,"));
+	assert_true(html_has(served, "\"groups\":[0,0,-1,0,"));
+	assert_true(html_has(served, "GET /a;b\\u000a\\u003c/script>"));
+	assert_false(html_has(plain, "\"groups\":"));
+}
+
 static void formats_are_found_by_the_longest_extension(void **state)
 {
 	assert_string_equal(format_by_path("a/b.pb.gz")->name, "pprof");
@@ -402,6 +477,9 @@ int main(void)
 		cmocka_unit_test(values_at_the_ends_do_not_overflow),
 		cmocka_unit_test(the_kind_of_code_is_guessed_from_the_image),
 		cmocka_unit_test(the_call_tree_has_inlined_calls_as_nodes),
+		cmocka_unit_test(a_route_is_the_frame_below_its_service),
+		cmocka_unit_test(groups_are_services_on_their_routes),
+		cmocka_unit_test(the_page_has_groups_where_there_are_routes),
 		cmocka_unit_test(formats_are_found_by_the_longest_extension),
 		cmocka_unit_test(golden_go_profile_is_read),
 		cmocka_unit_test(parts_of_an_otlp_profile_carry_on_what_rounding_leaves),
