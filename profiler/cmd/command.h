@@ -31,7 +31,7 @@ struct command {
 extern const struct command commands[];
 extern const size_t n_commands;
 
-extern const struct cli record_cli, agent_cli, top_cli, trace_cli, report_cli, doctor_cli, unwind_cli, addr2line_cli, config_cli,
+extern const struct cli record_cli, agent_cli, top_cli, trace_cli, routes_cli, report_cli, doctor_cli, unwind_cli, addr2line_cli, config_cli,
 	completion_cli, manual_cli;
 int cmd_record(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
@@ -42,5 +42,6 @@ int cmd_doctor(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_routes(int argc, char **argv);
 int cmd_addr2line(int argc, char **argv);
 int cmd_unwind(int argc, char **argv);

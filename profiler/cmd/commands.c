@@ -9,6 +9,7 @@ const struct command commands[] = {
 	{ &agent_cli, cmd_agent },
 	{ &top_cli, cmd_top },
 	{ &trace_cli, cmd_trace },
+	{ &routes_cli, cmd_routes },
 	{ &doctor_cli, cmd_doctor },
 	{ &unwind_cli, cmd_unwind },
 	{ &addr2line_cli, cmd_addr2line },

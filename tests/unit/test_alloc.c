@@ -17,6 +17,7 @@
 #include "cmd/top_rows.h"
 #include "cmd/treelist.h"
 #include "collect/window.h"
+#include "cmd/route_table.h"
 #include "exporter/archive.h"
 #include "exporter/metric.h"
 #include "exporter/otlp_format.h"
@@ -54,6 +55,7 @@
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_build.h"
 #include "symbolize/symcache_dir.h"
+#include "trace/red.h"
 #include "unwind/elf_cfi.h"
 
 #define SPIN BUILD_DIR "/workloads/w_spin"
@@ -549,6 +551,32 @@ static void a_window_survives_every_failure(void **state)
 	every_failure_is_survived(fill_a_window, NULL, 8);
 }
 
+/* Series of two services, one of which was sampled, into a table and into a profile's page. */
+static int tell_routes(void *ctx)
+{
+	_cleanup_(route_cpu_fini) struct route_cpu cpu = { 0 };
+	_cleanup_(route_table_fini) struct route_table t = { 0 };
+	_cleanup_(profile_freep) struct profile *p = profile_new();
+	_cleanup_(buf_fini) struct buf page = BUF_INIT;
+	struct red_series s = { .key = { .status = 200 }, .count = 3, .cpu_ns = 10, .durations = { 3 } };
+	int r = p ? route_cpu_count(&cpu, "shop", 100, true) : -ENOMEM;
+
+	if (r >= 0)
+		r = route_table_add(&t, "shop", "/dear", &s);
+	if (r >= 0)
+		r = route_table_add(&t, "other", "/", &s);
+	if (r >= 0)
+		r = route_table_end(&t, &cpu);
+	if (r >= 0)
+		r = route_table_tell(&t, p);
+	return r < 0 ? r : html_encode(p, &page);
+}
+
+static void a_table_of_routes_survives_every_failure(void **state)
+{
+	every_failure_is_survived(tell_routes, NULL, 8);
+}
+
 static const char stacks[] = "a;main;work_[k] 3\na;main;inner_[i];x_[j] 2\nb;main;std::sort(int, int) 1\n";
 
 static struct profile *read_stacks(int *ret)
@@ -968,6 +996,7 @@ int main(void)
 		cmocka_unit_test(go_rows_survive_every_failure),
 		cmocka_unit_test(a_process_survives_every_failure),
 		cmocka_unit_test(a_window_survives_every_failure),
+		cmocka_unit_test(a_table_of_routes_survives_every_failure),
 		cmocka_unit_test(who_a_process_is_survives_every_failure),
 		cmocka_unit_test(relabelling_survives_every_failure),
 		cmocka_unit_test(targets_survive_every_failure),
