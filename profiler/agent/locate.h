@@ -33,6 +33,7 @@ struct name_opts {
 	 * The kernel, generated code and files without one are named all the same: nobody else could.
 	 */
 	bool no_symbols;
+	bool services; /* samples have a label service_name, of their target */
 	const struct strmap *path_map; /* of source paths: see path_map.h; borrowed. NULL: as they are */
 };
 

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/strmap.h"
 #include "collect/reasons.h"
 #include "collect/window.h"
 #include "pprof/profile.h"
 #include "proc/image.h"
+#include "proc/labels.h"
 #include "symbolize/symbolizer.h"
 
 #define NOT_YET UINT32_MAX
@@ -31,7 +33,7 @@ struct namer {
 	struct profile_sample *stack_of;    /* by window stack; n_frames NOT_YET */
 	uint32_t *named_in, *lined_in;      /* by window stack: frames with a name, with a line */
 	struct profile_sample *labels_of;   /* by window labels; n_labels NOT_YET */
-	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, key_route, key_method, key_span, unit_id;
+	uint32_t key_comm, key_pid, key_tid, key_cgroup, key_cut, key_route, key_method, key_span, key_service, unit_id;
 };
 
 static int load_image(struct namer *n, const struct window_image *held)
@@ -130,10 +132,22 @@ static void add_id_label(struct profile_label *labels, uint32_t *n, uint32_t key
 		labels[(*n)++] = (struct profile_label){ .key = key, .num = id, .unit = unit };
 }
 
+/* The name of a target's service, in the profile's strings. */
+static uint32_t service_of(struct namer *n, const char *target)
+{
+	_cleanup_(strmap_fini) struct strmap labels = { 0 };
+
+	if (!n->locator.opts.services)
+		return 0;
+	if (labels_parse(target, &labels) < 0)
+		n->p->error = -ENOMEM;
+	return str(n, strmap_get(&labels, "service_name"));
+}
+
 static void add_labels(struct namer *n, uint32_t at)
 {
 	const struct window_labels *l = &n->w->labels.v[at];
-	struct profile_label labels[9];
+	struct profile_label labels[10];
 	char span[20] = "";
 	uint32_t count = 0;
 
@@ -141,6 +155,7 @@ static void add_labels(struct namer *n, uint32_t at)
 	add_id_label(labels, &count, n->key_pid, l->pid, n->unit_id);
 	add_id_label(labels, &count, n->key_tid, l->tid, n->unit_id);
 	add_text_label(labels, &count, n->key_cgroup, str(n, strpool_str(&n->w->strings, l->cgroup)));
+	add_text_label(labels, &count, n->key_service, service_of(n, strpool_str(&n->w->strings, l->target)));
 	add_text_label(labels, &count, n->key_route, str(n, strpool_str(&n->w->strings, l->route)));
 	add_text_label(labels, &count, n->key_method, str(n, strpool_str(&n->w->strings, l->method)));
 	if (l->span_id)
@@ -238,6 +253,7 @@ static int begin_profile(struct namer *n, const char *title)
 	n->key_route = str(n, "http.route");
 	n->key_method = str(n, "http.request.method");
 	n->key_span = str(n, "span_id");
+	n->key_service = str(n, "service_name");
 	n->unit_id = str(n, "id");
 	/* Viewers take the first mapping for the main binary; no frame lies in it. */
 	locator_add_mapping(&n->locator, &(struct profile_mapping){ .limit = 1, .file = str(n, title ? title : "[host]") });

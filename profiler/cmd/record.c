@@ -17,11 +17,13 @@
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/record_opts.h"
+#include "cmd/route_table.h"
 #include "cmd/signals.h"
 #include "cmd/target.h"
 #include "cmd/verdict.h"
 #include "pprof/format.h"
 #include "pprof/profile.h"
+#include "trace/tracing.h"
 
 struct recording {
 	struct record_opts opts;
@@ -29,6 +31,8 @@ struct recording {
 	struct session *session;
 	struct session_stats stats;
 	struct profile *profile; /* made on the worker thread, at the end */
+	struct route_cpu cpu;    /* by route: the same */
+	struct route_table routes;
 	int signal_fd;
 	bool watched;  /* by somebody at a terminal */
 	bool progress; /* a line on a terminal is being rewritten */
@@ -42,9 +46,8 @@ static bool target_gone(void *ctx)
 	return target_ended(&rec->target);
 }
 
-static void show_progress(void *ctx, uint64_t elapsed_ns)
+static void show_progress(struct recording *rec, uint64_t elapsed_ns)
 {
-	struct recording *rec = ctx;
 	struct session_stats s;
 	char limit[32] = "";
 
@@ -57,11 +60,23 @@ static void show_progress(void *ctx, uint64_t elapsed_ns)
 	rec->progress = true;
 }
 
-static int keep_profile(void *ctx, struct namer *n, const struct window *w)
+/* A count of requests that fails is made up for by the next one. */
+static void tick(void *ctx, uint64_t elapsed_ns)
 {
 	struct recording *rec = ctx;
 
-	return namer_profile(n, NULL, NULL, 0, &rec->profile);
+	if (rec->opts.by_route)
+		tracing_count(session_tracing(rec->session));
+	if (rec->watched)
+		show_progress(rec, elapsed_ns);
+}
+
+static int keep_profile(void *ctx, struct namer *n, const struct window *w)
+{
+	struct recording *rec = ctx;
+	int r = rec->opts.by_route ? route_cpu_add(&rec->cpu, w) : 0;
+
+	return r < 0 ? r : namer_profile(n, NULL, NULL, 0, &rec->profile);
 }
 
 /* A second Ctrl-C, while debug information is read: names have to do. */
@@ -90,10 +105,12 @@ static bool wants_progress(void)
 static int prepare(struct recording *rec)
 {
 	static const int ends[] = { SIGINT, SIGTERM };
+	static const struct tracing_opts tracing = { .routes = { .learn = true } };
 	const struct record_opts *o = &rec->opts;
 	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .names = o->target.names,
 					.symbols = target_opts_symbols(&o->target), .lines_wait_ns = o->symbol_timeout_ns,
-					.waiting = show_reading };
+					.waiting = show_reading,
+					.tracing = o->by_route ? &tracing : NULL };
 	int r = rec->signal_fd = signals_open(ends, ARRAY_SIZE(ends));
 
 	if (r < 0 || (r = target_opts_open(&rec->opts.target, rec->err, sizeof(rec->err))) < 0)
@@ -113,8 +130,7 @@ static int prepare(struct recording *rec)
 static int run(struct recording *rec)
 {
 	struct session_until until = { .duration_ns = rec->opts.duration_ns, .signal_fd = rec->signal_fd,
-				       .ended = target_gone, .tick = rec->watched ? show_progress : NULL,
-				       .ctx = rec };
+				       .ended = target_gone, .tick = tick, .ctx = rec };
 	int r = target_release(&rec->target, rec->opts.command, rec->err, sizeof(rec->err));
 
 	if (r < 0)
@@ -131,7 +147,8 @@ static int run(struct recording *rec)
 static void report(const struct recording *rec, const struct profile *p, uint64_t bytes, int command_status)
 {
 	_cleanup_(buf_fini) struct buf json = BUF_INIT;
-	struct verdict v = { .stats = &rec->stats, .profile = p, .frequency_hz = rec->opts.target.frequency_hz,
+	struct verdict v = { .stats = &rec->stats, .profile = p, .routes = rec->opts.by_route ? &rec->routes : NULL,
+			     .frequency_hz = rec->opts.target.frequency_hz,
 			     .output = rec->opts.output.path, .output_bytes = bytes,
 			     .how_to_open = output_format(&rec->opts.output)->how_to_open, .command_status = command_status };
 
@@ -142,6 +159,18 @@ static void report(const struct recording *rec, const struct profile *p, uint64_
 	verdict_json(&v, &json);
 	fwrite(json.data, 1, json.len, stdout);
 	fflush(stdout);
+}
+
+/* Rows of one route differ by status. */
+static int add_routes(struct recording *rec)
+{
+	int r = tracing_count(session_tracing(rec->session));
+
+	if (r >= 0)
+		r = route_table_build(&rec->routes, session_tracing(rec->session), &rec->cpu);
+	if (r >= 0)
+		r = route_table_tell(&rec->routes, rec->profile);
+	return r;
 }
 
 /* The command outlived the recording (-d, Ctrl-C): it runs on to its end, like under perf. */
@@ -166,8 +195,13 @@ static int finish(struct recording *rec)
 		snprintf(rec->err, sizeof(rec->err), "cannot make the profile: %s", strerror(-r));
 		return r;
 	}
+	r = rec->opts.by_route ? add_routes(rec) : 0;
+	if (r < 0) {
+		snprintf(rec->err, sizeof(rec->err), "cannot count the requests: %s", strerror(-r));
+		return r;
+	}
 	session_stats(rec->session, &rec->stats);
-	verdict_comment(rec->profile, &rec->stats, rec->opts.target.frequency_hz);
+	verdict_comment(rec->profile, &rec->stats, rec->opts.by_route ? &rec->routes : NULL, rec->opts.target.frequency_hz);
 	r = output_write(&rec->opts.output, rec->profile, &bytes, rec->err, sizeof(rec->err));
 	if (r < 0)
 		return r;
@@ -180,6 +214,8 @@ static void recording_fini(struct recording *rec)
 {
 	session_free(rec->session);
 	profile_free(rec->profile);
+	route_cpu_fini(&rec->cpu);
+	route_table_fini(&rec->routes);
 	target_fini(&rec->target);
 	closep(&rec->signal_fd);
 	target_opts_fini(&rec->opts.target);

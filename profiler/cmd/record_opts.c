@@ -25,7 +25,7 @@ static const struct flag flags[] = {
 	[ROW_DURATION] = { 'd', "duration", "TIME", "10, 10s, 1.5m (default: until Ctrl-C, or the end of the target)" },
 	[ROW_KERNEL] = TARGET_ROW_KERNEL,
 	[ROW_USER] = TARGET_ROW_USER,
-	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default), thread, or none", .values = "process|thread|none" },
+	[ROW_BY] = { 0, "by", "WHAT", "keep apart: process (default), thread or none; route: services, and the HTTP\nroutes of each, whose requests are counted", .values = "process|thread|none|route" },
 	[ROW_NO_INLINE] = TARGET_ROW_NO_INLINE,
 	[ROW_PATH_MAP] = TARGET_ROW_PATH_MAP,
 	[ROW_NO_SYMBOLS] = TARGET_ROW_NO_SYMBOLS,
@@ -52,12 +52,23 @@ const struct cli record_cli = {
 		 "\n"
 		 "Examples\n"
 		 "  hotspan record -d 10                    the whole host for ten seconds\n"
+		 "  hotspan record -d 10 --by route         and of each HTTP route\n"
 		 "  hotspan record -F 999 -- make -j8       a build, with its children\n"
 		 "  hotspan record -p 4711 -o app.pb.gz     a running process, for go tool pprof\n"
 		 "  hotspan record -d 5 -o - | grep main    folded stacks for your own tools\n",
 };
 
 #define usage(...) flags_complain(&record_cli, __VA_ARGS__)
+
+static int parse_by(struct record_opts *o, const char *what)
+{
+	o->by_route = !strcmp(what, "route");
+	if (!o->by_route)
+		return target_opts_parse_by(&record_cli, what, &o->target.by);
+	o->target.by = COLLECT_BY_TARGET;
+	o->target.names.services = true;
+	return 0;
+}
 
 static int set(void *ctx, size_t row, const char *value)
 {
@@ -79,7 +90,7 @@ static int set(void *ctx, size_t row, const char *value)
 			       usage("--symbol-timeout takes a time such as 30s or 2m, not '%s'", value) :
 			       0;
 	case ROW_BY:
-		return target_opts_parse_by(&record_cli, value, &o->target.by);
+		return parse_by(o, value);
 	case ROW_OUTPUT:
 		o->output.path = value;
 		return 0;
@@ -102,6 +113,8 @@ static int check(const struct record_opts *o)
 		return usage("-a samples everything: leave out -p");
 	if (o->target.n_pids && o->command)
 		return usage("-p and a command exclude each other");
+	if (o->by_route && (o->target.n_comms || o->target.n_cgroups))
+		return usage("--by route counts requests of whole processes: -p instead of --comm and --cgroup");
 	if (o->json && !strcmp(o->output.path, "-"))
 		return usage("--json and -o - both want standard output: write the profile to a file");
 	return output_check(&record_cli, &o->output);

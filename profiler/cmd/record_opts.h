@@ -17,6 +17,7 @@ struct record_opts {
 	uint64_t duration_ns; /* 0: until Ctrl-C or the target's end */
 	struct output output;
 	bool json;
+	bool by_route; /* services and their routes are kept apart: requests are traced */
 	bool all; /* with a command: sample everything while it runs */
 	char **command; /* NULL: none */
 };

@@ -143,7 +143,7 @@ int target_opts_parse_by(const struct cli *c, const char *what, enum collect_by 
 		*ret = (enum collect_by)i;
 		return 0;
 	}
-	return flags_complain(c, "--by takes process, thread or none, not '%s'", what);
+	return flags_complain(c, "--by does not take '%s'", what);
 }
 
 int target_opts_check(const struct target_opts *o, const struct cli *c)

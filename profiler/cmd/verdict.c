@@ -10,6 +10,8 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cmd/amount.h"
+#include "cmd/route_print.h"
+#include "cmd/route_table.h"
 #include "cmd/toplist.h"
 #include "collect/reasons.h"
 #include "pprof/profile.h"
@@ -104,7 +106,7 @@ static void list_debug_info(const struct session_stats *s, struct buf *b)
 }
 
 /* Everything but the top list, one fact a line. */
-static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
+static void facts(const struct session_stats *s, const struct route_table *routes, uint32_t hz, struct buf *b)
 {
 	struct verdict_sums sum = verdict_sum_up(s);
 	char rss[32], kernel[32];
@@ -121,20 +123,23 @@ static void facts(const struct session_stats *s, uint32_t hz, struct buf *b)
 		buf_printf(b, "; %llu of %llu images have no symbols", (unsigned long long)s->name.images_failed,
 			   (unsigned long long)s->name.images);
 	list_debug_info(s, b);
-	buf_printf(b, "\nown cost   %.2f %% of the host while sampling (agent %.3f s + BPF %.3f s), start %.3f s, naming %.3f s CPU; RSS %s + %s in the kernel\n",
+	buf_putc(b, '\n');
+	if (routes)
+		route_print_facts(routes, s, b);
+	buf_printf(b, "own cost   %.2f %% of the host while sampling (agent %.3f s + BPF %.3f s), start %.3f s, naming %.3f s CPU; RSS %s + %s in the kernel\n",
 		   sum.host_percent, seconds(s->sampling_cpu_ns), seconds(s->collect.counters[EV_COUNT_RUN_NS]),
 		   seconds(s->start_cpu_ns), seconds(s->cpu_ns - s->sampling_cpu_ns - s->start_cpu_ns),
 		   format_bytes(s->rss_bytes, rss, sizeof(rss)),
 		   format_bytes(s->collect.kernel_bytes, kernel, sizeof(kernel)));
 }
 
-void verdict_comment(struct profile *p, const struct session_stats *stats, uint32_t frequency_hz)
+void verdict_comment(struct profile *p, const struct session_stats *stats, const struct route_table *routes, uint32_t frequency_hz)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 	char *line, *rest;
 
 	profile_comment(p, "made by hotspan " HOTSPAN_VERSION);
-	facts(stats, frequency_hz, &b);
+	facts(stats, routes, frequency_hz, &b);
 	buf_putc(&b, '\0');
 	if (buf_error(&b))
 		return;
@@ -162,7 +167,11 @@ void verdict_print(const struct verdict *v, FILE *out)
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 	char size[32];
 
-	facts(v->stats, v->frequency_hz, &b);
+	facts(v->stats, v->routes, v->frequency_hz, &b);
+	if (v->routes && v->routes->rows.n) {
+		buf_putc(&b, '\n');
+		route_print_text(v->routes, v->stats->wall_ns, TOP, ROUTE_WIDTH, &b);
+	}
 	top_text(v->profile, &b);
 	fwrite(b.data, 1, b.len, out);
 	if (!v->output || !strcmp(v->output, "-"))
@@ -231,6 +240,11 @@ void verdict_json(const struct verdict *v, struct buf *b)
 	json_u64(b, "naming_ns", s->naming_ns);
 	json_u64(b, "rss_bytes", s->rss_bytes);
 	json_u64(b, "kernel_bytes", c->kernel_bytes);
+	if (v->routes) {
+		route_print_json_facts(v->routes, s, b);
+		buf_puts(b, ",\"routes\":");
+		route_print_json(v->routes, s->wall_ns, b);
+	}
 	json_top(v->profile, b);
 	buf_puts(b, ",\"output\":");
 	buf_json_string(b, v->output, strlen(v->output));

@@ -10,11 +10,13 @@
 struct buf;
 struct collector_stats;
 struct profile;
+struct route_table;
 struct session_stats;
 
 struct verdict {
 	const struct session_stats *stats;
 	const struct profile *profile;
+	const struct route_table *routes; /* NULL: requests were not traced */
 	uint32_t frequency_hz;
 	const char *output;      /* path, "-" for standard output */
 	uint64_t output_bytes;
@@ -23,7 +25,7 @@ struct verdict {
 };
 
 /* Losses and cost as comments of the profile, before it is encoded. */
-void verdict_comment(struct profile *p, const struct session_stats *stats, uint32_t frequency_hz);
+void verdict_comment(struct profile *p, const struct session_stats *stats, const struct route_table *routes, uint32_t frequency_hz);
 
 void verdict_print(const struct verdict *v, FILE *out);
 void verdict_json(const struct verdict *v, struct buf *out);
