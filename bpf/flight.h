@@ -22,14 +22,15 @@ struct flight_slot {
 	__u64 trace_id[2];
 	__u64 cpu_ns;  /* of samples so far */
 	__u32 route;
-	__u8 method, flags, reserved[2]; /* flags: FLIGHT_* */
+	__u8 method, flags, trace_flags, reserved; /* flags: FLIGHT_*; trace_flags: of traceparent */
 };
 #define FLIGHT_SAMPLED (1u << 0) /* it will be a span, unless the ring is full */
+#define FLIGHT_OURS    (1u << 1) /* TRACE_OURS */
 
 struct flight {
 	__u64 start_ns; /* the thread's start: a thread's number comes again; 0: a goroutine */
 	__u32 open;     /* requests, those without a slot too */
-	__u32 reserved;
+	__u32 mixed;    /* several were open at once since there was none: what goes on now may be of one that has ended */
 	struct flight_slot slots[FLIGHT_SLOTS];
 };
 
@@ -57,6 +58,7 @@ static __always_inline struct flight_slot *flight_current(struct flight *f)
 /* NULL: all slots are taken; it is open all the same. */
 static __always_inline struct flight_slot *flight_open(struct flight *f)
 {
+	f->mixed |= f->open > 0;
 	f->open++;
 	return !f->slots[0].span_id ? &f->slots[0] : !f->slots[1].span_id ? &f->slots[1] : 0;
 }

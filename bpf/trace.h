@@ -65,14 +65,18 @@ struct trace_proc {
 
 struct trace_config {
 	__u64 slow_ns;         /* a request that takes longer becomes a span */
-	__u32 span_ratio;      /* of 2^32 requests without a parent so many become spans, and one more */
+	__u64 span_threshold;  /* one without a parent, whose trace id's last 56 bits are not below, becomes a span: th of tracestate */
 	__u16 error_status[2]; /* by side: from here on it becomes a span */
 	__u8 spans;            /* 0: none are made */
 	__u8 by_address;       /* hooks have addresses of sockets only */
 	__u8 only_known;       /* processes that are not in procs are not wanted */
-	__u8 reserved[5];
+	__u8 reserved;
 };
 _Static_assert(sizeof(struct trace_config) == 24, "an ABI between BPF and the agent");
+
+/* Of a trace id that is random: the same numbers wherever it is sampled (OpenTelemetry's consistent probability sampling). */
+#define TRACE_RANDOM_BITS 56
+#define TRACE_RANDOM_MASK ((1ull << TRACE_RANDOM_BITS) - 1)
 
 struct route_key {
 	__u64 path_hash;
@@ -87,10 +91,11 @@ struct route_key {
  * UNKNOWN     it was counted under TRACE_ROUTE_UNKNOWN: its path is to be taught, and its count moved
  * UNFINISHED  the connection ended within the response, or before it
  * PARENT      trace and parent are from a traceparent of the request, or from the request it was made for (LOCAL)
- * LOCAL       a client's request, made by a thread while it worked on one and only one request
+ * LOCAL       a client's request, made by a thread while it worked on one and only one request, and had not begun others meanwhile
  * HEAD_CUT    the head is longer than what is here
  * BY_OUTCOME  it becomes a span because of how it ended: all such do
  * IPV6, UNIX  the family of the addresses; none of them: IPv4
+ * OURS        its trace began on this host: whether it is sampled span_threshold has decided
  */
 #define TRACE_SPAN       (1u << 0)
 #define TRACE_UNKNOWN    (1u << 1)
@@ -101,6 +106,7 @@ struct route_key {
 #define TRACE_IPV6       (1u << 6)
 #define TRACE_UNIX       (1u << 7)
 #define TRACE_BY_OUTCOME (1u << 8)
+#define TRACE_OURS       (1u << 9)
 
 struct ev_request {
 	__u64 start_ns, end_ns; /* CLOCK_BOOTTIME: first byte of the request read or written, last of the response */

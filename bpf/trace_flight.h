@@ -56,8 +56,11 @@ __noinline int open_flight(struct conn *c)
 	*slot = (struct flight_slot){ .span_id = conn_span_id(c, c->head), .route = r->route, .method = r->method,
 				      .flags = r->flags & IN_FLIGHT_SAMPLED ? FLIGHT_SAMPLED : 0 };
 	kept = r->flags & IN_FLIGHT_KEPT ? bpf_map_lookup_elem(&kept_requests, &slot->span_id) : 0;
-	if (kept)
+	if (kept) {
 		__builtin_memcpy(slot->trace_id, kept->trace_id, sizeof(slot->trace_id));
+		slot->trace_flags = kept->trace_flags;
+		slot->flags |= kept->flags & TRACE_OURS ? FLIGHT_OURS : 0;
+	}
 	return 0;
 }
 

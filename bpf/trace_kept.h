@@ -79,8 +79,10 @@ static __always_inline void send_kept(struct conn *c, struct in_flight *r, const
 	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id);
 	__u32 len;
 
-	if (!ev)
+	if (!ev) {
+		count(TRACE_COUNT_HEAD_LOST);
 		return;
+	}
 	ev->start_ns = start;
 	ev->end_ns = now;
 	ev->request_bytes = e->request_bytes;

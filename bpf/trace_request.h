@@ -19,17 +19,25 @@ static __always_inline void fill_trace(const struct conn *c, struct ev_request *
 		return;
 	}
 	f = c->side == TRACE_CLIENT ? find_flight(current_who(c), c->tgid) : 0;
-	slot = f ? flight_current(f) : 0;
+	slot = f && !f->mixed ? flight_current(f) : 0;
 	if (slot) {
 		__builtin_memcpy(ev->trace_id, slot->trace_id, sizeof(ev->trace_id));
 		ev->parent_id = slot->span_id;
-		ev->trace_flags = slot->flags & FLIGHT_SAMPLED ? 1 : 0;
-		ev->flags |= TRACE_PARENT | TRACE_LOCAL;
+		ev->trace_flags = slot->trace_flags;
+		ev->flags |= TRACE_PARENT | TRACE_LOCAL | (slot->flags & FLIGHT_OURS ? TRACE_OURS : 0);
 		return;
 	}
 	ev->trace_id[0] = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	ev->trace_id[1] = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	ev->trace_flags = 2;
+	ev->flags |= TRACE_OURS;
+}
+
+static __always_inline int is_sampled(const struct ev_request *ev)
+{
+	if (ev->flags & TRACE_PARENT)
+		return ev->trace_flags & 1;
+	return (__builtin_bswap64(ev->trace_id[1]) & TRACE_RANDOM_MASK) >= config.span_threshold;
 }
 
 /* Keeps what a span or a new route needs of it. */
@@ -41,16 +49,16 @@ static __always_inline void keep_request(struct conn *c, struct trace_scratch *s
 	if (!config.spans && r->route != TRACE_ROUTE_UNKNOWN)
 		return;
 	span_id = conn_span_id(c, c->tail);
-	if (keep_part(c, s))
+	ev = keep_part(c, s) ? 0 : bpf_map_lookup_elem(&kept_requests, &span_id);
+	if (!ev) {
+		count(TRACE_COUNT_HEAD_LOST);
 		return;
-	ev = bpf_map_lookup_elem(&kept_requests, &span_id);
-	if (!ev)
-		return;
+	}
 	r->flags |= IN_FLIGHT_KEPT;
 	if (!config.spans)
 		return;
 	fill_trace(c, ev);
-	if (ev->flags & TRACE_PARENT ? ev->trace_flags & 1 : bpf_get_prandom_u32() <= config.span_ratio) {
+	if (is_sampled(ev)) {
 		r->flags |= IN_FLIGHT_SAMPLED;
 		ev->trace_flags |= 1;
 	}

@@ -52,6 +52,16 @@ int tracer_hooks_parse(const char *name, enum tracer_hooks *ret)
 	return -EINVAL;
 }
 
+/* In steps of 2^-28: seven digits of tracestate's th, which every span has, are precise enough. */
+uint64_t tracer_threshold(double ratio)
+{
+	const unsigned rest = TRACE_RANDOM_BITS - 28;
+	double kept = ratio > 0 ? ratio < 1 ? ratio : 1 : 0;
+	uint64_t steps = (uint64_t)(kept * (double)(1u << 28) + 0.5);
+
+	return (1ull << TRACE_RANDOM_BITS) - ((steps || kept <= 0 ? steps : 1) << rest);
+}
+
 bool tracer_has_sockets(void)
 {
 	return libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
@@ -75,9 +85,8 @@ static int on_record(void *ctx, void *data, size_t len)
 
 void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool by_socket)
 {
-	double ratio = o->ratio < 0 ? 0 : o->ratio > 1 ? 1 : o->ratio;
 	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
-				  .span_ratio = (uint32_t)(ratio * UINT32_MAX),
+				  .span_threshold = tracer_threshold(o->ratio),
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
 				  .spans = o->spans,
 				  .only_known = o->only_known,

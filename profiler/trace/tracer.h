@@ -41,6 +41,9 @@ int tracer_hooks_parse(const char *name, enum tracer_hooks *ret);
 /* Has this kernel the hooks of TRACER_SOCKETS? */
 bool tracer_has_sockets(void);
 
+/* Of a ratio of requests: th of tracestate, which says how many each span stands for. 2^56: none is sampled. */
+uint64_t tracer_threshold(double ratio);
+
 /* Errors as those of sampler_new(); -ENOTSUP also: this kernel has not the hooks asked for. */
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
 struct tracer *tracer_free(struct tracer *t);
