@@ -87,21 +87,31 @@ static void put_span(struct buf *b, const struct otlp_span *s)
 	wire_end(b, mark);
 }
 
+int otlp_traces_put(struct otlp_traces *t, const struct strmap *resource,
+		    const struct otlp_span *span)
+{
+	struct otlp_envelope *e = &t->envelope;
+
+	if (!e->is_open)
+		otlp_envelope_open(e, resource);
+	put_span(&e->out, span);
+	e->items++;
+	return otlp_envelope_is_full(e) || buf_error(&e->out) ? otlp_envelope_send(e) : 0;
+}
+
+void otlp_traces_end_resource(struct otlp_traces *t)
+{
+	otlp_envelope_close(&t->envelope);
+}
+
 int otlp_traces_add(struct otlp_traces *t, const struct strmap *resource,
 		    const struct otlp_span *spans, size_t n)
 {
-	struct otlp_envelope *e = &t->envelope;
 	int r = 0;
 
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (!e->is_open)
-			otlp_envelope_open(e, resource);
-		put_span(&e->out, &spans[i]);
-		e->items++;
-		if (otlp_envelope_is_full(e) || buf_error(&e->out))
-			r = otlp_envelope_send(e);
-	}
-	otlp_envelope_close(e);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = otlp_traces_put(t, resource, &spans[i]);
+	otlp_traces_end_resource(t);
 	return r;
 }
 

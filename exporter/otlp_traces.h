@@ -50,5 +50,9 @@ struct otlp_traces *otlp_traces_free(struct otlp_traces *t);
 /* Spans of one resource; attributes of that: texts. 0, -ENOMEM, or what send answers: what was not sent is gone. */
 int otlp_traces_add(struct otlp_traces *t, const struct strmap *resource,
 		    const struct otlp_span *spans, size_t n);
+/* The same, one by one, between which the resource is the same. */
+int otlp_traces_put(struct otlp_traces *t, const struct strmap *resource,
+		    const struct otlp_span *span);
+void otlp_traces_end_resource(struct otlp_traces *t);
 /* Sends what is left. The same. */
 int otlp_traces_finish(struct otlp_traces *t);
