@@ -17,6 +17,7 @@
 #include "agent/notify.h"
 #include "agent/privileges.h"
 #include "agent/push.h"
+#include "agent/push_spans.h"
 #include "agent/red_metrics.h"
 #include "agent/receive.h"
 #include "agent/resource.h"
@@ -55,6 +56,7 @@ struct agent {
 	struct receive *receive; /* the same */
 	struct scrape *scrape; /* the same */
 	struct red_metrics *red;
+	struct push_spans *spans; /* NULL: no receiver took traces when we began */
 	struct strmap self;    /* what we are to OpenTelemetry */
 	struct kube *kube; /* NULL: no Kubernetes */
 	uint64_t pods_missed;
@@ -128,6 +130,7 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 	struct push_stats push;
 	struct receive_stats received;
 	struct kube_stats kube;
+	struct push_spans_stats spans;
 	struct telemetry t = { .session = s, .push = &push, .receivers = receivers, .reloads_ok = a->reloads_ok,
 			       .reloads_failed = a->reloads_failed, .windows_failed = atomic_load(&a->windows_failed),
 			       .start_utc_ns = a->start_utc_ns, .budget = &a->governor.budget };
@@ -140,6 +143,10 @@ static void print_metrics(struct agent *a, const struct session_stats *s, struct
 	if (a->kube) {
 		kube_stats(a->kube, &kube);
 		t.kube = &kube;
+	}
+	if (a->spans) {
+		push_spans_stats(a->spans, &spans);
+		t.spans = &spans;
 	}
 	t.n_receivers = at_most(net_stats(a->net, receivers, MAX_RECEIVERS), MAX_RECEIVERS);
 	t.n_receivers += at_most(files_stats(a->files, receivers + t.n_receivers, MAX_RECEIVERS - t.n_receivers), MAX_RECEIVERS - t.n_receivers);
@@ -298,10 +305,43 @@ static int open_kube(struct agent *a)
 	return r < 0 ? 0 : kube_new(&opts, &a->kube);
 }
 
+static bool wants_spans(const struct config *c)
+{
+	vec_foreach(o, &c->receivers)
+		if (o->send >> PARCEL_TRACES & 1)
+			return c->trace_enabled;
+	return false;
+}
+
+static void on_span(void *ctx, const struct ev_request *ev, const char *labels, const char *route)
+{
+	push_spans_add(((struct agent *)ctx)->spans, ev, labels, route);
+}
+
+static struct tracer_opts tracer_opts_of(const struct config *c)
+{
+	struct tracer_opts o = { .spans = wants_spans(c), .ratio = c->trace_sample_percent / 100, .errors = c->trace_keep_errors,
+				 .slow_ns = c->trace_keep_slower_ns };
+
+	tracer_hooks_parse(c->trace_hooks, &o.hooks);
+	return o;
+}
+
+static int make_spans(struct agent *a)
+{
+	const struct config *c = a->config;
+	const struct push_spans_opts opts = { .net = a->net, .threshold = tracer_threshold(c->trace_sample_percent / 100), .query = c->trace_query };
+	int r = wants_spans(c) ? push_spans_new(&opts, &a->spans) : 0;
+
+	if (r >= 0 && a->spans)
+		push_spans_set_labels(a->spans, &c->labels);
+	return r;
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
-	struct tracing_opts tracing = { .routes = { .learn = true } };
+	const struct tracing_opts tracing = { .tracer = tracer_opts_of(c), .routes = { .learn = true }, .on_span = on_span, .ctx = a };
 	struct session_opts session = {
 		.tracing = c->trace_enabled ? &tracing : NULL,
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
@@ -319,7 +359,6 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 	struct net_opts net = { .on_event = on_net_event, .user_agent = "hotspan/" HOTSPAN_VERSION };
 	int r = open_events(a, err, err_len);
 
-	tracer_hooks_parse(c->trace_hooks, &tracing.tracer.hooks);
 	if (r >= 0)
 		r = give_up_privileges(a, err, err_len);
 	if (r >= 0)
@@ -334,6 +373,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = receive_start(a->receive, a->net, err, err_len);
 	if (r >= 0)
 		r = red_metrics_new(&a->red);
+	if (r >= 0)
+		r = make_spans(a);
 	if (r >= 0)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
@@ -374,6 +415,7 @@ struct agent *agent_free(struct agent *a)
 	kube_free(a->kube);
 	session_free(a->session); /* its worker pushes: before push, net and files */
 	push_free(a->push);
+	push_spans_free(a->spans);
 	files_free(a->files);
 	net_free(a->net);
 	web_free(a->web);
@@ -404,6 +446,8 @@ static int apply(struct agent *a, const struct config *c, char *err, size_t err_
 	r = push_set_labels(a->push, &c->labels);
 	if (r >= 0)
 		r = set_self(a, c);
+	if (a->spans)
+		push_spans_set_labels(a->spans, &c->labels);
 	if (r >= 0)
 		r = governor_set(&a->governor, &limits);
 	if (r >= 0)
@@ -446,6 +490,8 @@ static void reload(struct agent *a)
 	r = config_load(a->source, &c, err, sizeof(err));
 	if (r >= 0)
 		r = replace(a, c, err, sizeof(err));
+	if (r >= 0 && wants_spans(c) && !a->spans)
+		log_warn("reload: a receiver takes traces now; spans are made from the next start on");
 	if (r < 0)
 		log_error("reload failed: %s; the old configuration stays in force", err);
 	else
@@ -503,6 +549,8 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 		if (r < 0)
 			log_error("requests could not be counted: %s; going on", strerror(-r));
 	}
+	if (a->spans)
+		push_spans_tick(a->spans, now);
 	if (a->kube)
 		follow_pods(a);
 	r = governor_tick(&a->governor);
@@ -584,6 +632,17 @@ static uint64_t left_ns(uint64_t until_ns)
 	return until_ns > now ? until_ns - now : 0;
 }
 
+/* Those of requests that have ended. */
+static void finish_spans(struct agent *a)
+{
+	int r = a->spans ? tracing_poll(session_tracing(a->session)) : 0;
+
+	if (r < 0)
+		log_error("the last spans could not be read: %s", strerror(-r));
+	if (a->spans)
+		push_spans_flush(a->spans);
+}
+
 static int shut_down(struct agent *a, char *err, size_t err_len)
 {
 	uint64_t limit = a->config->shutdown_timeout_ns, until = time_boot_ns() + limit;
@@ -597,6 +656,7 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 	let_signals_kill();
 	if (a->receive)
 		receive_stop(a->receive);
+	finish_spans(a);
 	r = session_finish(a->session, limit ? limit : 1);
 	if (r < 0) {
 		snprintf(err, err_len, "the last interval is lost: %s",

@@ -65,6 +65,9 @@ struct config {
 	char *listen, *prometheus_listen;
 	bool trace_enabled;
 	char *trace_hooks;
+	double trace_sample_percent;
+	bool trace_keep_errors, trace_query;
+	uint64_t trace_keep_slower_ns;
 	char *receive_listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <strings.h>
@@ -18,6 +19,8 @@
 
 #define PREFIX "OTEL_EXPORTER_OTLP_"
 #define ATTRIBUTES "OTEL_RESOURCE_ATTRIBUTES"
+#define SAMPLER "OTEL_TRACES_SAMPLER"
+#define PARENT_BASED "parentbased_"
 
 /* Of the variables that are the text of a receiver's key. */
 static const struct {
@@ -270,6 +273,40 @@ static int add_label(void *ctx, const char *key, const char *value)
 		return 0;
 	r = option_set_entry(option_find(&config_options, "labels"), w->config, name, value, why, sizeof(why));
 	return r == -EINVAL ? wrong(w, ATTRIBUTES, why) : r;
+}
+
+/* OTEL_TRACES_SAMPLER_ARG, 1 where it is not set. */
+static int read_ratio(const struct where *w, double *ret)
+{
+	const char *text = environment_get(w->environment, SAMPLER "_ARG");
+	char *end;
+	double ratio = text ? strtod(text, &end) : 1;
+
+	if (text && (end == text || *end || !(ratio >= 0 && ratio <= 1)))
+		return wrong(w, SAMPLER "_ARG", "it must be a number from 0 to 1");
+	*ret = ratio;
+	return 0;
+}
+
+int config_add_otel_sampler(struct config *c, char *const *environment, char *err, size_t err_len)
+{
+	const struct where w = { .config = c, .environment = environment, .err = err, .err_len = err_len };
+	const char *name = environment_get(environment, SAMPLER);
+	double ratio = 1;
+	int r = 0;
+
+	if (!name)
+		return 0;
+	if (!strncmp(name, PARENT_BASED, strlen(PARENT_BASED)))
+		name += strlen(PARENT_BASED);
+	if (!strcmp(name, "traceidratio"))
+		r = read_ratio(&w, &ratio);
+	else if (!strcmp(name, "always_off"))
+		ratio = 0, c->trace_keep_errors = false;
+	else if (strcmp(name, "always_on"))
+		return wrong(&w, SAMPLER, "it must be always_on, always_off or traceidratio, alone or behind " PARENT_BASED);
+	c->trace_sample_percent = 100 * ratio;
+	return r;
 }
 
 int config_add_otel(struct config *c, char *const *environment, char *err, size_t err_len)

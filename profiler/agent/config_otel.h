@@ -14,6 +14,10 @@
  *	(a file with a receiver of type otlp has the say: then these make none)
  *	OTEL_RESOURCE_ATTRIBUTES      labels, those of the file before them; "." and the like in names become "_".
  *	                              service.name is not one: services are the profiled ones'
+ *	OTEL_TRACES_SAMPLER           trace.sample_percent, before the file: always_on, always_off, or traceidratio with
+ *	                              OTEL_TRACES_SAMPLER_ARG, 0 to 1; the same behind parentbased_, which all are here: a
+ *	                              request that says whether it is sampled is taken at its word. With always_off no
+ *	                              errors are kept either, unless the file wants them
  *
  * An empty variable is none. Source: the OpenTelemetry specification (OTLP exporter, environment variables).
  */
@@ -21,5 +25,6 @@
 
 struct config;
 
-/* 0, -EINVAL (err names the variable), -ENOMEM. */
+/* 0, -EINVAL (err names the variable), -ENOMEM. The sampler goes before the file that is read, the rest behind it. */
+int config_add_otel_sampler(struct config *c, char *const *environment, char *err, size_t err_len);
 int config_add_otel(struct config *c, char *const *environment, char *err, size_t err_len);

@@ -61,6 +61,8 @@ void options_reference(struct buf *out)
 		      "and `OTEL_EXPORTER_OTLP_METRICS_` make one for that signal,\n"
 		      "`otlp-traces` or `otlp-metrics`; `OTEL_TRACES_EXPORTER=none` and "
 		      "`OTEL_METRICS_EXPORTER=none` leave it out.\n"
+		      "`OTEL_TRACES_SAMPLER` (`always_on`, `always_off`, `traceidratio`, alone or behind `parentbased_`) and `OTEL_TRACES_SAMPLER_ARG` are\n"
+		      "`trace.sample_percent` where nothing else says it; with `always_off` `trace.keep_errors` is off, too. Every sampler honours the parent's decision.\n"
 		      "`OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, "
 		      "`deployment.environment` as `deployment_environment`.\n\n");
 	reference_table(&receiver_options, false, out);

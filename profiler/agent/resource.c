@@ -9,6 +9,7 @@
 #include "agent/node.h"
 #include "base/cleanup.h"
 #include "base/strmap.h"
+#include "proc/labels.h"
 #include "version.h"
 
 static const char *const conventions[] = {
@@ -118,6 +119,22 @@ int resource_complete(uint32_t pid, struct strmap *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(pairs) && r >= 0; i++)
 		r = set_missing(ret, pairs[i][0], pairs[i][1]);
 	return r;
+}
+
+int resource_of_target(const char *labels, const struct strmap *more, struct strmap *ret)
+{
+	_cleanup_(strmap_fini) struct strmap all = { 0 };
+	char host[NODE_NAME_SIZE];
+	int r = labels_parse(labels, &all);
+
+	for (uint32_t i = 0; more && i < more->v.n && r >= 0; i++)
+		r = set_missing(&all, more->v.v[i].key, more->v.v[i].value);
+	node_name(host);
+	if (r >= 0 && *host)
+		r = set_missing(&all, "instance", host);
+	if (r >= 0)
+		r = resource_of(&all, ret);
+	return r < 0 ? r : resource_complete(0, ret);
 }
 
 int resource_of_agent(const struct strmap *labels, struct strmap *ret)

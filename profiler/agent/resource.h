@@ -24,5 +24,11 @@ int resource_of(const struct strmap *labels, struct strmap *ret);
  */
 int resource_complete(uint32_t pid, struct strmap *ret);
 
+/*
+ * Of a service that was seen on this host, complete: the labels of its target as proc/labels.h writes them, what `more` has
+ * beside (those of the configuration; NULL: nothing), and the host's name. 0 or -ENOMEM.
+ */
+int resource_of_target(const char *labels, const struct strmap *more, struct strmap *ret);
+
 /* The agent's own, complete. labels: those of the configuration. 0 or -ENOMEM. */
 int resource_of_agent(const struct strmap *labels, struct strmap *ret);

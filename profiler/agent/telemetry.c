@@ -6,6 +6,7 @@
 #include "agent/budget.h"
 #include "agent/kube.h"
 #include "agent/push.h"
+#include "agent/push_spans.h"
 #include "agent/receive.h"
 #include "agent/session.h"
 #include "base/buf.h"
@@ -65,6 +66,14 @@ static void requests(const struct session_stats *s, struct buf *b)
 	prom_family(b, "hotspan_trace_total", PROM_COUNTER, "What the tracing programs saw and lost, as bpf/trace_counts.def explains each; zero without trace.enabled.");
 	for (uint32_t i = 0; i < TRACE_COUNT_MAX; i++)
 		prom_value(b, "hotspan_trace_total", (double)s->requests[i], "what", names_of[i], NULL);
+}
+
+static void spans(const struct push_spans_stats *s, struct buf *b)
+{
+	one(b, "hotspan_spans_total", PROM_COUNTER, "Spans handed to the receivers' queues.", (double)s->sent);
+	prom_family(b, "hotspan_spans_dropped_total", PROM_COUNTER, "Spans made for nothing, by reason; those that never came are ring_full and head_lost of hotspan_trace_total.");
+	for (int i = 0; i < PUSH_SPANS_DROPS; i++)
+		prom_value(b, "hotspan_spans_dropped_total", (double)s->dropped[i], "reason", push_spans_drop_name((enum push_spans_drop)i), NULL);
 }
 
 static void names(const struct session_stats *s, struct buf *b)
@@ -321,6 +330,8 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	budget(t->budget, out);
 	if (t->receive)
 		received(t->receive, out);
+	if (t->spans)
+		spans(t->spans, out);
 	if (t->kube)
 		kubernetes(t->kube, out);
 }

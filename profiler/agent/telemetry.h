@@ -11,6 +11,7 @@ struct budget;
 struct buf;
 struct kube_stats;
 struct net_receiver_stats;
+struct push_spans_stats;
 struct push_stats;
 struct receive_stats;
 struct session_stats;
@@ -22,6 +23,7 @@ struct telemetry {
 	size_t n_receivers;
 	const struct receive_stats *receive; /* NULL: nothing is taken from others */
 	const struct kube_stats *kube; /* NULL: nobody is asked */
+	const struct push_spans_stats *spans; /* NULL: none are made */
 	uint64_t reloads_ok, reloads_failed, windows_failed;
 	uint64_t start_utc_ns;
 	const struct budget *budget;

@@ -8,6 +8,7 @@ unit_test(placement SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_placement.c USES proc
 unit_test(pods SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_pods.c USES proc)
 unit_test(resource SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_resource.c USES agent)
 unit_test(relabel SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_relabel.c USES proc)
+unit_test(span SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_span.c USES agent)
 unit_test(selector SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_selector.c USES agent)
 unit_test(push SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_push.c ${CMAKE_CURRENT_LIST_DIR}/fixture_fake.c USES agent)
 add_dependencies(test_push fake_pyroscope)

@@ -325,6 +325,38 @@ static void a_signals_own_variable_is_before_that_for_all(void **state)
 	config_free(c);
 }
 
+static void opentelemetrys_sampler_is_before_the_file(void **state)
+{
+	static const struct {
+		char *sampler, *arg;
+		const char *file;
+		double percent;
+		bool errors;
+	} cases[] = {
+		{ "OTEL_TRACES_SAMPLER=", "OTEL_TRACES_SAMPLER_ARG=0.5", "", 100, true }, /* of no sampler */
+		{ "OTEL_TRACES_SAMPLER=always_on", "OTEL_TRACES_SAMPLER_ARG=0.5", "", 100, true },
+		{ "OTEL_TRACES_SAMPLER=parentbased_always_on", "", "", 100, true },
+		{ "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.05", "", 5, true },
+		{ "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=1e-3", "", 0.1, true },
+		{ "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "", "", 100, true },
+		{ "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5", "trace: {sample_percent: 7}\n", 7, true },
+		{ "OTEL_TRACES_SAMPLER=parentbased_always_off", "", "", 0, false },
+		{ "OTEL_TRACES_SAMPLER=always_off", "", "trace: {keep_errors: true}\n", 0, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *env[] = { cases[i].sampler, cases[i].arg, NULL };
+		const struct config_source src = { .environment = env };
+		struct config *c;
+		char err[768];
+
+		assert_int_equal(load_with(cases[i].file, &src, &c, err, sizeof(err)), 0);
+		assert_float_equal(c->trace_sample_percent, cases[i].percent, 1e-9);
+		assert_int_equal(c->trace_keep_errors, cases[i].errors);
+		config_free(c);
+	}
+}
+
 static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 {
 	static const struct {
@@ -342,6 +374,7 @@ static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 		{ "OTEL_EXPORTER_OTLP_TRACES_HEADERS=a", "OTLP_TRACES_HEADERS: it must be name=value,name=value, percent-encoded" },
 		{ "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=/k", "OTLP_TRACES_CLIENT_KEY: it and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=a=%2", "it must be key=value,key=value, percent-encoded" },
+		{ "OTEL_TRACES_SAMPLER=jaeger_remote", "SAMPLER: it must be always_on, always_off or traceidratio, alone or behind parentbased_" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=1=b", "label '1': a name is made of letters, digits and _, and does not begin with a digit" },
 	};
 
@@ -354,6 +387,16 @@ static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 		assert_int_equal(load_with("", &src, &c, err, sizeof(err)), -EINVAL);
 		if (!strstr(err, cases[i].want) || strncmp(err, "environment variable OTEL_", 26))
 			fail_msg("%s", err);
+	}
+	for (const char *const *arg = (const char *const[]){ "x", "1.5", "-1", "0.5x", "nan", NULL }; *arg; arg++) {
+		char text[64], *env[] = { "OTEL_TRACES_SAMPLER=traceidratio", text, NULL };
+		const struct config_source src = { .environment = env };
+		struct config *c;
+		char err[768];
+
+		snprintf(text, sizeof(text), "OTEL_TRACES_SAMPLER_ARG=%s", *arg);
+		assert_int_equal(load_with("", &src, &c, err, sizeof(err)), -EINVAL);
+		assert_string_equal(err, "environment variable OTEL_TRACES_SAMPLER_ARG: it must be a number from 0 to 1");
 	}
 }
 
@@ -493,6 +536,7 @@ int main(void)
 		FILE_TEST(a_receiver_takes_what_it_is_told_to),
 		FILE_TEST(opentelemetrys_variables_part_the_signals),
 		FILE_TEST(a_signals_own_variable_is_before_that_for_all),
+		FILE_TEST(opentelemetrys_sampler_is_before_the_file),
 		FILE_TEST(opentelemetrys_variables_that_are_wrong_are_named),
 		FILE_TEST(what_is_printed_loads_again_to_the_same_and_hides_secrets),
 		FILE_TEST(a_choice_is_taken_in_any_case_and_told_in_its_own),

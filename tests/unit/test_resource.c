@@ -41,6 +41,23 @@ static void labels_have_the_names_of_the_conventions(void **state)
 	assert_string_equal(get(&r, "service_names"), "x");
 }
 
+static void a_target_is_complete_with_this_hosts_name(void **state)
+{
+	static const char *const pairs[] = { "env", "prod", "service_name", "not this", NULL };
+	_cleanup_(strmap_fini) struct strmap more = labels(pairs), r = { 0 }, named = { 0 };
+	char host[256];
+
+	gethostname(host, sizeof(host));
+	assert_int_equal(resource_of_target("service_name=web\n", &more, &r), 0);
+	assert_string_equal(get(&r, "service.name"), "web");
+	assert_string_equal(get(&r, "env"), "prod");
+	assert_string_equal(get(&r, "host.name"), host);
+	assert_string_equal(get(&r, "service.instance.id"), host);
+	assert_string_equal(get(&r, "telemetry.sdk.name"), "hotspan");
+	assert_int_equal(resource_of_target("service_name=web\ninstance=other\n", NULL, &named), 0);
+	assert_string_equal(get(&named, "host.name"), "other");
+}
+
 static void an_instance_is_one_of_its_service(void **state)
 {
 	static const struct {
@@ -89,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_have_the_names_of_the_conventions),
+		cmocka_unit_test(a_target_is_complete_with_this_hosts_name),
 		cmocka_unit_test(an_instance_is_one_of_its_service),
 		cmocka_unit_test(the_agent_is_one_too),
 	};
