@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,34 +44,12 @@ int symcache_dir_default(uid_t uid, const char *xdg_cache_home, const char *home
 	return n >= 0 && (size_t)n < len ? 0 : -ENAMETOOLONG;
 }
 
-/* Those above it as mkdir -p would, but for us alone: whoever wants them shared has made them. */
-static int make_path(const char *path)
-{
-	char part[PATH_MAX];
-	size_t len = strlen(path);
-
-	if (!len || len >= sizeof(part))
-		return -ENAMETOOLONG;
-	memcpy(part, path, len + 1);
-	for (char *p = part + 1; p <= part + len; p++) {
-		char c = *p;
-
-		if (c != '/' && c)
-			continue;
-		*p = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-		*p = c;
-	}
-	return 0;
-}
-
 int symcache_dir_open(const char *path, uint64_t max_bytes, struct symcache_dir **ret)
 {
 	_cleanup_(closep) int fd = -1;
 	struct symcache_dir *d;
 	struct stat st;
-	int r = make_path(path);
+	int r = file_make_path(path, strlen(path));
 
 	if (r < 0)
 		return r;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -92,6 +94,27 @@ int file_write_all(int fd, const void *data, size_t len)
 			return -errno;
 		p += n;
 		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_make_path(const char *path, size_t len)
+{
+	char part[PATH_MAX];
+
+	if (!len || len >= sizeof(part))
+		return -ENAMETOOLONG;
+	memcpy(part, path, len);
+	part[len] = '\0';
+	for (char *p = part + 1; p <= part + len; p++) {
+		char c = *p;
+
+		if (c != '/' && c)
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*p = c;
 	}
 	return 0;
 }

@@ -27,3 +27,9 @@ int file_read_path(int dirfd, const char *path, size_t max, struct buf *b);
 
 /* Writes all of it, through short writes and EINTR. 0 or negative errno. */
 int file_write_all(int fd, const void *data, size_t len);
+
+/*
+ * The directory path[0..len), with those above it as mkdir -p would, but for us alone: whoever wants them shared has made
+ * them. 0, also where it is there, or negative errno.
+ */
+int file_make_path(const char *path, size_t len);

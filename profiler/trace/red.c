@@ -2,7 +2,6 @@
 #include "trace/red.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +31,8 @@ struct red {
 	vec(struct red_series) series;
 	struct htable series_index;
 	vec(struct move) moves;
+	uint64_t round_ns;        /* of the last one: what is new has begun since */
+	struct red_series nowhere; /* what there is no room for */
 };
 
 int red_new(const struct red_opts *opts, struct red **ret)
@@ -42,6 +43,7 @@ int red_new(const struct red_opts *opts, struct red **ret)
 		return -ENOMEM;
 	r->opts = *opts;
 	r->opts.max_series = opts->max_series ? opts->max_series : MAX_SERIES;
+	r->round_ns = opts->start_ns;
 	*ret = r;
 	return 0;
 }
@@ -88,7 +90,7 @@ static struct red_series *find_series(struct red *r, const struct red_series_key
 }
 
 /* NULL: no memory. */
-static struct red_series *series_of(struct red *r, struct red_series_key key, uint64_t now_ns)
+static struct red_series *series_of(struct red *r, struct red_series_key key)
 {
 	struct red_series *s = find_series(r, &key);
 
@@ -100,11 +102,13 @@ static struct red_series *series_of(struct red *r, struct red_series_key key, ui
 		if (s)
 			return s;
 	}
+	if (r->series.n / 2 >= r->opts.max_series)
+		return &r->nowhere;
 	s = vec_push(&r->series);
 	if (!s)
 		return NULL;
 	s->key = key;
-	s->start_ns = now_ns;
+	s->start_ns = r->round_ns;
 	if (htable_insert(&r->series_index, hash_series(&key), r->series.n - 1) == 0)
 		return s;
 	r->series.n--;
@@ -125,12 +129,17 @@ static void index_series(struct red *r)
 		htable_insert(&r->series_index, hash_series(&r->series.v[i].key), i);
 }
 
-void red_forget(struct red *r, uint32_t service)
+uint64_t red_lost(const struct red *r)
+{
+	return r->nowhere.count;
+}
+
+void red_forget(struct red *r, bool (*has_gone)(void *ctx, uint32_t service), void *ctx)
 {
 	uint32_t kept = 0;
 
 	vec_foreach(s, &r->series)
-		if (s->key.service != service)
+		if (!has_gone(ctx, s->key.service))
 			r->series.v[kept++] = *s;
 	if (kept == r->series.n)
 		return;
@@ -196,7 +205,7 @@ void red_begin(struct red *r)
 		c->told = false;
 }
 
-int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now, uint64_t now_ns)
+int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now)
 {
 	struct cell *c = cell_of(r, key);
 	struct red_series *s;
@@ -206,13 +215,22 @@ int red_cell(struct red *r, const struct red_key *key, const struct red_cell *no
 		return -ENOMEM;
 	c->told = true;
 	service = r->opts.service_of(r->opts.ctx, key->tgid);
-	s = service ? series_of(r, (struct red_series_key){ service, key->route, key->status, key->method, key->side }, now_ns) : NULL;
+	s = service ? series_of(r, (struct red_series_key){ service, key->route, key->status, key->method, key->side }) : NULL;
 	if (service && !s)
 		return -ENOMEM;
 	if (s)
 		add_difference(s, now, &c->last);
 	c->last = *now;
 	return 0;
+}
+
+void red_drop_cell(struct red *r, const struct red_key *key)
+{
+	const struct question q = { r, key };
+	uint32_t i = htable_find(&r->cell_index, hash_cell(key), same_cell, &q);
+
+	if (i != HTABLE_NONE)
+		r->cells.v[i].last = (struct red_cell){ 0 };
 }
 
 static void forget_cells(struct red *r)
@@ -252,16 +270,19 @@ static bool has_come(const struct red_series *from, const struct red_series *wha
 }
 
 /* False: what it moves has not come yet, or there is no memory. */
-static bool apply(struct red *r, const struct move *m, uint64_t now_ns)
+static bool apply(struct red *r, const struct move *m)
 {
 	struct red_series_key key = m->from;
 	struct red_series *to, *from;
 
-	key.route = m->route;
-	to = series_of(r, key, now_ns);
 	from = find_series(r, &m->from);
-	if (!to || !from || !has_come(from, &m->what))
+	if (!from || !has_come(from, &m->what))
 		return false;
+	key.route = m->route;
+	to = series_of(r, key);
+	if (!to || to == &r->nowhere)
+		return false;
+	from = find_series(r, &m->from); /* it may have moved */
 	MOVE(count);
 	MOVE(duration_ns);
 	MOVE(request_bytes);
@@ -303,7 +324,8 @@ void red_end(struct red *r, uint64_t now_ns)
 
 	forget_cells(r);
 	vec_foreach(m, &r->moves)
-		if (!apply(r, m, now_ns) && m->rounds++ < MAX_ROUNDS)
+		if (!apply(r, m) && m->rounds++ < MAX_ROUNDS)
 			r->moves.v[kept++] = *m;
 	r->moves.n = kept;
+	r->round_ns = now_ns;
 }

@@ -8,8 +8,10 @@
  *
  * Sums only grow: what a process counted stays when it has gone. A move waits until the count it moves has come, so that
  * no series ever goes down.
- * Memory: bounded; above max_series what is new is counted under the route ROUTES_OVERFLOW of its service. Threads: one.
+ * Memory: bounded; above max_series what is new is counted under the route ROUTES_OVERFLOW of its service, and above twice as
+ * many nowhere, but for how many that are. Threads: one.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/trace.h"
@@ -29,11 +31,12 @@ struct red_series {
 	uint64_t count;
 	uint64_t duration_ns, request_bytes, response_bytes, cpu_ns, unfinished;
 	uint64_t durations[TRACE_DURATIONS], request_sizes[TRACE_SIZES], response_sizes[TRACE_SIZES];
-	uint64_t start_ns; /* CLOCK_BOOTTIME: when it was first seen */
+	uint64_t start_ns; /* CLOCK_BOOTTIME: of the round before the one that saw it first: then there was nothing of it */
 };
 
 struct red_opts {
 	uint32_t max_series; /* 0: 10,000 */
+	uint64_t start_ns;   /* CLOCK_BOOTTIME: nothing was counted before */
 	uint32_t (*service_of)(void *ctx, uint32_t tgid);                /* 0: it is not wanted */
 	uint32_t (*overflow_of)(void *ctx, uint32_t service);            /* a route */
 	void *ctx;
@@ -47,13 +50,17 @@ struct red *red_free(struct red *r);
  * what is not told any more has gone. 0 or -ENOMEM: it is told again next time.
  */
 void red_begin(struct red *r);
-int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now, uint64_t now_ns);
+int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now);
 void red_end(struct red *r, uint64_t now_ns);
+/* The kernel's cell is gone: the next one with this key begins at nothing. */
+void red_drop_cell(struct red *r, const struct red_key *key);
 
 /* This one was counted under TRACE_ROUTE_UNKNOWN, and is of `route`. 0 or -ENOMEM. */
 int red_move(struct red *r, const struct ev_request *ev, uint32_t route);
 
 /* All series, in no order; borrowed until the next call. */
 const struct red_series *red_series(const struct red *r, uint32_t *ret_n);
-/* Series of a service that is no more. */
-void red_forget(struct red *r, uint32_t service);
+/* Requests that no series counts: there was no room. */
+uint64_t red_lost(const struct red *r);
+/* Series of services that are no more. */
+void red_forget(struct red *r, bool (*has_gone)(void *ctx, uint32_t service), void *ctx);

@@ -321,6 +321,7 @@ int routes_save(struct routes *r, const char *path)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 	_cleanup_(closep) int fd = -1;
+	const char *slash = strrchr(path, '/');
 	char temp[4096];
 	int result;
 
@@ -329,6 +330,9 @@ int routes_save(struct routes *r, const char *path)
 		return -ENOMEM;
 	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
 		return -ENAMETOOLONG;
+	result = slash && slash > path ? file_make_path(path, (size_t)(slash - path)) : 0;
+	if (result < 0)
+		return result;
 	unlink(temp);
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

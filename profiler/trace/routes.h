@@ -47,5 +47,5 @@ bool routes_are_literal(const struct routes *r);
 int routes_load(struct routes *r, const char *path);
 /* True: something was learned since the last save. */
 bool routes_changed(const struct routes *r);
-/* By a new file that takes its place. */
+/* By a new file that takes its place; its directory is made where it is not there. 0 or negative errno. */
 int routes_save(struct routes *r, const char *path);

@@ -12,19 +12,22 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/strmap.h"
-#include "base/strpool.h"
 #include "base/units.h"
 #include "base/vec.h"
 #include "bpf/path.h"
 #include "proc/labels.h"
 #include "symbolize/elf_image.h"
 #include "trace/request_head.h"
+#include "trace/services.h"
+
+#define FORGET_NS (300 * NSEC_PER_SEC)
 
 /* A process that was judged. */
 struct judged {
 	uint32_t tgid;
 	uint32_t service; /* 0: not wanted */
 	uint64_t cgroup_id;
+	bool ended; /* its counts, as they are from here on, are all there will be */
 };
 
 struct tracing {
@@ -32,23 +35,25 @@ struct tracing {
 	struct tracer *tracer;
 	struct routes *routes;
 	struct red *red;
-	struct strpool services; /* labels */
+	struct services *services;
 	vec(struct judged) judged;
 	struct htable judged_index; /* by tgid */
+	int routes_error;
 };
 
 /* ---- whose ---- */
 
 const char *tracing_labels(const struct tracing *t, uint32_t service)
 {
-	return strpool_str(&t->services, service);
+	return services_labels(t->services, service);
 }
 
 /* The name under which its routes are kept, into out. */
 static const char *name_of(const struct tracing *t, uint32_t service, char *out, size_t len)
 {
 	_cleanup_(strmap_fini) struct strmap labels = { 0 };
-	const char *name = labels_parse(tracing_labels(t, service), &labels) < 0 ? NULL : strmap_get(&labels, "service_name");
+	const char *text = tracing_labels(t, service);
+	const char *name = !text || labels_parse(text, &labels) < 0 ? NULL : strmap_get(&labels, "service_name");
 
 	snprintf(out, len, "%s", name ? name : "unknown");
 	for (char *c = out; *c; c++)
@@ -101,10 +106,10 @@ static struct judged *add_judged(struct tracing *t, uint32_t tgid)
 }
 
 /* Its service, 0: it is not wanted. The programs know it from now on. */
-static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
+static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 {
 	const char *labels = t->opts.labels_of(t->opts.labels_ctx, tgid, cgroup_id);
-	uint32_t service = labels ? strpool_add(&t->services, labels) : 0;
+	uint32_t service = labels ? services_add(t->services, labels) : 0;
 	struct judged *j = find_judged(t, tgid);
 	struct trace_proc p = { .service = service };
 
@@ -120,6 +125,14 @@ static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 	return service;
 }
 
+/* One that has ended is what it was: there is nothing left to be seen of it. */
+static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
+{
+	const struct judged *j = find_judged(t, tgid);
+
+	return j && j->ended ? j->service : judge_anew(t, tgid, cgroup_id);
+}
+
 void tracing_know(struct tracing *t, uint32_t tgid)
 {
 	judge(t, tgid, 0);
@@ -132,26 +145,39 @@ static uint32_t service_of(void *ctx, uint32_t tgid)
 	return j ? j->service : judge(ctx, tgid, 0);
 }
 
-/* What has ended is forgotten, and what has become another program is judged again. */
-static void judge_again(struct tracing *t)
+static bool has_ended(uint32_t tgid)
+{
+	return kill((pid_t)tgid, 0) < 0 && errno == ESRCH;
+}
+
+/* What has become another program is another service's. */
+static void judge_all(struct tracing *t)
+{
+	services_begin(t->services);
+	for (uint32_t i = 0; i < t->judged.n; i++) {
+		struct judged *j = &t->judged.v[i];
+
+		j->ended = has_ended(j->tgid);
+		if (!j->ended)
+			judge_anew(t, j->tgid, j->cgroup_id);
+	}
+}
+
+static void forget_ended(struct tracing *t)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < t->judged.n; i++) {
-		struct judged j = t->judged.v[i];
-
-		if (kill((pid_t)j.tgid, 0) < 0 && errno == ESRCH) {
-			tracer_forget_proc(t->tracer, j.tgid);
-			continue;
-		}
-		t->judged.v[kept++] = j;
-	}
+	vec_foreach(j, &t->judged)
+		if (j->ended)
+			tracer_forget_proc(t->tracer, j->tgid);
+		else
+			t->judged.v[kept++] = *j;
+	if (kept == t->judged.n)
+		return;
 	t->judged.n = kept;
 	htable_reset(&t->judged_index);
 	for (uint32_t i = 0; i < kept; i++)
 		htable_insert(&t->judged_index, hash_u64(t->judged.v[i].tgid), i);
-	for (uint32_t i = 0; i < kept; i++)
-		judge(t, t->judged.v[i].tgid, t->judged.v[i].cgroup_id);
 }
 
 /* ---- routes ---- */
@@ -223,36 +249,76 @@ static int on_cell(void *ctx, const struct red_key *key, const struct red_cell *
 {
 	struct tracing *t = ctx;
 
-	return red_cell(t->red, key, sum, time_boot_ns());
+	return red_cell(t->red, key, sum);
 }
 
-/* Whoever counted in them has ended. */
+/* Whoever counted in it had ended before it was read. */
 static int drop_cell(void *ctx, const struct red_key *key, const struct red_cell *sum)
 {
 	struct tracing *t = ctx;
+	const struct judged *j = find_judged(t, key->tgid);
 
-	if (kill((pid_t)key->tgid, 0) < 0 && errno == ESRCH)
+	if (j && j->ended) {
 		tracer_drop_cell(t->tracer, key);
+		red_drop_cell(t->red, key);
+	}
 	return 0;
+}
+
+static bool has_gone(void *ctx, uint32_t service)
+{
+	return !tracing_labels(ctx, service);
+}
+
+static int let_go(struct tracing *t, uint64_t now_ns)
+{
+	bool any = false;
+	int r = 0;
+
+	vec_foreach(j, &t->judged)
+		any |= j->ended;
+	if (any)
+		r = tracer_cells(t->tracer, drop_cell, t);
+	if (r >= 0)
+		forget_ended(t);
+	if (services_end(t->services, now_ns))
+		red_forget(t->red, has_gone, t);
+	return r;
+}
+
+static void save_routes(struct tracing *t)
+{
+	if (t->opts.routes_file && (routes_changed(t->routes) || t->routes_error))
+		t->routes_error = routes_save(t->routes, t->opts.routes_file);
 }
 
 int tracing_count(struct tracing *t)
 {
+	uint64_t now = time_boot_ns();
 	int r;
 
-	judge_again(t);
+	judge_all(t);
 	red_begin(t->red);
 	r = tracer_cells(t->tracer, on_cell, t);
 	/* All that was counted before was told before. */
 	if (r >= 0)
 		r = tracing_poll(t);
 	if (r >= 0)
-		red_end(t->red, time_boot_ns());
+		red_end(t->red, now);
 	if (r >= 0)
-		r = tracer_cells(t->tracer, drop_cell, t);
-	if (r >= 0 && t->opts.routes_file && routes_changed(t->routes))
-		routes_save(t->routes, t->opts.routes_file);
+		r = let_go(t, now);
+	save_routes(t);
 	return r;
+}
+
+uint64_t tracing_lost(const struct tracing *t)
+{
+	return red_lost(t->red);
+}
+
+int tracing_routes_error(const struct tracing *t)
+{
+	return t->routes_error;
 }
 
 const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n)
@@ -268,8 +334,10 @@ static int load_routes(struct tracing *t, char *err, size_t err_len)
 	int r = path ? routes_load(t->routes, path) : 0;
 
 	if (r < 0)
-		snprintf(err, err_len, "%s: %s: remove it, or name another file for learned routes", path,
-			 r == -EINVAL ? "this is no file of routes" : strerror(-r));
+		snprintf(err, err_len, "trace.routes_file %s: %s: remove it, or name another file", path,
+			 r == -EINVAL ? "this is no file of learned routes" : strerror(-r));
+	else if (path) /* that it cannot be had is known now, and not when there is something to keep */
+		t->routes_error = routes_save(t->routes, path);
 	return r;
 }
 
@@ -285,7 +353,10 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 	if (r >= 0)
 		r = load_routes(t, err, err_len);
 	if (r >= 0)
-		r = red_new(&(struct red_opts){ .max_series = opts->max_series, .service_of = service_of, .overflow_of = overflow_of, .ctx = t }, &t->red);
+		r = services_new(opts->forget_ns ? opts->forget_ns : FORGET_NS, &t->services);
+	if (r >= 0)
+		r = red_new(&(struct red_opts){ .max_series = opts->max_series, .start_ns = time_boot_ns(), .service_of = service_of,
+						.overflow_of = overflow_of, .ctx = t }, &t->red);
 	if (r >= 0)
 		r = tracer_new(&opts->tracer, &t->tracer, err, err_len);
 	if (r < 0) {
@@ -303,7 +374,7 @@ struct tracing *tracing_free(struct tracing *t)
 	tracer_free(t->tracer);
 	red_free(t->red);
 	routes_free(t->routes);
-	strpool_fini(&t->services);
+	services_free(t->services);
 	vec_fini(&t->judged);
 	htable_fini(&t->judged_index);
 	free(t);

@@ -8,6 +8,8 @@
  *
  * A process is judged at its first request that is told: that is the one whose route is not known yet. What is not
  * wanted is left out in the kernel from then on, and its counts here.
+ * What a process counted is read once more when it has ended, before it is let go of. A service stays for a while when its
+ * last process has gone (services.h), then its series go too.
  * Threads: one. Memory: bounded by routes and series.
  */
 #include <stdbool.h>
@@ -25,6 +27,7 @@ struct tracing_opts {
 	struct routes_opts routes;
 	const char *routes_file; /* of what was learned; NULL: it is not kept. Borrowed for good */
 	uint32_t max_series;     /* 0: 10,000 */
+	uint64_t forget_ns;      /* how long series stay when the last process of their service has gone; 0: five minutes */
 	/* The session's to set: the labels of a process's service, borrowed until the next call; NULL: it is not wanted. */
 	const char *(*labels_of)(void *ctx, uint32_t tgid, uint64_t cgroup_id);
 	void *labels_ctx;
@@ -45,6 +48,10 @@ int tracing_poll(struct tracing *t);
 /* Reads all counts: what tracing_series() says is true from here on. About once a second, and before it is asked. */
 int tracing_count(struct tracing *t);
 const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n);
-/* Of a series. */
+/* Requests that are in no series: there was no room for another one. */
+uint64_t tracing_lost(const struct tracing *t);
+/* Why what was learned could not be written to routes_file: negative errno; 0: it is there. */
+int tracing_routes_error(const struct tracing *t);
+/* Of a series; of one of red_series() never NULL. */
 const char *tracing_labels(const struct tracing *t, uint32_t service);
 const char *tracing_route(const struct tracing *t, uint32_t route);

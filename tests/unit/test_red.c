@@ -42,7 +42,7 @@ static void tell(struct red *r, uint32_t tgid, uint32_t route, const struct red_
 {
 	const struct red_key key = { .tgid = tgid, .route = route, .status = 200, .method = HTTP1_METHOD_GET };
 
-	assert_int_equal(red_cell(r, &key, c, 1), 0);
+	assert_int_equal(red_cell(r, &key, c), 0);
 }
 
 static const struct red_series *find(const struct red *r, uint32_t service, uint32_t route)
@@ -174,12 +174,95 @@ static void too_many_series_are_one(void **state)
 	red_series(r, &n);
 	assert_int_equal(n, 11);
 	assert_int_equal(count_of(r, SHOP, OVERFLOW), 40);
-	red_forget(r, OTHER);
+	red_free(r);
+}
+
+static void what_has_no_room_at_all_is_a_number(void **state)
+{
+	struct red *r = make(10);
+	struct red_cell a = { 0 };
+	uint32_t n;
+
+	/* Statuses are a server's to invent: overflow has one series of each. */
+	count(&a, 1000, 2);
+	red_begin(r);
+	for (uint16_t status = 0; status < 1000; status++) {
+		const struct red_key key = { .tgid = 1, .route = 7, .status = status };
+
+		assert_int_equal(red_cell(r, &key, &a), 0);
+	}
+	red_end(r, 1);
 	red_series(r, &n);
-	assert_int_equal(n, 11);
-	red_forget(r, SHOP);
+	assert_int_equal(n, 20);
+	assert_int_equal(red_lost(r), 2 * (1000 - 20));
+	red_free(r);
+}
+
+static bool is_of(void *ctx, uint32_t service)
+{
+	return service == *(uint32_t *)ctx;
+}
+
+static void series_go_with_their_service_and_begin_anew(void **state)
+{
+	uint32_t shop = SHOP;
+	struct red *r = make(0);
+	struct red_cell a = { 0 };
+
+	count(&a, 1000, 1);
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	tell(r, 200, 7, &a);
+	red_end(r, 50);
+	assert_int_equal(find(r, SHOP, 7)->start_ns, 0);
+
+	red_forget(r, is_of, &shop);
+	assert_null(find(r, SHOP, 7));
+	assert_int_equal(count_of(r, OTHER, 7), 1);
+	red_begin(r);
+	red_end(r, 60);
+	red_begin(r);
+	tell(r, 3, 7, &a);
+	tell(r, 200, 7, &a);
+	red_end(r, 70);
+	assert_int_equal(count_of(r, SHOP, 7), 1);
+	assert_int_equal(find(r, SHOP, 7)->start_ns, 60); /* when nothing of it was there */
+	assert_int_equal(find(r, OTHER, 7)->start_ns, 0);
+	red_free(r);
+}
+
+static void moves_do_not_bring_back_what_has_gone(void **state)
+{
+	const struct ev_request ev = { .tgid = 1, .status = 200, .method = HTTP1_METHOD_GET, .end_ns = 1000, .flags = TRACE_UNKNOWN };
+	uint32_t shop = SHOP, n;
+	struct red *r = make(0);
+
+	assert_int_equal(red_move(r, &ev, 7), 0);
+	red_forget(r, is_of, &shop);
+	red_begin(r);
+	red_end(r, 1);
 	red_series(r, &n);
 	assert_int_equal(n, 0);
+	red_free(r);
+}
+
+/* A process has ended, its cell is gone, and another one has its number before the next round. */
+static void a_dropped_cell_begins_at_nothing(void **state)
+{
+	struct red *r = make(0);
+	struct red_cell a = { 0 }, b = { 0 };
+
+	count(&a, 1000, 5);
+	red_begin(r);
+	tell(r, 1, 7, &a);
+	red_end(r, 1);
+	red_drop_cell(r, &(struct red_key){ .tgid = 1, .route = 7, .status = 200, .method = HTTP1_METHOD_GET });
+	count(&b, 1000, 2);
+	red_begin(r);
+	tell(r, 1, 7, &b);
+	red_end(r, 2);
+	assert_int_equal(count_of(r, SHOP, 7), 7);
+	assert_int_equal(find(r, SHOP, 7)->duration_ns, 7000);
 	red_free(r);
 }
 
@@ -191,6 +274,10 @@ int main(void)
 		cmocka_unit_test(counters_may_wrap),
 		cmocka_unit_test(a_move_waits_for_what_it_moves),
 		cmocka_unit_test(too_many_series_are_one),
+		cmocka_unit_test(what_has_no_room_at_all_is_a_number),
+		cmocka_unit_test(series_go_with_their_service_and_begin_anew),
+		cmocka_unit_test(moves_do_not_bring_back_what_has_gone),
+		cmocka_unit_test(a_dropped_cell_begins_at_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

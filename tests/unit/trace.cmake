@@ -4,6 +4,7 @@ unit_test(http1_kernel SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1_kernel.c USE
 script_test(http1_cost unit 60 unit/http1_cost.py)
 unit_test(routes SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_routes.c USES trace)
 unit_test(red SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_red.c USES trace)
+unit_test(services SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_services.c USES trace)
 unit_test(request_head SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_request_head.c USES trace)
 unit_test(verifier SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_verifier.c USES trace)
 find_library(HTTP_PARSER http_parser REQUIRED)
