@@ -426,8 +426,13 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 	return sampler_set_frequency(c->sampler, hz);
 }
 
+/* Its first request may be told before the events that announce it are worked on: then it is read from /proc. */
 const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id)
 {
+	const struct process *p = process_find(c->processes, tgid);
+
+	if (!p || p->needs_scan)
+		scan_process(c->processes, (pid_t)tgid, (pid_t)tgid);
 	return whose_target(c->whose, process_find(c->processes, tgid), cgroup_id, time_boot_ns());
 }
 

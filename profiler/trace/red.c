@@ -19,6 +19,7 @@ struct cell {
 
 struct move {
 	struct red_series_key from;
+	uint32_t tgid;
 	uint32_t route;
 	uint32_t rounds; /* it has waited: what it moves may have found no room in the kernel */
 	struct red_series what; /* one request */
@@ -269,6 +270,17 @@ static bool has_come(const struct red_series *from, const struct red_series *wha
 	       from->response_bytes >= what->response_bytes && from->cpu_ns >= what->cpu_ns;
 }
 
+/* What it moves was counted for the service that its process is of now; later the process may be none any more. */
+static void follow(struct red *r, struct move *m)
+{
+	uint32_t service = m->rounds < 2 ? r->opts.service_of(r->opts.ctx, m->tgid) : m->from.service;
+
+	if (!service || service == m->from.service)
+		return;
+	m->from.service = service;
+	m->route = r->opts.route_of(r->opts.ctx, service, m->route);
+}
+
 /* False: what it moves has not come yet, or there is no memory. */
 static bool apply(struct red *r, const struct move *m)
 {
@@ -308,6 +320,7 @@ int red_move(struct red *r, const struct ev_request *ev, uint32_t route)
 	if (!m)
 		return -ENOMEM;
 	m->from = (struct red_series_key){ service, TRACE_ROUTE_UNKNOWN, ev->status, ev->method, ev->side };
+	m->tgid = ev->tgid;
 	m->route = route;
 	m->what = (struct red_series){ .count = 1, .duration_ns = ev->end_ns - ev->start_ns, .request_bytes = ev->request_bytes,
 				       .response_bytes = ev->response_bytes, .cpu_ns = ev->cpu_ns,
@@ -323,6 +336,8 @@ void red_end(struct red *r, uint64_t now_ns)
 	uint32_t kept = 0;
 
 	forget_cells(r);
+	vec_foreach(m, &r->moves)
+		follow(r, m);
 	vec_foreach(m, &r->moves)
 		if (!apply(r, m) && m->rounds++ < MAX_ROUNDS)
 			r->moves.v[kept++] = *m;

@@ -7,7 +7,8 @@
  *	requests counted under an unknown route --------^ moved to theirs, once it is known
  *
  * Sums only grow: what a process counted stays when it has gone. A move waits until the count it moves has come, so that
- * no series ever goes down.
+ * no series ever goes down. Meanwhile more may have become known of its process, whose counts then come as another
+ * service's: the move is that one's too.
  * Memory: bounded; above max_series what is new is counted under the route ROUTES_OVERFLOW of its service, and above twice as
  * many nowhere, but for how many that are. Threads: one.
  */
@@ -39,6 +40,7 @@ struct red_opts {
 	uint64_t start_ns;   /* CLOCK_BOOTTIME: nothing was counted before */
 	uint32_t (*service_of)(void *ctx, uint32_t tgid);                /* 0: it is not wanted */
 	uint32_t (*overflow_of)(void *ctx, uint32_t service);            /* a route */
+	uint32_t (*route_of)(void *ctx, uint32_t service, uint32_t route); /* the same one, of this service; 0: no memory */
 	void *ctx;
 };
 

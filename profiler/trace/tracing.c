@@ -105,7 +105,12 @@ static struct judged *add_judged(struct tracing *t, uint32_t tgid)
 	return j;
 }
 
-/* Its service, 0: it is not wanted. The programs know it from now on. */
+static bool has_ended(uint32_t tgid)
+{
+	return kill((pid_t)tgid, 0) < 0 && errno == ESRCH;
+}
+
+/* Its service, 0: it is not wanted. The programs know it from now on. One that nobody knows any more is what it was. */
 static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 {
 	const char *labels = t->opts.labels_of(t->opts.labels_ctx, tgid, cgroup_id);
@@ -113,8 +118,8 @@ static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 	struct judged *j = find_judged(t, tgid);
 	struct trace_proc p = { .service = service };
 
-	if (j && j->service == service)
-		return service;
+	if (j && (j->service == service || (!service && has_ended(tgid))))
+		return j->service;
 	if (!j)
 		j = add_judged(t, tgid);
 	if (!j)
@@ -143,11 +148,6 @@ static uint32_t service_of(void *ctx, uint32_t tgid)
 	struct judged *j = find_judged(ctx, tgid);
 
 	return j ? j->service : judge(ctx, tgid, 0);
-}
-
-static bool has_ended(uint32_t tgid)
-{
-	return kill((pid_t)tgid, 0) < 0 && errno == ESRCH;
 }
 
 /* What has become another program is another service's. */
@@ -220,6 +220,17 @@ static uint32_t overflow_of(void *ctx, uint32_t service)
 	char name[256];
 
 	return routes_overflow(t->routes, name_of(t, service, name, sizeof(name)));
+}
+
+/* What was learned of a path is itself a path that has this route, as has a pattern of the user's. */
+static uint32_t route_of(void *ctx, uint32_t service, uint32_t route)
+{
+	const char *text = tracing_route(ctx, route);
+	char name[256];
+
+	if (!strcmp(text, ROUTES_OVERFLOW))
+		return overflow_of(ctx, service);
+	return routes_find(((struct tracing *)ctx)->routes, name_of(ctx, service, name, sizeof(name)), text, strlen(text));
 }
 
 /* ---- requests ---- */
@@ -356,7 +367,7 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 		r = services_new(opts->forget_ns ? opts->forget_ns : FORGET_NS, &t->services);
 	if (r >= 0)
 		r = red_new(&(struct red_opts){ .max_series = opts->max_series, .start_ns = time_boot_ns(), .service_of = service_of,
-						.overflow_of = overflow_of, .ctx = t }, &t->red);
+						.overflow_of = overflow_of, .route_of = route_of, .ctx = t }, &t->red);
 	if (r >= 0)
 		r = tracer_new(&opts->tracer, &t->tracer, err, err_len);
 	if (r < 0) {

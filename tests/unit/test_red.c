@@ -2,14 +2,20 @@
 /* Requests summed up by service: what processes counted stays, what is moved is never missing nor twice. */
 #include "unit.h"
 
+#include <stdbool.h>
+
 #include "bpf/http1.h"
 #include "trace/red.h"
 
 enum { SHOP = 1, OTHER = 2, OVERFLOW = 99 };
 
+static bool is_known = true; /* what the shop's processes are; else they are taken for another's */
+
 /* Processes below 100 are the shop's, 666 is not wanted, the rest are another service's. */
 static uint32_t service_of(void *ctx, uint32_t tgid)
 {
+	if (!is_known)
+		return OTHER;
 	return tgid == 666 ? 0 : tgid < 100 ? SHOP : OTHER;
 }
 
@@ -18,11 +24,17 @@ static uint32_t overflow_of(void *ctx, uint32_t service)
 	return OVERFLOW;
 }
 
+/* The same number, of another hundred. */
+static uint32_t route_of(void *ctx, uint32_t service, uint32_t route)
+{
+	return service * 100 + route % 100;
+}
+
 static struct red *make(uint32_t max_series)
 {
 	struct red *r;
 
-	assert_int_equal(red_new(&(struct red_opts){ .max_series = max_series, .service_of = service_of, .overflow_of = overflow_of }, &r), 0);
+	assert_int_equal(red_new(&(struct red_opts){ .max_series = max_series, .service_of = service_of, .overflow_of = overflow_of, .route_of = route_of }, &r), 0);
 	return r;
 }
 
@@ -160,6 +172,26 @@ static void a_move_waits_for_what_it_moves(void **state)
 	red_free(r);
 }
 
+static void a_move_follows_its_process_to_another_service(void **state)
+{
+	const struct ev_request ev = { .tgid = 1, .status = 200, .method = HTTP1_METHOD_GET, .start_ns = 1000, .end_ns = 2000,
+				       .request_bytes = 10, .response_bytes = 100, .flags = TRACE_UNKNOWN };
+	struct red *r = make(0);
+	struct red_cell a = { 0 };
+
+	is_known = false;
+	assert_int_equal(red_move(r, &ev, 207), 0);
+	is_known = true;
+	count(&a, 1000, 1);
+	red_begin(r);
+	tell(r, 1, TRACE_ROUTE_UNKNOWN, &a);
+	red_end(r, 1);
+	assert_int_equal(count_of(r, SHOP, 107), 1);
+	assert_int_equal(count_of(r, SHOP, TRACE_ROUTE_UNKNOWN), 0);
+	assert_null(find(r, OTHER, 207));
+	red_free(r);
+}
+
 static void too_many_series_are_one(void **state)
 {
 	struct red *r = make(10);
@@ -273,6 +305,7 @@ int main(void)
 		cmocka_unit_test(processes_of_a_service_add_up_and_stay),
 		cmocka_unit_test(counters_may_wrap),
 		cmocka_unit_test(a_move_waits_for_what_it_moves),
+		cmocka_unit_test(a_move_follows_its_process_to_another_service),
 		cmocka_unit_test(too_many_series_are_one),
 		cmocka_unit_test(what_has_no_room_at_all_is_a_number),
 		cmocka_unit_test(series_go_with_their_service_and_begin_anew),
