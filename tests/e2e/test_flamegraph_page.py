@@ -246,6 +246,92 @@ def test_a_profile_without_inlined_calls_has_no_button_for_them():
     assert browser.js("return hotspan.functions()") and "sources" not in browser.js("return document.body.className")
 
 
+ROUTED = ["900", "12", "200", "5", "3"]  # services even and odd, three routes and none
+
+
+def routed():
+    """[(service, route or None, frames, samples)]"""
+    return [(f[0], f[1], f[2:], n) if f[1].startswith("GET /") else (f[0], None, f[1:], n)
+            for f, n in read_folded_full(fixture("folded", *ROUTED))]
+
+
+def shown_functions():
+    return {name for name, _, _ in browser.js("return hotspan.functions()")}
+
+
+def test_a_route_shows_only_its_own_frames():
+    page(fixture("html", *ROUTED))
+    rows = browser.js("return hotspan.routes()")
+    assert len(rows) == 2 + 2 * 3 + 1 and [r[1] for r in rows[:2]] == ["All", "Unattributed"], rows
+    samples = collections.Counter()
+    for service, route, _, n in routed():
+        samples[service, route] += n
+    near(rows[0][3], sum(samples.values()) * PERIOD, "all")
+    assert rows[0][4] == 2 * (100 + 200 + 300) + 7
+    near(rows[1][3], sum(n for (_, route), n in samples.items() if not route) * PERIOD, "unattributed")
+    assert ["POST /idle", "odd", 0, 7] in [r[1:] for r in rows]
+    for id_, name, service, value, requests in rows[1:]:
+        mine = [(f, n) for s, route, f, n in routed() if (s, route) == (service, name) or (id_ == -2 and not route)]
+        near(value, sum(n for _, n in mine) * PERIOD, name)
+        assert requests == (int(name[-1]) * 100 if name.startswith("GET") else 7 if name.startswith("POST") else -1)
+        browser.js("hotspan.setRoute(arguments[0])", id_)
+        assert shown_functions() == {plain(f) for stack, _ in mine for f in stack}, name
+        if mine:
+            near(browser.js("return hotspan.search('function_1').value"), sum(n for f, n in mine if any("function_1" in x for x in f)) * PERIOD, name)
+            browser.js("hotspan.search('')")
+    assert "No sample" in browser.js("return document.getElementById('status').textContent")  # of /idle, the last one
+
+
+def test_routes_by_keyboard_and_address():
+    page(fixture("html", *ROUTED))
+    rows = browser.js("return hotspan.routes()")
+    browser.key("r", "Down", "Down")
+    assert stats()["route"] == rows[2][0] and browser.js("return document.activeElement.type") == "radio"
+    assert browser.js("return document.querySelector('.chosen').textContent").startswith(rows[2][1])
+    some = shown_functions()
+    browser.key("/", "f")  # letters go on to work, and to the search
+    browser.wait("return document.getElementById('match').textContent.includes('matched')")
+    browser.key("Escape", "t")
+    at = browser.js("return location.hash")
+    assert f"r={rows[2][0]}" in at, at
+    page(fixture("html", *ROUTED), at)
+    assert stats()["route"] == rows[2][0] and stats()["view"] == "table" and shown_functions() == some
+    page(fixture("html", *ROUTED), "#r=none")
+    assert stats()["route"] == -2
+    for wrong in ("#r=99", "#r=x", "#r=-7"):
+        page(fixture("html", *ROUTED), wrong)
+        assert stats()["route"] == -1 and stats()["zoomShare"] == 1
+    # Of one service its own routes only, and the choice of another's is given up.
+    page(fixture("html", *ROUTED), f"#r={rows[2][0]}")
+    other = browser.js("const s = document.getElementById('process-select'); s.value = [...s.options].find(o => o.text.startsWith(arguments[0])).value; "
+                       "s.dispatchEvent(new Event('change')); return s.options[0].text", "odd" if rows[2][2] == "even" else "even")
+    assert other == "All services" and stats()["route"] == -1
+    assert {r[2] for r in browser.js("return hotspan.routes()")[2:]} == {"odd" if rows[2][2] == "even" else "even"}
+    for theme in ("light", "dark"):
+        if browser.js("return document.documentElement.dataset.theme") != theme:
+            browser.key("d")
+        browser.screenshot(SHOTS / f"routes-{theme}.png")
+
+
+def test_lines_of_a_route_add_up():
+    page(fixture("html", *ROUTED))
+    name = next(n for n, _, _ in browser.js("return hotspan.functions()"))
+    whole = dict(browser.js("return hotspan.lines(arguments[0]).map(l => [l[0], l[2]])", name))
+    parts = collections.Counter()
+    for id_, *_ in browser.js("return hotspan.routes()")[1:]:
+        browser.js("hotspan.setRoute(arguments[0])", id_)
+        for line, total in browser.js("return (hotspan.lines(arguments[0]) || []).map(l => [l[0], l[2]])", name):
+            parts[line] += total
+    assert whole and set(whole) == set(parts) and all(abs(whole[k] - parts[k]) < 1 for k in whole), (whole, parts)
+
+
+def test_a_profile_without_routes_has_no_list_of_them():
+    page()
+    assert browser.js("return document.getElementById('routes').hidden") and browser.js("return document.getElementById('process-select').options[0].text") == "All processes"
+    browser.key("r")
+    assert stats()["route"] == -1
+
+
 def test_hostile_names_stay_text():
     page(fixture("html", "200", "8", "40", "3", "hostile"))
     names = [r[0] for r in browser.js("return hotspan.functions()")]
