@@ -105,7 +105,7 @@ static bool wants_progress(void)
 static int prepare(struct recording *rec)
 {
 	static const int ends[] = { SIGINT, SIGTERM };
-	static const struct tracing_opts tracing = { .routes = { .learn = true } };
+	static const struct tracing_opts tracing = { .routes = { .learn = true }, .forget_ns = SESSION_NO_LIMIT };
 	const struct record_opts *o = &rec->opts;
 	struct session_opts session = { .on_window = keep_profile, .ctx = rec, .names = o->target.names,
 					.symbols = target_opts_symbols(&o->target), .lines_wait_ns = o->symbol_timeout_ns,
@@ -124,7 +124,9 @@ static int prepare(struct recording *rec)
 	r = session_new(&session, &rec->session, rec->err, sizeof(rec->err));
 	if (r >= 0 && o->command && !o->all)
 		r = session_add_pid(rec->session, rec->target.pid);
-	return r < 0 ? r : session_start(rec->session, rec->err, sizeof(rec->err));
+	if (r >= 0)
+		r = session_start(rec->session, rec->err, sizeof(rec->err));
+	return r < 0 || !o->by_route ? r : tracing_clear(session_tracing(rec->session));
 }
 
 static int run(struct recording *rec)

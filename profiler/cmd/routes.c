@@ -55,7 +55,7 @@ const struct cli routes_cli = {
 		 "on no other. HTTP/1 in plain text; no restart, no proxy.",
 	.flags = flags,
 	.n_flags = ARRAY_SIZE(flags),
-	.after = "share is of the service's CPU time: its rows add up to all of it, with what is unattributed. errors is of the\n"
+	.after = "share is of the service's CPU time: its rows add up to all of it, with what is unattributed. err % is of the\n"
 		 "route's requests: 5xx, or no answer. p50 and p95 are bounds of the bucket the value lies in, mean is exact.\n"
 		 "Status none: the connection ended before an answer came.\n"
 		 "\n"
@@ -163,18 +163,22 @@ static void put_json(const struct routes_run *run, const struct route_table *t, 
 	buf_puts(out, "}\n");
 }
 
-/* What a terminal holds; the table begins at its upper left corner. */
-static void put_screen(const struct routes_run *run, const struct route_table *t, struct buf *out)
+/* 0: it is no terminal, or says nothing. */
+static struct winsize terminal_size(void)
 {
 	struct winsize size = { 0 };
-	uint32_t rows;
-	int width;
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	rows = size.ws_row > 10 ? size.ws_row - 7u : 3;
-	width = size.ws_col ? size.ws_col : ROUTE_WIDTH;
+	return size;
+}
+
+/* What a terminal holds, from its upper left corner on. */
+static void put_screen(const struct routes_run *run, const struct route_table *t, struct buf *out)
+{
+	struct winsize size = terminal_size();
+
 	buf_puts(out, "\033[H\033[J");
-	put_text(run, t, rows, width, out);
+	put_text(run, t, size.ws_row > 10 ? size.ws_row - 7u : 3, size.ws_col ? size.ws_col : ROUTE_WIDTH, out);
 }
 
 static int show(struct routes_run *run, void (*put)(const struct routes_run *run, const struct route_table *t, struct buf *out))
@@ -194,9 +198,11 @@ static int show(struct routes_run *run, void (*put)(const struct routes_run *run
 
 static void put_all(const struct routes_run *run, const struct route_table *t, struct buf *out)
 {
+	struct winsize size = terminal_size();
+
 	if (run->live)
 		buf_puts(out, "\033[H\033[J");
-	put_text(run, t, UINT32_MAX, ROUTE_WIDTH, out);
+	put_text(run, t, UINT32_MAX, size.ws_col ? size.ws_col : ROUTE_WIDTH, out);
 }
 
 /* ---- the run ---- */
@@ -223,7 +229,7 @@ static bool target_gone(void *ctx)
 
 static int start_session(struct routes_run *run)
 {
-	const struct tracing_opts tracing = { .routes = { .learn = true } };
+	const struct tracing_opts tracing = { .routes = { .learn = true }, .forget_ns = SESSION_NO_LIMIT };
 	struct session_opts session = { .on_window = on_window, .ctx = run, .tracing = &tracing, .flush_interval_ns = NSEC_PER_SEC };
 	bool only_command = run->command && !run->all;
 	int r;
@@ -235,7 +241,9 @@ static int start_session(struct routes_run *run)
 	r = session_new(&session, &run->session, run->err, sizeof(run->err));
 	if (r >= 0 && only_command)
 		r = session_add_pid(run->session, run->target.pid);
-	return r < 0 ? r : session_start(run->session, run->err, sizeof(run->err));
+	if (r >= 0)
+		r = session_start(run->session, run->err, sizeof(run->err));
+	return r < 0 ? r : tracing_clear(session_tracing(run->session));
 }
 
 static int prepare(struct routes_run *run)

@@ -332,6 +332,19 @@ int tracing_routes_error(const struct tracing *t)
 	return t->routes_error;
 }
 
+static bool any(void *ctx, uint32_t service)
+{
+	return true;
+}
+
+int tracing_clear(struct tracing *t)
+{
+	int r = tracing_count(t);
+
+	red_forget(t->red, any, NULL);
+	return r;
+}
+
 const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n)
 {
 	return red_series(t->red, ret_n);

@@ -47,6 +47,8 @@ void tracing_know(struct tracing *t, uint32_t tgid);
 int tracing_poll(struct tracing *t);
 /* Reads all counts: what tracing_series() says is true from here on. About once a second, and before it is asked. */
 int tracing_count(struct tracing *t);
+/* What was counted so far is left out: of a recording, whose samples begin here. 0 or negative errno. */
+int tracing_clear(struct tracing *t);
 const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n);
 /* Requests that are in no series: there was no room for another one. */
 uint64_t tracing_lost(const struct tracing *t);
