@@ -242,7 +242,11 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 			c->state = CONN_OVER;
 		return 0;
 	}
-	s->t = (struct transfer){ .sk = (__u64)sk, .inode = inode, .left = bytes, .now = bpf_ktime_get_boot_ns() };
+	__builtin_memset(&s->t, 0, sizeof(s->t)); /* a compound literal would be made on the stack, of which there is little */
+	s->t.sk = (__u64)sk;
+	s->t.inode = inode;
+	s->t.left = bytes;
+	s->t.now = bpf_ktime_get_boot_ns();
 	count(TRACE_COUNT_TRANSFERS);
 	if (!bytes) {
 		if (c && is_receive && c->side == TRACE_CLIENT && (shape != DATA_BUFFER || arg3))
@@ -318,13 +322,13 @@ static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 {
-	__u64 nr = SYSCALL_OF(regs), arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs), inode = 0;
+	__u64 inode = 0;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	const struct trace_proc *proc;
 	struct sock *sk;
 	int is_receive;
 
-	if (ret < 0 || data_shape(nr, arg3) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
+	if (ret < 0 || data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	proc = bpf_map_lookup_elem(&procs, &tgid);
 	if (!is_wanted(proc))
@@ -333,7 +337,7 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 	if (!sk)
 		return 0;
 	forget_other((__u64)sk, inode);
-	return transfer(sk, nr, arg2, arg3, inode, data_bytes(regs, ret), is_receive, 1);
+	return transfer(sk, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
 }
 #endif
 

@@ -51,17 +51,18 @@ static __always_inline struct http1 *parser(struct conn *c, const struct trace_s
 	return s->t.is_requests ? &c->requests : &c->responses;
 }
 
-static __always_inline void pass(struct conn *c, struct trace_scratch *s, __u64 n)
+/* Events. */
+static __always_inline __u32 pass(struct conn *c, struct trace_scratch *s, __u64 n)
 {
-	__u32 events = http1_pass(parser(c, s), n);
-
 	data_advance(&s->t.d, n);
 	s->t.left -= n;
-	if (events)
-		on_events(c, s, events);
+	return http1_pass(parser(c, s), n);
 }
 
-/* The next bytes, or none: -1. */
+/*
+ * The next bytes, or none: -1. Else events, of bytes that need not be seen. What they mean is left to the caller: the stack
+ * of all who are at work may be 512 bytes (before Linux 6.13), and on_events() is where it is deepest.
+ */
 __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 {
 	struct http1_window *w;
@@ -82,10 +83,8 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 	n = t->left < t->d.left ? t->left : t->d.left;
 	w->at = w->end = 0;
 	t->window_at = t->d.at;
-	if (unseen) {
-		pass(c, s, n < unseen ? n : unseen);
-		return 0;
-	}
+	if (unseen)
+		return pass(c, s, n < unseen ? n : unseen);
 	n = n < HTTP1_WINDOW ? n : HTTP1_WINDOW;
 	if (bpf_probe_read_user(w->bytes, n, (const void *)t->d.at)) {
 		count(TRACE_COUNT_UNREADABLE);
@@ -118,15 +117,19 @@ static long look(__u32 i, void *ctx)
 {
 	struct conn *c = ((struct look *)ctx)->c;
 	struct trace_scratch *s = ((struct look *)ctx)->s;
-	__u32 events;
+	int events;
 
 	if (c->state != CONN_HTTP1)
 		return 1;
-	if (s->window.at >= s->window.end)
-		return fill_window(c, s) < 0;
-	if (s->t.is_requests && c->requests.state <= HTTP1_AT_END)
-		s->t.part_at = s->t.window_at + s->window.at;
-	events = read_window(c, s);
+	if (s->window.at >= s->window.end) {
+		events = fill_window(c, s);
+	} else {
+		if (s->t.is_requests && c->requests.state <= HTTP1_AT_END)
+			s->t.part_at = s->t.window_at + s->window.at;
+		events = read_window(c, s);
+	}
+	if (events < 0)
+		return 1;
 	if (events)
 		on_events(c, s, events);
 	return 0;
@@ -150,8 +153,13 @@ __noinline int look_at_transfer(struct conn *c, struct trace_scratch *s)
 /* Bytes that cannot be seen: of a body they need not be. */
 static __always_inline void pass_unseen(struct conn *c, struct trace_scratch *s)
 {
-	if (http1_unseen(parser(c, s)) < s->t.left)
+	__u32 events;
+
+	if (http1_unseen(parser(c, s)) < s->t.left) {
 		end_connection(c, s, s->t.now);
-	else
-		pass(c, s, s->t.left);
+		return;
+	}
+	events = pass(c, s, s->t.left);
+	if (events)
+		on_events(c, s, events);
 }

@@ -4,7 +4,8 @@
 bench/kernels.md.
 
 In each kernel the agent pushes the same workload to the fake Pyroscope server too, and tests/bpf/both_walks.c
-compares the stacks of both programs.
+compares the stacks of both programs. With each of the hooks that the kernel has, an agent counts the requests of
+tests/workloads/http_ways.c, which says what it answered.
 
 A kernel package is fetched through this host's own apt sources with the suite replaced; hotspan, its
 libraries and a workload go into a busybox initramfs, whose init records and prints the verdict.
@@ -27,7 +28,9 @@ VERIFIER = ROOT / "build/test/tests/unit/test_verifier"
 BUDGET = ROOT / "tests/unit/verifier-budget.tsv"
 BOTH_WALKS = ROOT / "build/test/tests/e2e/both_walks"
 HTTP1 = ROOT / "build/test/tests/unit/test_http1_kernel"
+WAYS = ROOT / "build/test/workloads/w_http_ways"
 STREAMS = ROOT / "tests/fuzz/corpus/http1"
+PROGRAMS = ("sample", "sample_old", "sent", "received", "syscall_ended/syscalls")
 SUITES = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": "newest"}
 
 INIT = """#!/bin/busybox sh
@@ -70,6 +73,23 @@ test_verifier > /tmp/verifier 2>&1; echo "VERIFIER $?"
 /bin/busybox sed 's/^/VERIFIED /' /tmp/verifier
 test_http1_kernel > /tmp/http1 2>&1; echo "HTTP1 $?"
 /bin/busybox sed 's/^/PARSED /' /tmp/http1
+/bin/busybox killall fake_pyroscope
+trace() {
+	HOTSPAN_TRACE_HOOKS=$1 hotspan agent -c /trace.yaml 2>/tmp/log &
+	agent=$!
+	until /bin/busybox wget -q -O /dev/null http://127.0.0.1:9400/metrics || ! /bin/busybox kill -0 $agent; do /bin/busybox sleep 1; done
+	/bin/busybox kill -0 $agent && OTEL_SERVICE_NAME=ways http_ways 8080 /tmp/socket > /tmp/ways
+	/bin/busybox sleep 3
+	/bin/busybox wget -q -O /tmp/page http://127.0.0.1:9400/metrics
+	/bin/busybox kill $agent
+	wait $agent
+	echo "TRACE $1 $?"
+	/bin/busybox sed "s/^/ANSWERED $1 /" /tmp/ways
+	/bin/busybox grep duration_seconds_count /tmp/page | /bin/busybox sed "s/^/COUNTED $1 /"
+	/bin/busybox sed "s/^/TRACER $1 /" /tmp/log
+	/bin/busybox rm -f /tmp/ways /tmp/page
+} 2>/dev/null
+trace sockets; trace syscalls
 hotspan doctor > /tmp/doctor; echo "DOCTOR $?"
 /bin/busybox sed 's/^/CHECK /' /tmp/doctor
 /bin/busybox poweroff -f
@@ -141,12 +161,14 @@ def initramfs(path):
         shutil.copy(HOTSPAN, tree / "bin/hotspan")
         shutil.copy(FAKE, tree / "bin/fake_pyroscope")
         shutil.copy(VERIFIER, tree / "bin/test_verifier")
+        shutil.copy(WAYS, tree / "bin/http_ways")
         shutil.copy(BOTH_WALKS, tree / "bin/both_walks")
         (tree / str(BUDGET)[1:]).parent.mkdir(parents=True)
         shutil.copy(BUDGET, tree / str(BUDGET)[1:])
         shutil.copy(HTTP1, tree / "bin/test_http1_kernel")
         shutil.copytree(STREAMS, tree / str(STREAMS)[1:])
         (tree / "agent.yaml").write_text("receivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
+        (tree / "trace.yaml").write_text("trace: {enabled: true}\nprometheus: {listen: 127.0.0.1:9400}\nlisten: 'off'\n")
         flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
         run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
         for lib in {lib for binary in (HOTSPAN, FAKE, VERIFIER, BOTH_WALKS, HTTP1) for lib in libraries(binary)}:
@@ -206,6 +228,38 @@ def verified(text, program):
     return m[1] if m else "-"
 
 
+def traced(text, hooks):
+    """(exit status of the agent, requests answered, requests counted of servers, of clients): by (path, method, status)."""
+    status = re.search(rf"^TRACE {hooks} (\d+)", text, re.M)
+    answered = {tuple(k): int(n) for *k, n in re.findall(rf"^ANSWERED {hooks} (\S+) (\S+) (\S+) (\d+)", text, re.M)}
+    counted = {"server": {}, "client": {}}
+    for side, labels, n in re.findall(rf"^COUNTED {hooks} http_(\w+)_request_duration_seconds_count{{(.*)}} (\d+)", text, re.M):
+        l = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+        if l.get("service_name") == "ways":
+            counted[side][l.get("http_route"), l["http_request_method"], l.get("http_response_status_code")] = int(n)
+    return int(status[1]) if status else None, answered, counted["server"], counted["client"]
+
+
+def judge_tracing(text, kernel):
+    """Where the kernel has such hooks, all that was answered is counted; else the agent says what is missing."""
+    for hooks, since, reason in (("sockets", (6, 3), "choose syscalls|needs Linux 6.1"), ("syscalls", (6, 1), "needs Linux 6.1")):
+        status, answered, servers, clients = traced(text, hooks)
+        log = " ".join(re.findall(rf"^TRACER {hooks} (.*)", text, re.M))
+        if kernel < since:
+            if status != 3 or not re.search(reason, log):
+                return f"trace.hooks {hooks}: exit status {status}; {log[-300:]}"
+        elif status or not answered:
+            return f"trace.hooks {hooks}: exit status {status}, {len(answered)} answers; {log[-300:]}"
+        elif servers != answered or clients != answered:
+            other = [(k, answered.get(k), servers.get(k), clients.get(k)) for k in {*answered, *servers, *clients}]
+            return f"trace.hooks {hooks}: (answered, counted of server, of client) {[o for o in other if len(set(o[1:])) > 1][:3]}; {log[-300:]}"
+    return None
+
+
+def requests(text, hooks):
+    return sum(traced(text, hooks)[2].values()) or "-"
+
+
 def judge_agent(text):
     """The agent's sums against the workload's own clock; a tick a virtual CPU misses is time nobody sampled."""
     log = " ".join(re.findall(r"^LOG (.*)", text, re.M))[-300:]
@@ -237,7 +291,7 @@ def judge_agent(text):
     doctor = re.search(r"^DOCTOR (\d+)", text, re.M)
     if not doctor or doctor[1] != "0":
         return "doctor sees a blocker: " + " ".join(re.findall(r"^CHECK .*missing.*", text, re.M))[:300]
-    return None
+    return judge_tracing(text, tuple(map(int, re.search(r"KERNEL (\d+)\.(\d+)", text).groups())))
 
 
 def main():
@@ -253,10 +307,11 @@ def main():
         failed += complaint is not None
         samples = verdict["samples"] if verdict else "-"
         print(f"-- {suite} {version}: {complaint or 'ok'} ({samples} samples)", flush=True)
-        rows.append(f"| {suite} | {version} | {samples} | {verified(text, 'sample')} | {verified(text, 'sample_old')} | {complaint or 'ok'} |")
+        programs = " | ".join(verified(text, p) for p in PROGRAMS)
+        rows.append(f"| {suite} | {version} | {samples} | {requests(text, 'sockets')} / {requests(text, 'syscalls')} | {programs} | {complaint or 'ok'} |")
     (ROOT / "bench/kernels.md").write_text(
-        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM, records `spin` in each,\nlets the agent push it to the fake Pyroscope server, and compares the stacks of both programs, 450 to 9,000\ncalls deep (before 6.1 there is `sample_old` only).\n\n"
-        f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | instructions verified for `sample` | for `sample_old` | result |\n|---|---|---|---|---|---|\n"
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Kernels\n\n`./dev kernels` boots Debian kernels under QEMU without KVM, records `spin` in each,\nlets the agent push it to the fake Pyroscope server, and compares the stacks of both programs, 450 to 9,000\ncalls deep (before 6.1 there is `sample_old` only). An agent counts the HTTP requests of `http_ways` with the hooks at\nsockets (from 6.3 on) and at the end of system calls (from 6.1 on), and all that was answered has to be counted, on both\nsides. Behind each program: how many instructions the verifier walked through; tests/unit/verifier-budget.tsv says how\nmany it may.\n\n"
+        f"Last run: {datetime.date.today()}, commit {commit}.\n\n| suite | kernel | samples | requests at sockets / system calls | " + " | ".join(f"`{p}`" for p in PROGRAMS) + " | result |\n|" + "---|" * (5 + len(PROGRAMS)) + "\n"
         + "\n".join(rows) + "\n")
     sys.exit(bool(failed))
 
