@@ -79,19 +79,18 @@ static __always_inline int http1_read_chunk_size(struct http1 *m, struct http1_r
 
 static __always_inline int http1_read_chunk_extension(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 8 && http1_find_space(r); i++) {
-		__u32 c = http1_byte(r);
+	__u32 c;
 
-		if (c == '\r' || c == '\n') {
-			m->state = HTTP1_AT_CHUNK_SIZE_END;
-			return 1;
-		}
-		if (c != ' ' && c != '\t') {
-			http1_fail(m, r);
-			return 0;
-		}
-		r->at++;
+	if (!http1_find_space(r))
+		return 0;
+	c = http1_byte(r);
+	if (c == '\r' || c == '\n') {
+		m->state = HTTP1_AT_CHUNK_SIZE_END;
+		return 1;
 	}
+	r->at++;
+	if (c != ' ' && c != '\t')
+		http1_fail(m, r);
 	return 0;
 }
 

@@ -198,7 +198,7 @@ static __always_inline int http1_read_lines(struct http1 *m, struct http1_reader
 	if (!http1_inside(r))
 		return 0;
 	bytes = r->w->bytes + r->at;
-	for (int i = 0; i < 32; i++) {
+	for (int i = 0; i < 16; i++) {
 		if (!is_start) {
 			r->at += http1_find_low(bytes, elevens, tops);
 			http1_settle(r);

@@ -12,6 +12,7 @@
 #include "bpf/http1_window.h"
 
 #define HTTP1_MAX_METHOD 32
+#define HTTP1_PATH_STEP  40 /* bytes of a path in one step: the verifier follows each of them */
 
 /* The characters of a token (RFC 9110 5.6.2), 0 to 63 and 64 to 127, a bit each. */
 #define HTTP1_TOKEN_LOW  0x03ff6cfa00000000ull
@@ -234,7 +235,7 @@ static __always_inline int http1_read_path(struct http1 *m, struct http1_reader 
 	if (!http1_inside(r))
 		return 0;
 	bytes = r->w->bytes + r->at;
-	for (i = 0; i < HTTP1_SLACK; i++) {
+	for (i = 0; i < HTTP1_PATH_STEP; i++) {
 		__u32 c = bytes[i];
 
 		if (c <= '?') {

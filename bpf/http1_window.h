@@ -126,10 +126,10 @@ static __always_inline __u32 http1_up_to(__u64 tops)
 	return (((tops & -tops) - 1) & HTTP1_EACH(1)) * HTTP1_EACH(1) >> 56;
 }
 
-/* To the next control character or space: 1, and r is at it; 0: at the window's end. */
+/* To the next control character or space: 1, and r is at it; 0: at the window's end, or 128 bytes on. */
 static __always_inline int http1_find_space(struct http1_reader *r)
 {
-	while (http1_inside(r)) {
+	for (int i = 0; i < 16 && http1_inside(r); i++) {
 		__u64 word = http1_word(r);
 		__u64 spaces = (word - HTTP1_EACH(' ' + 1)) & ~word & HTTP1_EACH(0x80);
 

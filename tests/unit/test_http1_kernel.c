@@ -16,7 +16,7 @@
 
 #define STREAMS TESTS_DIR "/fuzz/corpus/http1"
 
-enum { MAX_STREAMS = 64, MUTATIONS = 200, REPEAT = 20000, MAX_VERIFIED = 150000 };
+enum { MAX_STREAMS = 64, MUTATIONS = 200, REPEAT = 20000, MAX_VERIFIED = 80000 };
 
 static struct {
 	struct http1_run_bpf *skel;
