@@ -313,9 +313,11 @@ static bool wants_spans(const struct config *c)
 	return false;
 }
 
+/* What we send would make what we send next. */
 static void on_span(void *ctx, const struct ev_request *ev, const char *labels, const char *route)
 {
-	push_spans_add(((struct agent *)ctx)->spans, ev, labels, route);
+	if (ev->tgid != (uint32_t)getpid())
+		push_spans_add(((struct agent *)ctx)->spans, ev, labels, route);
 }
 
 static struct tracer_opts tracer_opts_of(const struct config *c)
