@@ -84,6 +84,14 @@ static int set_missing(struct strmap *m, const char *key, const char *value)
 	return strmap_get(m, key) ? 0 : strmap_set(m, key, value);
 }
 
+static int set_host(struct strmap *m)
+{
+	char host[NODE_NAME_SIZE];
+
+	node_name(host);
+	return *host ? set_missing(m, "host.name", host) : 0;
+}
+
 static int set_instance(uint32_t pid, struct strmap *m)
 {
 	const char *space = strmap_get(m, "k8s.namespace.name"),
@@ -114,8 +122,10 @@ int resource_complete(uint32_t pid, struct strmap *ret)
 		{ "telemetry.distro.name", "hotspan" },
 		{ "telemetry.distro.version", HOTSPAN_VERSION },
 	};
-	int r = set_instance(pid, ret);
+	int r = set_host(ret);
 
+	if (r >= 0)
+		r = set_instance(pid, ret);
 	for (size_t i = 0; i < ARRAY_SIZE(pairs) && r >= 0; i++)
 		r = set_missing(ret, pairs[i][0], pairs[i][1]);
 	return r;
@@ -139,14 +149,10 @@ int resource_of_target(const char *labels, const struct strmap *more, struct str
 
 int resource_of_agent(const struct strmap *labels, struct strmap *ret)
 {
-	char host[NODE_NAME_SIZE];
 	int r = strmap_set(ret, "service.name", "hotspan");
 
-	node_name(host);
 	if (r >= 0)
 		r = strmap_set(ret, "service.version", HOTSPAN_VERSION);
-	if (r >= 0 && *host)
-		r = strmap_set(ret, "host.name", host);
 	if (r >= 0)
 		r = resource_of(labels, ret);
 	return r < 0 ? r : resource_complete((uint32_t)getpid(), ret);

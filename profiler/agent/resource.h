@@ -18,7 +18,7 @@ struct strmap;
 int resource_of(const struct strmap *labels, struct strmap *ret);
 
 /*
- * What traces and metrics say beside, where it is not there yet: os.type, telemetry.* and service.instance.id, which is
+ * What traces and metrics say beside, where it is not there yet: host.name, os.type, telemetry.* and service.instance.id, which is
  * NAMESPACE.POD.CONTAINER, else HOST:PID, with pid 0 (all of a service on this host) HOST. Profiles do without: Pyroscope
  * makes a label of each. 0 or -ENOMEM.
  */

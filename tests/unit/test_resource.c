@@ -67,12 +67,13 @@ static void an_instance_is_one_of_its_service(void **state)
 	} cases[] = {
 		{ { "instance", "h" }, 7, "h:7" },
 		{ { "instance", "h" }, 0, "h" },
-		{ { "service_name", "web" }, 7, "" }, /* of which host nobody knows */
+		{ { "service_name", "web" }, 7, "node-1:7" },
 		{ { "instance", "h", "service_instance_id", "mine" }, 7, "mine" },
 		{ { "instance", "h", "k8s_namespace_name", "n", "k8s_pod_name", "p", "k8s_container_name", "c" }, 7, "n.p.c" },
 		{ { "instance", "h", "k8s_namespace_name", "n", "k8s_pod_name", "p" }, 7, "h:7" },
 	};
 
+	assert_int_equal(setenv("NODE_NAME", "node-1", 1), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(strmap_fini) struct strmap from = labels(cases[i].labels), r = { 0 };
 
