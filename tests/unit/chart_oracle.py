@@ -14,6 +14,8 @@ image: {repository: registry/hotspan, tag: "1", pullSecrets: [{name: pull}]}
 config:
   frequency: 49
   labels: {cluster: blue}
+  trace: {enabled: true, routes: ["/users/{id}"]}
+  prometheus: {listen: "[::]:9400"}
   receivers:
     - {name: a, url: "http://127.0.0.1:4040", tenant: t, bearer_token_file: /secrets/token}
     - {name: b, type: otlp, url: "http://127.0.0.1:4317", protocol: grpc, spool: /var/lib/hotspan}
@@ -86,7 +88,7 @@ def test_every_value_finds_its_place():
     text = rendered(FULL)
     check(text)
     assert "ClusterRole" not in text and "automountServiceAccountToken: false" in text
-    for wanted in ("registry/hotspan:1", "name: pull", "- SYS_RESOURCE", "system-node-critical", "proxy:3128", "secretName: pyroscope", "mountPath: /secrets", "team: base", "cluster: blue"):
+    for wanted in ("registry/hotspan:1", "name: pull", "- SYS_RESOURCE", "system-node-critical", "proxy:3128", "secretName: pyroscope", "mountPath: /secrets", "team: base", "cluster: blue", "{name: services, containerPort: 9400}"):
         assert wanted in text, wanted
 
 
@@ -97,6 +99,7 @@ def test_no_more_rights_than_needed():
     assert {"CAP_" + c for c in caps} == set(unit) - {"CAP_SYS_ADMIN"}, (caps, unit)
     for wanted in ("privileged: false", "allowPrivilegeEscalation: false", "readOnlyRootFilesystem: true", "drop: [ALL]", "verbs: [list]"):
         assert wanted in text, wanted
+    assert "containerPort: 9400" not in text
     assert "hostNetwork" not in text and "hostIPC" not in text
 
 
