@@ -13,6 +13,7 @@
 
 #include "agent/governor.h"
 #include "agent/kube.h"
+#include "agent/metric_export.h"
 #include "agent/node.h"
 #include "agent/notify.h"
 #include "agent/privileges.h"
@@ -57,6 +58,8 @@ struct agent {
 	struct scrape *scrape; /* the same */
 	struct red_metrics *red;
 	struct push_spans *spans; /* NULL: no receiver took traces when we began */
+	struct metric_export *metric_export;
+	int routes_error; /* told */
 	struct strmap self;    /* what we are to OpenTelemetry */
 	struct kube *kube; /* NULL: no Kubernetes */
 	uint64_t pods_missed;
@@ -192,8 +195,9 @@ static int page(void *ctx, const char *path, struct buf *out, const char **ret_t
 static int measured(void *ctx, struct metric_set *ret)
 {
 	struct agent *a = ctx;
+	enum red_names names = strcmp(a->config->trace_metric_names, "beyla") ? RED_NAMES_STABLE : RED_NAMES_BEYLA;
 
-	return red_metrics_fill(a->red, session_tracing(a->session), &a->self, &a->config->labels, ret);
+	return red_metrics_fill(a->red, session_tracing(a->session), &a->self, &a->config->labels, names, ret);
 }
 
 static int set_self(struct agent *a, const struct config *c)
@@ -340,10 +344,23 @@ static int make_spans(struct agent *a)
 	return r;
 }
 
+static struct tracing_opts tracing_of(struct agent *a)
+{
+	const struct config *c = a->config;
+
+	return (struct tracing_opts){ .tracer = tracer_opts_of(c),
+				      .routes = { .patterns = (const char *const *)c->trace_routes.v, .n_patterns = c->trace_routes.n,
+						  .learn = c->trace_learn_routes, .max_per_service = c->trace_max_routes },
+				      .routes_file = strcmp(c->trace_routes_file, "off") ? c->trace_routes_file : NULL,
+				      .forget_ns = c->trace_forget_ns,
+				      .on_span = on_span,
+				      .ctx = a };
+}
+
 static int make_parts(struct agent *a, char *err, size_t err_len)
 {
 	const struct config *c = a->config;
-	const struct tracing_opts tracing = { .tracer = tracer_opts_of(c), .routes = { .learn = true }, .on_span = on_span, .ctx = a };
+	const struct tracing_opts tracing = tracing_of(a);
 	struct session_opts session = {
 		.tracing = c->trace_enabled ? &tracing : NULL,
 		.collector = { .sampler = { .frequency_hz = c->frequency, .kernel_stacks = c->kernel_stacks, .user_stacks = c->user_stacks },
@@ -377,6 +394,8 @@ static int make_parts(struct agent *a, char *err, size_t err_len)
 		r = red_metrics_new(&a->red);
 	if (r >= 0)
 		r = make_spans(a);
+	if (r >= 0)
+		r = metric_export_new(&(struct metric_export_opts){ .net = a->net, .fill = measured, .ctx = a }, &a->metric_export);
 	if (r >= 0)
 		r = session_new(&session, &a->session, err, err_len);
 	limits = limits_of(c);
@@ -418,6 +437,7 @@ struct agent *agent_free(struct agent *a)
 	session_free(a->session); /* its worker pushes: before push, net and files */
 	push_free(a->push);
 	push_spans_free(a->spans);
+	metric_export_free(a->metric_export);
 	files_free(a->files);
 	net_free(a->net);
 	web_free(a->web);
@@ -539,6 +559,32 @@ static void follow_pods(struct agent *a)
 	a->pods_missed = missed;
 }
 
+/* Once, and when it has changed. */
+static void tell_routes(struct agent *a)
+{
+	int error = tracing_routes_error(session_tracing(a->session));
+
+	if (error == a->routes_error)
+		return;
+	if (error < 0)
+		log_warn("trace.routes_file %s: %s; learned routes are lost with a restart", a->config->trace_routes_file, strerror(-error));
+	else
+		log_info("trace.routes_file %s: learned routes are kept again", a->config->trace_routes_file);
+	a->routes_error = error;
+}
+
+static void trace_tick(struct agent *a, uint64_t now)
+{
+	int r = tracing_count(session_tracing(a->session)); /* what a process counted that ends now is read before it is gone */
+
+	if (r < 0)
+		log_error("requests could not be counted: %s; going on", strerror(-r));
+	tell_routes(a);
+	r = metric_export_tick(a->metric_export, a->config->trace_metrics_interval_ns, now);
+	if (r < 0)
+		log_error("metrics could not be sent: %s; they are in the next interval's", strerror(-r));
+}
+
 static void tick(void *ctx, uint64_t elapsed_ns)
 {
 	struct agent *a = ctx;
@@ -546,11 +592,8 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 	int r;
 
 	run_pages(a); /* connections time out */
-	if (session_tracing(a->session)) { /* what a process counted that ends now is read before it is gone */
-		r = tracing_count(session_tracing(a->session));
-		if (r < 0)
-			log_error("requests could not be counted: %s; going on", strerror(-r));
-	}
+	if (session_tracing(a->session))
+		trace_tick(a, now);
 	if (a->spans)
 		push_spans_tick(a->spans, now);
 	if (a->kube)
@@ -584,6 +627,8 @@ static void tell_start(struct agent *a)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
 	if (s.lines_error)
 		log_warn("symbol_cache %s: %s; names only, no lines", a->config->symbol_cache, lines_complaint(s.lines_error, text, sizeof(text)));
+	if (session_tracing(a->session))
+		tell_routes(a);
 	tell_systemd("READY=1");
 }
 
@@ -659,6 +704,9 @@ static int shut_down(struct agent *a, char *err, size_t err_len)
 	if (a->receive)
 		receive_stop(a->receive);
 	finish_spans(a);
+	r = session_tracing(a->session) ? metric_export_send(a->metric_export) : 0;
+	if (r < 0)
+		log_error("the last metrics are lost: %s", strerror(-r));
 	r = session_finish(a->session, limit ? limit : 1);
 	if (r < 0) {
 		snprintf(err, err_len, "the last interval is lost: %s",

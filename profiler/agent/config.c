@@ -535,6 +535,8 @@ int config_load(const struct config_source *src, struct config **ret, char *err,
 	snprintf(err, err_len, "out of memory");
 	if (r >= 0)
 		r = config_add_otel_sampler(c, src->environment, err, err_len);
+	if (r >= 0)
+		r = config_add_otel_interval(c, src->environment, err, err_len);
 	if (r >= 0 && src->path)
 		r = read_file(src->path, c, err, err_len);
 	if (r >= 0)

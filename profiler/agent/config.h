@@ -68,6 +68,11 @@ struct config {
 	double trace_sample_percent;
 	bool trace_keep_errors, trace_query;
 	uint64_t trace_keep_slower_ns;
+	struct strlist trace_routes;
+	bool trace_learn_routes;
+	uint32_t trace_max_routes;
+	char *trace_routes_file, *trace_metric_names;
+	uint64_t trace_metrics_interval_ns, trace_forget_ns;
 	char *receive_listen;
 	uint64_t shutdown_timeout_ns;
 	char *log_format;

@@ -21,6 +21,7 @@
 #define ATTRIBUTES "OTEL_RESOURCE_ATTRIBUTES"
 #define SAMPLER "OTEL_TRACES_SAMPLER"
 #define PARENT_BASED "parentbased_"
+#define INTERVAL "OTEL_METRIC_EXPORT_INTERVAL"
 
 /* Of the variables that are the text of a receiver's key. */
 static const struct {
@@ -307,6 +308,20 @@ int config_add_otel_sampler(struct config *c, char *const *environment, char *er
 		return wrong(&w, SAMPLER, "it must be always_on, always_off or traceidratio, alone or behind " PARENT_BASED);
 	c->trace_sample_percent = 100 * ratio;
 	return r;
+}
+
+int config_add_otel_interval(struct config *c, char *const *environment, char *err, size_t err_len)
+{
+	const struct where w = { .err = err, .err_len = err_len };
+	const char *value = environment_get(environment, INTERVAL);
+	char text[64], why[256];
+	int r;
+
+	if (!value)
+		return 0;
+	snprintf(text, sizeof(text), "%sms", value);
+	r = option_set(option_find(&config_options, "trace.metrics_interval"), c, text, why, sizeof(why));
+	return r == -EINVAL ? wrong(&w, INTERVAL, why) : r;
 }
 
 int config_add_otel(struct config *c, char *const *environment, char *err, size_t err_len)

@@ -12,6 +12,7 @@
  *	OTEL_EXPORTER_OTLP_METRICS_*  "otlp-metrics"
  *	OTEL_TRACES_EXPORTER          without "otlp" in it: no traces; OTEL_METRICS_EXPORTER likewise
  *	(a file with a receiver of type otlp has the say: then these make none)
+ *	OTEL_METRIC_EXPORT_INTERVAL   trace.metrics_interval, in ms, where the file says none
  *	OTEL_RESOURCE_ATTRIBUTES      labels, those of the file before them; "." and the like in names become "_".
  *	                              service.name is not one: services are the profiled ones'
  *	OTEL_TRACES_SAMPLER           trace.sample_percent, before the file: always_on, always_off, or traceidratio with
@@ -25,6 +26,7 @@
 
 struct config;
 
-/* 0, -EINVAL (err names the variable), -ENOMEM. The sampler goes before the file that is read, the rest behind it. */
+/* 0, -EINVAL (err names the variable), -ENOMEM. The sampler and the interval go before the file that is read, the rest behind it. */
+int config_add_otel_interval(struct config *c, char *const *environment, char *err, size_t err_len);
 int config_add_otel_sampler(struct config *c, char *const *environment, char *err, size_t err_len);
 int config_add_otel(struct config *c, char *const *environment, char *err, size_t err_len);

@@ -13,6 +13,7 @@
 #include "base/distance.h"
 #include "base/units.h"
 #include "exporter/pyroscope.h"
+#include "trace/route_pattern.h"
 
 #define LIVE OPTION_LIVE
 #define RESTART OPTION_RESTART
@@ -254,16 +255,29 @@ void option_clear(const struct option *o, void *base)
 		*(uint32_t *)field(o, base) = 0;
 }
 
+static int check_route(const char *text, char *err, size_t err_len)
+{
+	struct route_patterns p = { 0 };
+	int r = route_patterns_add(&p, text, err, err_len);
+
+	route_patterns_fini(&p);
+	return r;
+}
+
 int option_add(const struct option *o, void *base, const char *text, char *err, size_t err_len)
 {
 	struct strlist *l = field(o, base);
 	char **slot;
+	int r;
 
 	if (o->type == OPTION_SET)
 		return add_to_set(o->unit, field(o, base), text, err, err_len);
 
 	if (o->type != OPTION_LIST)
 		return complain(err, err_len, "it takes one value, not a list");
+	r = strcmp(o->unit, "route") ? 0 : check_route(text, err, err_len);
+	if (r < 0)
+		return r;
 	slot = vec_push(l);
 	if (slot && (*slot = strdup(text)))
 		return 0;
@@ -417,6 +431,24 @@ static int copy_map(const struct strmap *from, struct strmap *to)
 	return 0;
 }
 
+static int copy_list(const struct strlist *from, struct strlist *to)
+{
+	struct strlist copy = { 0 };
+
+	vec_foreach(s, from) {
+		char **slot = vec_push(&copy);
+
+		if (!slot || !(*slot = strdup(*s))) {
+			copy.n -= slot != NULL;
+			list_fini(&copy);
+			return -ENOMEM;
+		}
+	}
+	list_fini(to);
+	*to = copy;
+	return 0;
+}
+
 int option_copy(const struct option *o, const void *from, void *to)
 {
 	const char *text;
@@ -430,7 +462,7 @@ int option_copy(const struct option *o, const void *from, void *to)
 		text = *(char *const *)cfield(o, from);
 		return set_string(field(o, to), text ? text : "");
 	case OPTION_LIST:
-		return -EINVAL;
+		return copy_list(cfield(o, from), field(o, to));
 	default:
 		memcpy(field(o, to), cfield(o, from), value_size(o));
 		return 0;

@@ -60,7 +60,7 @@ int option_add(const struct option *o, void *base, const char *text, char *err, 
 /* One entry of a MAP. */
 int option_set_entry(const struct option *o, void *base, const char *key, const char *value, char *err, size_t err_len);
 bool option_equal(const struct option *o, const void *a, const void *b);
-/* Gives `to` the value of `from`. 0; -ENOMEM; -EINVAL: it is a LIST. */
+/* Gives `to` the value of `from`. 0 or -ENOMEM. */
 int option_copy(const struct option *o, const void *from, void *to);
 
 /* The value as YAML; secrets, and the values of headers, as "<secret>". */

@@ -32,9 +32,9 @@ static void reference_table(const struct option_table *t, bool top, struct buf *
 		if (top)
 			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
 		buf_puts(out, type_name(o));
-		if (*o->unit && o->type != OPTION_MAP)
+		if (*o->unit && o->type != OPTION_MAP && o->type != OPTION_LIST)
 			buf_putc(out, ' ');
-		for (const char *u = o->type == OPTION_MAP ? "" : o->unit; *u; u++)
+		for (const char *u = o->type == OPTION_MAP || o->type == OPTION_LIST ? "" : o->unit; *u; u++)
 			*u == '|' ? buf_puts(out, ", ") : buf_putc(out, *u);
 		buf_printf(out, " | %s%s%s | %s | %s |\n",
 			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);
@@ -63,6 +63,7 @@ void options_reference(struct buf *out)
 		      "`OTEL_METRICS_EXPORTER=none` leave it out.\n"
 		      "`OTEL_TRACES_SAMPLER` (`always_on`, `always_off`, `traceidratio`, alone or behind `parentbased_`) and `OTEL_TRACES_SAMPLER_ARG` are\n"
 		      "`trace.sample_percent` where nothing else says it; with `always_off` `trace.keep_errors` is off, too. Every sampler honours the parent's decision.\n"
+		      "`OTEL_METRIC_EXPORT_INTERVAL` (ms) is `trace.metrics_interval` where the file says none.\n"
 		      "`OTEL_RESOURCE_ATTRIBUTES` of the agent are `labels`, "
 		      "`deployment.environment` as `deployment_environment`.\n\n");
 	reference_table(&receiver_options, false, out);

@@ -19,19 +19,19 @@ enum { MAX_ATTRIBUTES = 6, FAMILIES = 7 };
 
 /* What one family says of a series. */
 struct shape {
-	const char *name, *help, *unit;
+	const char *names[RED_NAMES], *help, *unit; /* name NULL: there is none of it */
 	enum trace_side side;
 	enum { DURATION, REQUEST_SIZE, RESPONSE_SIZE, CPU } what;
 };
 
 static const struct shape shapes[FAMILIES] = {
-	{ "http.server.request.duration", "Duration of HTTP server requests.", "s", TRACE_SERVER, DURATION },
-	{ "http.client.request.duration", "Duration of HTTP client requests.", "s", TRACE_CLIENT, DURATION },
-	{ "http.server.request.body.size", "Size of HTTP server request bodies.", "By", TRACE_SERVER, REQUEST_SIZE },
-	{ "http.server.response.body.size", "Size of HTTP server response bodies.", "By", TRACE_SERVER, RESPONSE_SIZE },
-	{ "http.client.request.body.size", "Size of HTTP client request bodies.", "By", TRACE_CLIENT, REQUEST_SIZE },
-	{ "http.client.response.body.size", "Size of HTTP client response bodies.", "By", TRACE_CLIENT, RESPONSE_SIZE },
-	{ "hotspan.http.server.cpu.time", "CPU time of samples that fell on HTTP server requests.", "s", TRACE_SERVER, CPU },
+	{ { "http.server.request.duration", "http.server.duration" }, "Duration of HTTP server requests.", "s", TRACE_SERVER, DURATION },
+	{ { "http.client.request.duration", "http.client.duration" }, "Duration of HTTP client requests.", "s", TRACE_CLIENT, DURATION },
+	{ { "http.server.request.body.size", "http.server.request.size" }, "Size of HTTP server request bodies.", "By", TRACE_SERVER, REQUEST_SIZE },
+	{ { "http.server.response.body.size", NULL }, "Size of HTTP server response bodies.", "By", TRACE_SERVER, RESPONSE_SIZE },
+	{ { "http.client.request.body.size", "http.client.request.size" }, "Size of HTTP client request bodies.", "By", TRACE_CLIENT, REQUEST_SIZE },
+	{ { "http.client.response.body.size", NULL }, "Size of HTTP client response bodies.", "By", TRACE_CLIENT, RESPONSE_SIZE },
+	{ { "hotspan.http.server.cpu.time", "hotspan.http.server.cpu.time" }, "CPU time of samples that fell on HTTP server requests.", "s", TRACE_SERVER, CPU },
 };
 
 /* A series, and what all families say of it. */
@@ -49,6 +49,7 @@ struct red_metrics {
 	vec(uint32_t) services; /* of each resource; the first is the agent's own, of none */
 	vec(struct metric_point) points;
 	struct metric_family families[FAMILIES];
+	uint64_t utc_at_boot_ns;
 };
 
 int red_metrics_new(struct red_metrics **ret)
@@ -135,16 +136,25 @@ static const char *error_of(struct row *row)
 	return row->error;
 }
 
-static void describe(struct row *row, struct tracing *t)
+/* What Beyla did not have yet follows from the side and the status: without it no two series become one. */
+static void describe(struct row *row, struct tracing *t, enum red_names names)
 {
+	static const struct {
+		const char *method, *status;
+	} keys[RED_NAMES] = {
+		[RED_NAMES_STABLE] = { "http.request.method", "http.response.status_code" },
+		[RED_NAMES_BEYLA] = { "http.method", "http.status_code" },
+	};
 	const struct red_series_key *k = &row->series->key;
 	const char *route = k->route ? tracing_route(t, k->route) : "", *error = error_of(row);
 
-	add_text(row, "http.request.method", tracer_method(k->method));
+	add_text(row, keys[names].method, tracer_method(k->method));
 	if (k->status != TRACE_STATUS_NONE)
-		row->attributes[row->n_attributes++] = (struct attribute){ .key = "http.response.status_code", .type = ATTRIBUTE_INT, .number = k->status };
+		row->attributes[row->n_attributes++] = (struct attribute){ .key = keys[names].status, .type = ATTRIBUTE_INT, .number = k->status };
 	if (*route)
 		add_text(row, "http.route", route);
+	if (names != RED_NAMES_STABLE)
+		return;
 	add_text(row, "url.scheme", "http");
 	if (error)
 		add_text(row, "error.type", error);
@@ -157,7 +167,7 @@ static int by_resource(const void *a, const void *b)
 	return x->resource < y->resource ? -1 : x->resource > y->resource;
 }
 
-static int add_rows(struct red_metrics *m, struct tracing *t, const struct strmap *labels)
+static int add_rows(struct red_metrics *m, struct tracing *t, const struct strmap *labels, enum red_names names)
 {
 	uint32_t n;
 	const struct red_series *series = tracing_series(t, &n);
@@ -175,7 +185,7 @@ static int add_rows(struct red_metrics *m, struct tracing *t, const struct strma
 	}
 	qsort(m->rows.v, m->rows.n, sizeof(*m->rows.v), by_resource);
 	vec_foreach(row, &m->rows)
-		describe(row, t);
+		describe(row, t, names);
 	return 0;
 }
 
@@ -204,9 +214,9 @@ static void fill_point(const struct shape *shape, const struct row *row, uint64_
 	}
 }
 
-static void begin_family(const struct shape *shape, struct metric_family *f)
+static void begin_family(const struct shape *shape, const char *name, struct metric_family *f)
 {
-	*f = (struct metric_family){ .name = shape->name, .help = shape->help, .unit = shape->unit,
+	*f = (struct metric_family){ .name = name, .help = shape->help, .unit = shape->unit,
 				     .kind = shape->what == CPU ? METRIC_COUNTER : METRIC_HISTOGRAM };
 	if (shape->what == DURATION) {
 		f->bounds = metric_seconds_bounds;
@@ -218,25 +228,38 @@ static void begin_family(const struct shape *shape, struct metric_family *f)
 }
 
 /* There is room for all points. */
-static uint32_t add_family(struct red_metrics *m, const struct shape *shape, uint64_t utc_at_boot_ns, struct metric_family *f)
+static uint32_t add_family(struct red_metrics *m, const struct shape *shape, enum red_names names, struct metric_family *f)
 {
 	uint32_t first = m->points.n;
 
-	begin_family(shape, f);
+	if (!shape->names[names])
+		return 0;
+	begin_family(shape, shape->names[names], f);
 	vec_foreach(row, &m->rows)
 		if (row->series->key.side == shape->side)
-			fill_point(shape, row, utc_at_boot_ns, vec_push(&m->points));
+			fill_point(shape, row, m->utc_at_boot_ns, vec_push(&m->points));
 	f->points = m->points.v + first;
 	f->n_points = m->points.n - first;
 	return f->n_points > 0;
 }
 
-int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strmap *self, const struct strmap *labels, struct metric_set *ret)
+/* When a series began stays what it was said to be, whatever the clocks drift apart: but not when one was set. */
+static void follow_clock(struct red_metrics *m, uint64_t now_ns)
 {
-	uint64_t now = time_utc_ns(), utc_at_boot_ns = now - time_boot_ns();
+	uint64_t at_boot = now_ns - time_boot_ns(), moved = at_boot - m->utc_at_boot_ns;
+
+	if (moved + NSEC_PER_SEC > 2 * NSEC_PER_SEC)
+		m->utc_at_boot_ns = at_boot;
+}
+
+int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strmap *self, const struct strmap *labels, enum red_names names,
+		     struct metric_set *ret)
+{
+	uint64_t now = time_utc_ns();
 	struct strmap *first;
 	int r;
 
+	follow_clock(m, now);
 	forget_resources(m);
 	m->rows.n = m->points.n = 0;
 	first = vec_push(&m->resources);
@@ -246,13 +269,13 @@ int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strm
 	if (r >= 0 && t)
 		r = tracing_count(t);
 	if (r >= 0 && t)
-		r = add_rows(m, t, labels);
+		r = add_rows(m, t, labels, names);
 	if (r >= 0)
 		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES);
 	if (r < 0)
 		return r;
 	*ret = (struct metric_set){ .time_ns = now, .n_resources = m->resources.n, .resources = m->resources.v, .families = m->families };
 	for (size_t i = 0; i < FAMILIES; i++)
-		ret->n_families += add_family(m, &shapes[i], utc_at_boot_ns, &m->families[ret->n_families]);
+		ret->n_families += add_family(m, &shapes[i], names, &m->families[ret->n_families]);
 	return 0;
 }

@@ -30,6 +30,7 @@ enum { ROW_CONFIG, ROW_CHECK, ROW_OPTIONS, FIRST_OPTION };
 #define ARG_STRING "TEXT"
 #define ARG_CHOICE "NAME"
 #define ARG_MAP "NAME=VALUE,..."
+#define ARG_LIST "TEXT,..."
 
 static const struct flag flags[] = {
 	[ROW_CONFIG] = { 'c', "config", "FILE", "YAML configuration (default " DEFAULT_CONFIG ", where there is one)", .values = "FILE" },

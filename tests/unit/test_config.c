@@ -119,6 +119,11 @@ static void every_error_names_the_line_the_key_and_the_remedy(void **state)
 		{ RECEIVER "    headers: {a: \"b\\nc\"}\n", ":4: receivers[0].headers: header 'a': a value is one line" },
 		{ "receive: 127.0.0.1:4041\n", ":1: receive: it must be a mapping of keys to values" },
 		{ "receive: {lisen: off}\n", ":1: receive: there is no key 'receive.lisen': did you mean 'receive.listen'?" },
+		{ "trace:\n  routes:\n    - /a\n    - users/{id}\n", ":4: trace.routes: the route 'users/{id}' does not begin with /: write it like /users/{id}" },
+		{ "trace: {routes: [/a/**/b]}\n", ":1: trace.routes: the route '/a/**/b' has ** before its end: only a last segment can be any rest" },
+		{ "trace: {max_routes: 0}\n", ":1: trace.max_routes: '0' is not a number from 1 to 10000" },
+		{ "trace: {metric_names: old}\n", ":1: trace.metric_names: 'old' is none of stable|beyla" },
+		{ "trace: {metrics_interval: 1ms}\n", ":1: trace.metrics_interval: '1ms' is not a time from 1s to 60m" },
 		{ "a: [\n", ":2: it is no valid YAML: did not find expected node content" },
 		{ "- a\n", ":1: it must be a mapping of keys to values" },
 		{ "? [a]\n: b\n", ":1: a key must be plain text" },
@@ -239,6 +244,24 @@ static void opentelemetrys_variables_make_a_receiver_and_labels(void **state)
 	env[1] = "OTEL_EXPORTER_OTLP_INSECURE=true";
 	assert_int_equal(load_with("receivers: [{name: o, type: otlp, url: 'http://h'}]\n", &src, &c, err, sizeof(err)), 0);
 	assert_int_equal(c->receivers.n, 1);
+	config_free(c);
+}
+
+static void the_interval_of_metrics_is_the_variables_where_the_file_has_none(void **state)
+{
+	char *env[] = { "OTEL_METRIC_EXPORT_INTERVAL=2500", NULL };
+	const struct config_source src = { .environment = env };
+	struct config *c;
+	char err[768];
+
+	assert_int_equal(load_with("", NULL, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->trace_metrics_interval_ns, 60 * NSEC_PER_SEC);
+	config_free(c);
+	assert_int_equal(load_with("trace: {enabled: true}\n", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->trace_metrics_interval_ns, 2500 * NSEC_PER_MSEC);
+	config_free(c);
+	assert_int_equal(load_with("trace: {metrics_interval: 10s}\n", &src, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->trace_metrics_interval_ns, 10 * NSEC_PER_SEC);
 	config_free(c);
 }
 
@@ -373,6 +396,7 @@ static void opentelemetrys_variables_that_are_wrong_are_named(void **state)
 		{ "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json", "OTLP_METRICS_PROTOCOL: 'http/json' is none of http/protobuf|grpc" },
 		{ "OTEL_EXPORTER_OTLP_TRACES_HEADERS=a", "OTLP_TRACES_HEADERS: it must be name=value,name=value, percent-encoded" },
 		{ "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=/k", "OTLP_TRACES_CLIENT_KEY: it and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together" },
+		{ "OTEL_METRIC_EXPORT_INTERVAL=5s", "INTERVAL: '5sms' is not a time from 1s to 60m" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=a=%2", "it must be key=value,key=value, percent-encoded" },
 		{ "OTEL_TRACES_SAMPLER=jaeger_remote", "SAMPLER: it must be always_on, always_off or traceidratio, alone or behind parentbased_" },
 		{ "OTEL_RESOURCE_ATTRIBUTES=1=b", "label '1': a name is made of letters, digits and _, and does not begin with a digit" },
@@ -485,6 +509,21 @@ static void rows_that_need_a_restart_keep_their_value(void **state)
 	config_free(b);
 }
 
+static void so_do_lists(void **state)
+{
+	struct config *a, *b;
+	char err[768], told[256] = "";
+
+	assert_int_equal(load_with("trace: {routes: [/a, /b/:c]}\n", NULL, &a, err, sizeof(err)), 0);
+	assert_int_equal(load_with("trace: {routes: [/d]}\n", NULL, &b, err, sizeof(err)), 0);
+	assert_int_equal(config_keep_fixed(a, b, note, told), 0);
+	assert_string_equal(told, "trace.routes ");
+	config_free(a);
+	assert_int_equal(b->trace_routes.n, 2);
+	assert_string_equal(b->trace_routes.v[1], "/b/:c");
+	config_free(b);
+}
+
 static void a_receivers_spool_changes_with_a_restart_and_says_so(void **state)
 {
 	struct config *a, *b;
@@ -533,6 +572,7 @@ int main(void)
 		FILE_TEST(what_names_are_made_of_is_said_by_the_file),
 		FILE_TEST(flags_override_the_environment_and_that_the_file),
 		FILE_TEST(opentelemetrys_variables_make_a_receiver_and_labels),
+		FILE_TEST(the_interval_of_metrics_is_the_variables_where_the_file_has_none),
 		FILE_TEST(a_receiver_takes_what_it_is_told_to),
 		FILE_TEST(opentelemetrys_variables_part_the_signals),
 		FILE_TEST(a_signals_own_variable_is_before_that_for_all),
@@ -542,6 +582,7 @@ int main(void)
 		FILE_TEST(a_choice_is_taken_in_any_case_and_told_in_its_own),
 		FILE_TEST(the_examples_load),
 		FILE_TEST(rows_that_need_a_restart_keep_their_value),
+		FILE_TEST(so_do_lists),
 		FILE_TEST(a_receivers_spool_changes_with_a_restart_and_says_so),
 		FILE_TEST(the_documents_in_the_tree_are_those_of_the_rows),
 	};
