@@ -8,7 +8,8 @@ foreach(t workloads:240 shortlived:240 errors:240 real:400 formats:240 stacks:40
 	set_tests_properties(e2e_${name} PROPERTIES RUN_SERIAL ON)
 endforeach()
 # They wait for servers most of the time: beside each other, and beside what needs the CPUs.
-foreach(t otlp:400 collector:600 prometheus:240 spool:600 agent_faults:300 agent_whose:300 agent_life:300 files:300 receive:400 trace:300 spans:200)
+foreach(t otlp:400 collector:600 prometheus:240 spool:600 agent_faults:300 agent_whose:300 agent_life:300 files:300 receive:400 trace:300 spans:200 metrics:200
+	series:200)
 	string(REPLACE ":" ";" t ${t})
 	list(GET t 0 name)
 	list(GET t 1 seconds)

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Series of requests: whose route is not known, how routes are called and keep their names, when series begin and when they go."""
+import socket
+
+from hs import *  # noqa: F403
+from measured import Series, Tracing, receiver, workers
+from nginx import Nginx, raw
+from peers.otlp import Peer
+from peers.prometheus import families
+
+tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-series-"))
+
+
+def test_a_ring_that_overruns_costs_routes_and_no_counts():
+    """Nobody reads the ring, and no route is known yet: each request is handed to it."""
+    many = 20000
+    with Nginx(tmp) as nginx:
+        with Tracing(workers(nginx)) as agent:
+            agent.process.send_signal(signal.SIGSTOP)
+            for _ in range(many // 2000):
+                request = b"GET /ok/many HTTP/1.1\r\nHost: x\r\n\r\n"
+                raw(nginx.port, *[request * 40] * 49, request * 39 + b"GET /ok/many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", pause=0.002)
+            agent.process.send_signal(signal.SIGCONT)
+            until(lambda: sum(agent.counts().values()) >= many)
+            time.sleep(2)
+            counts, page = agent.counts(), agent.metrics()
+            raw(nginx.port, b"GET /ok/many HTTP/1.0\r\n\r\n")  # the route is known by now
+            until(lambda: agent.counts()["GET", "/ok/many", "200"] == counts["GET", "/ok/many", "200"] + 1)
+            assert agent.stop() == 0
+            assert len(nginx.log()) == many + 1
+    unknown, lost = counts["GET", "?", "200"], page['hotspan_trace_total{what="ring_full"}']
+    print(f"  {many} requests: {unknown} ({100 * unknown / many:.1f} %) under no route, the ring lost {lost:.0f}")
+    assert sum(counts.values()) == many and page['hotspan_trace_total{what="requests"}'] >= many
+    assert 0 < unknown < many and unknown <= lost, "what was lost beside is of others, whom nobody asked for"
+
+
+WORDS = [a + b for a in "kmnprstv" for b in ("a", "e", "i", "o", "u")]
+
+
+def test_routes_are_yours_or_learned_and_keep_their_names_over_a_restart():
+    kept = tmp / "state" / "deep" / "routes.tsv"
+    with Nginx(tmp) as nginx:
+        def routes(order, **keys):
+            with Tracing(workers(nginx), trace=f"routes: ['/ok/{{id}}', '/gone/**'], routes_file: {kept}") as agent:
+                for w in order:
+                    raw(nginx.port, *[f"GET /{path} HTTP/1.0\r\n\r\n".encode() for path in [f"missing/{w}"]])
+                    raw(nginx.port, f"GET /ok/{w} HTTP/1.0\r\n\r\n".encode())
+                    raw(nginx.port, f"GET /gone/{w}/4711/x HTTP/1.0\r\n\r\n".encode())
+                until(lambda: sum(agent.counts().values()) == 3 * len(order))
+                time.sleep(1)
+                counts = {route: n for (_, route, _), n in agent.counts().items()}
+                assert agent.stop() == 0
+                return counts
+
+        first = routes(WORDS)
+        again = routes(WORDS[::-1])
+    assert first["/ok/{id}"] == first["/gone/**"] == len(WORDS)
+    assert first["/missing/*"] > 1 and len(first) == 2 + 32 + 1, first
+    assert again == first
+
+
+def test_a_file_of_routes_that_is_none_is_said():
+    def start(path, seconds=20):
+        config = tmp / "said.yaml"
+        config.write_text(f"trace: {{enabled: true, routes_file: '{path}'}}\nlisten: 'off'\nsymbol_cache: {tmp}/cache\n")
+        return subprocess.run(["timeout", "-s", "TERM", str(seconds), HOTSPAN, "agent", "-c", config], capture_output=True, text=True)
+
+    foreign = tmp / "foreign"
+    foreign.write_text("root:x:0:0:root:/root:/bin/bash\n")
+    p = start(foreign)
+    assert p.returncode == 1 and f"trace.routes_file {foreign}: this is no file of learned routes: remove it, or name another file" in p.stderr, p.stderr
+    assert foreign.read_text().startswith("root:")
+    p = start(foreign / "x")
+    assert p.returncode == 1 and f"trace.routes_file {foreign}/x: Not a directory" in p.stderr, p.stderr
+    p = start("/proc/nowhere/routes.tsv", 3)
+    assert "trace.routes_file /proc/nowhere/routes.tsv: No such file or directory; learned routes are lost with a restart" in p.stderr, p.stderr
+
+
+SERVER = """
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    c = s.accept()[0]
+    while c.recv(4096):
+        c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+    c.close()
+"""
+
+
+class Service:
+    def __init__(self, name, requests):
+        self.process = subprocess.Popen([sys.executable, "-S", "-c", SERVER], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=name))
+        self.port = int(self.process.stdout.readline())
+        self.ask(requests)
+
+    def ask(self, requests):
+        for _ in range(requests):
+            with socket.create_connection(("127.0.0.1", self.port)) as c:
+                c.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+                c.recv(4096)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_series_go_with_their_service_and_begin_anew():
+    """What a process counts last, before it is killed, is counted too."""
+    mark = f"churn-{os.getpid()}"
+    with Peer() as peer:
+        with Tracing([f"{{service: '{mark}-*'}}"], receiver("h", peer.http, "http/protobuf"), trace="forget_after: 2s, metrics_interval: 1s") as agent:
+
+            def seen():
+                page = families(agent.page())
+                name = lambda rows: {l["service_name"] for l in (dict(labels) for _, labels in rows) if l["service_name"].startswith(mark)}
+                return name(page.get("http_server_request_duration_seconds", ("", "", {}))[2]), name(page["target_info"][2])
+
+            def total():
+                """Whatever the route: the first request of a process may come before it is known whose it is."""
+                return sum(agent.counts().values())
+
+            long, again = Service(f"{mark}-long", 1), Service(f"{mark}-again", 3)
+            short = [Service(f"{mark}-{i}", 1) for i in range(12)]
+            until(lambda: total() == 1 + 3 + 12)
+            for one in short * 4:
+                one.ask(1)
+            for one in [*short, again]:
+                one.end()
+            until(lambda: total() >= 1 + 3 + 5 * 12)
+            time.sleep(1.1)
+            assert total() == 1 + 3 + 5 * 12, agent.counts()
+            until(lambda: seen() == ({f"{mark}-long"},) * 2, 10)
+            gone = time.time_ns()
+            again = Service(f"{mark}-again", 4)
+            until(lambda: total() == 1 + 4)
+            assert agent.stop() == 0
+            long.end()
+            again.end()
+        series = [p for (service, _), p in Series(peer, "http.server.request.duration").points.items() if service == f"{mark}-again"]
+    first, second = ([[p for p in points if (p["time"] > gone) == late] for points in series] for late in (False, True))
+    last = lambda life: sum(sum(points[-1]["counts"]) for points in life if points)
+    assert last(first) == 3 and last(second) == 4, series
+    assert min(p["start"] for points in second for p in points) >= max(p["time"] for points in first for p in points), "it begins anew behind what was said"
+
+
+if __name__ == "__main__":
+    try:
+        run_tests(globals())
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
