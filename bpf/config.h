@@ -24,7 +24,7 @@ enum {
  * It is of that program alone: another process of this tgid has another start, another program another exec_id.
  */
 struct sample_share {
-	__u64 start_ns, exec_id; /* task_struct's start_boottime of the leader, self_exec_id */
+	__u64 start_ns, exec_id; /* of struct ev_sample */
 	__u32 round;             /* of shares: those of an earlier one are void (share_round) */
 	__u32 one_in;            /* of so many samples one is sent, and stands for all; 0: none is */
 	__u32 seen;              /* samples so far, from a random number on */

@@ -99,6 +99,7 @@ struct ev_sample {
 	__u64 time_ns;   /* CLOCK_BOOTTIME, the clock of the side-band too */
 	__u64 span_id;   /* 0: no request in flight on this thread */
 	__u64 cgroup_id; /* cgroup v2 id, 0 where there is none */
+	__u64 start_ns, exec_id; /* which program it is: task_struct's start_boottime of the leader, self_exec_id */
 	__u32 tgid, tid; /* in the initial pid namespace */
 	__u32 period_ns; /* of the timer at this tick: the rate may change while we run */
 	__u16 weight;    /* periods this sample stands for: > 1 when only some are sent */
@@ -114,7 +115,7 @@ struct ev_sample {
 	__u8 reserved[2];
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
-_Static_assert(sizeof(struct ev_sample) == 72, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_sample) == 88, "layout is an ABI between BPF and the agent");
 
 static inline __u32 ev_user_words(const struct ev_sample *ev)
 {
@@ -132,7 +133,6 @@ static inline __u32 ev_user_words(const struct ev_sample *ev)
 struct ev_rest {
 	__u64 pc, sp, fp;     /* of the next frame, not pushed yet */
 	__u64 mm, exec_pages; /* the address space as it was (space.h) */
-	__u64 start_ns, exec_id; /* of struct sample_share */
 	__u64 args, args_end, env, env_end; /* addresses, as in /proc/PID/stat */
 	__u32 uid;         /* the effective user, in the initial namespace */
 	__u32 start_bytes; /* from args on; 0: larger, or not readable */
@@ -143,7 +143,7 @@ struct ev_rest {
 	__u64 regs[EV_REGS];
 	__u8 stack[]; /* and from stack + stack_bytes on the start, then the other stack */
 };
-_Static_assert(sizeof(struct ev_rest) == 248, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_rest) == 232, "layout is an ABI between BPF and the agent");
 
 /* NULL: the program finished the walk. */
 static inline const struct ev_rest *ev_rest_of(const struct ev_sample *ev)

@@ -125,12 +125,12 @@ static __always_inline __u32 share_turn(struct sample_share *v, int old_kernel)
 }
 
 /* How many samples this one stands for. 0: it is not to be sent. */
-static __always_inline __u16 weigh(struct task_struct *task, __u32 tgid, int old_kernel)
+static __always_inline __u16 weigh(const struct ev_sample *ev, int old_kernel)
 {
+	__u32 tgid = ev->tgid;
 	struct sample_share *v = config.shares ? bpf_map_lookup_elem(&shares, &tgid) : NULL;
 
-	if (!v || v->round != share_round || v->exec_id != BPF_CORE_READ(task, self_exec_id) ||
-	    v->start_ns != BPF_CORE_READ(task, group_leader, start_boottime))
+	if (!v || v->round != share_round || v->exec_id != ev->exec_id || v->start_ns != ev->start_ns)
 		return 1;
 	if (v->one_in && share_turn(v, old_kernel) % v->one_in == 0)
 		return v->one_in;
@@ -443,8 +443,6 @@ static __always_inline int send_rest(struct scratch *s, struct task_struct *task
 	rest->fp = s->walk.fp;
 	rest->mm = (__u64)mm;
 	rest->exec_pages = BPF_CORE_READ(mm, exec_vm);
-	rest->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	rest->exec_id = BPF_CORE_READ(task, self_exec_id);
 	rest->args = BPF_CORE_READ(mm, arg_start);
 	rest->args_end = BPF_CORE_READ(mm, arg_end);
 	rest->env = BPF_CORE_READ(mm, env_start);
@@ -501,6 +499,8 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	*ev = (struct ev_sample){
 		.time_ns = now,
 		.cgroup_id = bpf_get_current_cgroup_id(),
+		.start_ns = BPF_CORE_READ(task, group_leader, start_boottime),
+		.exec_id = BPF_CORE_READ(task, self_exec_id),
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
 		.period_ns = ctx->sample_period,
@@ -513,7 +513,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count(EV_COUNT_FILTERED, 1);
 		return;
 	}
-	ev->weight = weigh(task, ev->tgid, old_kernel);
+	ev->weight = weigh(ev, old_kernel);
 	if (!ev->weight)
 		return;
 	if (config.flights)

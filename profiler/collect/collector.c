@@ -313,6 +313,7 @@ static int drain(struct collector *c)
 {
 	int r = sideband_drain(c->sideband, on_sideband, c);
 
+	processes_doubt(c->processes, sideband_doubt_ns(c->sideband));
 	return r < 0 ? r : sampler_drain(c->sampler, on_sample, c);
 }
 

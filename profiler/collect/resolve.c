@@ -6,23 +6,43 @@
 
 #include "proc/process.h"
 #include "proc/scan.h"
+#include "proc/startup.h"
+
+/* All that is known of it is in the sample: what it was started with, none of its mappings. /proc shows another program. */
+static struct process *add_gone(struct processes *t, const struct ev_sample *ev)
+{
+	struct process *p = process_add(t, ev->tgid, ev->time_ns);
+
+	if (!p)
+		return NULL;
+	p->needs_scan = true;
+	if (ev->tid == ev->tgid)
+		memcpy(p->comm, ev->comm, sizeof(p->comm));
+	process_exit(t, ev->tgid, ev->time_ns);
+	return p;
+}
 
 /*
  * A process we never heard of, or only half: its records were lost, or its main thread is dead and
- * reaped. /proc shows it as it is now, later than the sample; when the thread's name changed in
- * between it ran exec, and its mappings are not the sample's.
+ * reaped. /proc shows it as it is now, later than the sample: the sample has to bring something by which it can be
+ * told from what it became. Without that a sample stays nobody's; those after the scan are known.
  */
 static int scan_late(struct processes *t, const struct ev_sample *ev, struct process **ret)
 {
+	const struct ev_rest *rest = ev_rest_of(ev);
 	struct process *p;
 	int r = scan_process(t, (pid_t)ev->tgid, (pid_t)ev->tid);
 
 	*ret = NULL;
-	if (r == -ENOMEM)
-		return r;
+	if (r == -ENOMEM || !rest)
+		return r == -ENOMEM ? r : 0;
 	p = r < 0 ? NULL : process_find(t, ev->tgid);
-	if (p && !strncmp(p->comm, ev->comm, sizeof(p->comm)))
-		*ret = p;
+	if (!p || !startup_is_current(ev->tgid, ev->tid, rest))
+		p = add_gone(t, ev);
+	if (!p)
+		return -ENOMEM;
+	process_note_program(p, ev->start_ns, ev->exec_id);
+	*ret = p;
 	return 0;
 }
 
@@ -66,28 +86,46 @@ static void resolve_user(struct processes *t, struct unwinder *u, const struct p
 	}
 }
 
+static bool has_user(const struct ev_sample *ev)
+{
+	return ev->uframes || ev_rest_of(ev);
+}
+
 /* A process that nobody knows: its leaf is all that can be told. */
 static void resolve_stranger(const struct ev_sample *ev, struct resolved *ret)
 {
 	const struct ev_rest *rest = ev_rest_of(ev);
 
-	push(ret, IMAGE_ID_NONE,
-	     (ev->uframes ? ev->pc[ev->kframes] : rest->pc) & EV_FRAME_ADDR_MASK);
+	if (has_user(ev))
+		push(ret, IMAGE_ID_NONE, (ev->uframes ? ev->pc[ev->kframes] : rest->pc) & EV_FRAME_ADDR_MASK);
 	ret->cut = EV_CUT_UNKNOWN_PROCESS;
 }
 
-static bool has_user(const struct ev_sample *ev)
+static bool is_of(const struct processes *t, const struct ev_sample *ev, const struct process *p, uint64_t exec_id)
 {
-	return ev->uframes || ev_rest_of(ev);
+	return p && process_is(t, p, ev->start_ns, exec_id, ev->time_ns);
+}
+
+/* The kernel announces an exec and counts it a moment later. */
+static bool is_of_exec(const struct processes *t, const struct ev_sample *ev, const struct process *p)
+{
+	return is_of(t, ev, p, ev->exec_id) || is_of(t, ev, p, ev->exec_id + 1);
 }
 
 int resolve_process(struct processes *t, const struct ev_sample *ev, struct process **ret)
 {
 	struct process *p = process_find(t, ev->tgid);
 
-	if (has_user(ev) && (!p || p->needs_scan))
-		return scan_late(t, ev, ret);
 	*ret = p;
+	if (ev->flags & EV_SAMPLE_KTHREAD)
+		return 0;
+	if (ev->flags & EV_SAMPLE_IN_EXEC) {
+		*ret = is_of_exec(t, ev, p) ? p : NULL;
+		return 0;
+	}
+	if (!is_of(t, ev, p, ev->exec_id) || (p->needs_scan && has_user(ev)))
+		return scan_late(t, ev, ret);
+	process_note_program(p, ev->start_ns, ev->exec_id);
 	return 0;
 }
 
@@ -99,9 +137,9 @@ int resolve_stack(struct processes *t, struct unwinder *u, const struct ev_sampl
 	ret->n = 0;
 	ret->cut = ev->status;
 	resolve_kernel(ev, ret);
-	if (!has_user(ev))
+	if (ev->flags & EV_SAMPLE_KTHREAD || (p && !has_user(ev)))
 		return 0;
-	if (!p) {
+	if (!p || p->needs_scan) {
 		resolve_stranger(ev, ret);
 		return 0;
 	}

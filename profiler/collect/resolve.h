@@ -23,7 +23,10 @@ struct resolved {
 	struct window_frame frames[EV_KERNEL_FRAMES + EV_USER_FRAMES];
 };
 
-/* Whose sample it is, as far as anyone knows: *ret is borrowed until the table changes; NULL: unknown and gone. 0 or -ENOMEM. */
+/*
+ * Whose sample it is, as far as anyone knows: *ret is borrowed until the table changes. NULL: nobody can tell, or not for
+ * sure, so it is under nobody's name; with needs_scan set its mappings are not known. 0 or -ENOMEM.
+ */
 int resolve_process(struct processes *t, const struct ev_sample *ev, struct process **ret);
 
 /*

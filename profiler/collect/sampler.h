@@ -45,7 +45,7 @@ bool sampler_wants(const struct sampler *s, uint32_t tgid);
 
 /*
  * Of the program that this process runs one in so many samples is sent from here on, and stands for all; 0: none.
- * start_ns and exec_id are of struct ev_rest. 0 or negative errno: they all go on to come.
+ * start_ns and exec_id are of struct ev_sample. 0 or negative errno: they all go on to come.
  */
 int sampler_set_share(struct sampler *s, uint32_t tgid, uint64_t start_ns, uint64_t exec_id, uint16_t one_in);
 /* All come again, of every process. */

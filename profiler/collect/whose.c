@@ -89,17 +89,10 @@ static uint16_t one_in(const struct whose *w, const struct target *t)
 	return t->labels ? (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX) : 0;
 }
 
-/* Which program it is only a sample of a process that was new to us tells. */
-static void tell_sampler(const struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, const struct target *t)
+static void tell_sampler(const struct whose *w, struct sampler *s, const struct ev_sample *ev, const struct target *t)
 {
-	const struct ev_rest *rest = ev_rest_of(ev);
-
-	if (rest) {
-		p->leader_start_ns = rest->start_ns;
-		p->exec_id = rest->exec_id;
-	}
-	if (p->leader_start_ns && ev->weight != one_in(w, t))
-		sampler_set_share(s, p->pid, p->leader_start_ns, p->exec_id, one_in(w, t));
+	if (ev->weight != one_in(w, t))
+		sampler_set_share(s, ev->tgid, ev->start_ns, ev->exec_id, one_in(w, t));
 }
 
 static bool label_target(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p, const char *cgroup,
@@ -111,7 +104,7 @@ static bool label_target(struct whose *w, struct sampler *s, const struct ev_sam
 
 	targets_find(w->targets, &v, &t);
 	if (p && !v.kernel_thread)
-		tell_sampler(w, s, ev, p, &t);
+		tell_sampler(w, s, ev, &t);
 	ret->target = t.labels ? strpool_add(strings, t.labels) : 0;
 	return t.labels;
 }

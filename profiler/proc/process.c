@@ -2,11 +2,13 @@
 #include "proc/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/units.h"
 #include "base/vec.h"
 #include "proc/executable.h"
 
@@ -21,6 +23,9 @@ struct exit_note {
 	uint32_t reserved;
 };
 
+/* A look at every process that is known; at most so often. */
+#define BURY_EACH_NS (1 * NSEC_PER_SEC)
+
 struct processes {
 	struct images *images; /* borrowed */
 	vec(struct process) v;
@@ -30,6 +35,7 @@ struct processes {
 	uint64_t next_key;
 	vec(struct exit_note) exits;
 	uint32_t exits_head;
+	uint64_t doubt_ns, buried_ns; /* processes_doubt(); the last look for those whose exit was lost */
 };
 
 struct query {
@@ -119,7 +125,6 @@ static void forget_program(struct process *p)
 	p->declared_known = p->uid_known = p->named = false;
 	p->asked = p->looks = 0;
 	p->target = p->target_hz = 0;
-	p->leader_start_ns = p->exec_id = 0;
 	p->exe[0] = '\0';
 }
 
@@ -176,7 +181,7 @@ struct process *process_add(struct processes *t, uint32_t pid, uint64_t now_ns)
 		return NULL;
 	}
 	t->v.v[id] = (struct process){ .pid = pid, .jit_image = IMAGE_ID_NONE, .key = t->next_key++,
-				       .start_ns = now_ns, .program_ns = now_ns };
+				       .start_ns = now_ns, .program_ns = now_ns, .sure_ns = now_ns };
 	t->live++;
 	return &t->v.v[id];
 }
@@ -200,6 +205,8 @@ int process_fork(struct processes *t, uint32_t pid, uint32_t parent, uint64_t ti
 		p->needs_scan = true;
 		return 0;
 	}
+	p->sure_ns = from->sure_ns;
+	p->exec_id = from->exec_id;
 	p->maps = maps_ref(from->maps);
 	p->jit_image = from->jit_image;
 	if (p->jit_image != IMAGE_ID_NONE)
@@ -245,7 +252,9 @@ int process_exec(struct processes *t, uint32_t pid, const char *comm, uint64_t t
 	drop_mappings(t, p);
 	p->key = t->next_key++;
 	forget_program(p);
-	p->program_ns = time_ns;
+	p->program_ns = p->sure_ns = time_ns;
+	p->exec_id += p->exec_id != 0; /* the kernel counts them */
+	p->exited_ns = 0;              /* if it was taken for gone (resolve.c) */
 	p->needs_scan = false; /* all it maps from here on will be announced */
 	set_comm(p, comm);
 	return 0;
@@ -276,8 +285,41 @@ void process_exit(struct processes *t, uint32_t pid, uint64_t time_ns)
 		*e = (struct exit_note){ .time_ns = time_ns, .key = p->key, .pid = pid };
 }
 
+bool process_is(const struct processes *t, const struct process *p, uint64_t start_ns, uint64_t exec_id, uint64_t time_ns)
+{
+	/* Untold, it is at least no process that began after this one was announced. */
+	if (p->leader_start_ns ? start_ns != p->leader_start_ns : start_ns > p->start_ns)
+		return false;
+	if (p->exec_id)
+		return exec_id == p->exec_id;
+	return p->sure_ns <= time_ns && p->sure_ns >= t->doubt_ns;
+}
+
+void process_note_program(struct process *p, uint64_t start_ns, uint64_t exec_id)
+{
+	p->leader_start_ns = start_ns;
+	p->exec_id = exec_id;
+}
+
+void processes_doubt(struct processes *t, uint64_t time_ns)
+{
+	if (time_ns > t->doubt_ns)
+		t->doubt_ns = time_ns;
+}
+
+/* Without a look they would stay until their pid is used again. */
+static void bury_unannounced(struct processes *t, uint64_t time_ns)
+{
+	vec_foreach(p, &t->v)
+		if (p->key && !p->exited_ns && kill((pid_t)p->pid, 0) < 0 && errno == ESRCH)
+			process_exit(t, p->pid, time_ns);
+	t->buried_ns = time_ns;
+}
+
 void process_reap(struct processes *t, uint64_t time_ns)
 {
+	if (t->doubt_ns > t->buried_ns && time_ns > t->buried_ns + BURY_EACH_NS)
+		bury_unannounced(t, time_ns);
 	while (t->exits_head < t->exits.n && t->exits.v[t->exits_head].time_ns < time_ns) {
 		const struct exit_note *e = &t->exits.v[t->exits_head++];
 		uint32_t id = find_id(t, e->pid);

@@ -8,6 +8,8 @@
  * was there before us, or whose events were lost, is read from /proc (scan.h).
  * An exited process stays for a grace, since its last samples come after its exit event; a pid that
  * is used again replaces it at once.
+ * Events get lost when their rings are full. So each sample is held against the table: it says which program it is of, by
+ * two numbers that no two programs share (process_is).
  * Memory: the table owns processes; pointers are valid until the next call that may remove one
  * (process_fork, process_reap).
  */
@@ -28,8 +30,9 @@ struct process {
 	uint64_t scanned_ns;  /* events up to here are already in maps: ignore them; 0: never read from /proc */
 	uint64_t exited_ns;   /* 0: alive */
 	uint64_t program_ns;  /* since when it runs what it runs: its last exec, else start_ns */
+	uint64_t sure_ns;     /* that it runs this was seen or read then; what came later may have been lost (processes_doubt) */
 	struct maps *maps;
-	uint64_t leader_start_ns, exec_id; /* of struct ev_rest; 0: no sample told them */
+	uint64_t leader_start_ns, exec_id; /* of struct ev_sample; 0: no sample told them, of it or of what it was forked from */
 	uint32_t target;      /* targets_find()'s, 0: not asked yet */
 	uint32_t target_hz;   /* and the rate it is sampled at, 0: the agent's */
 	char *declared;       /* what it says of itself (identity.h); NULL: nothing, or not known yet */
@@ -67,6 +70,17 @@ struct process_mmap {
 int process_mmap(struct processes *t, uint32_t pid, const struct process_mmap *m, uint64_t time_ns);
 /* The same without the side-band's checks: for scans. */
 int process_map(struct processes *t, struct process *p, const struct process_mmap *m);
+
+/*
+ * Is this what ran then? start_ns and exec_id: of a sample. What no sample has told of it yet is believed unless events may
+ * have been lost since it was known.
+ */
+bool process_is(const struct processes *t, const struct process *p, uint64_t start_ns, uint64_t exec_id, uint64_t time_ns);
+/* That they are its own. */
+void process_note_program(struct process *p, uint64_t start_ns, uint64_t exec_id);
+
+/* Events up to here may have been lost. Processes whose exit was among them go with a later process_reap(). */
+void processes_doubt(struct processes *t, uint64_t time_ns);
 
 /* Forgets processes that exited before time_ns. */
 void process_reap(struct processes *t, uint64_t time_ns);

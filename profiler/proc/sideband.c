@@ -12,11 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "base/vec.h"
 #include "proc/process.h"
 
 /* Per CPU. 100 execs a second are 1,500 records of some 150 bytes: two seconds of room. */
-enum { RING_BYTES = 256 * 1024 };
+enum {
+	RING_BYTES = 256 * 1024,
+	RECORD_MAX = 4096 + 256, /* a mapping with the longest path */
+};
 
 struct ring {
 	int fd;
@@ -27,6 +31,7 @@ struct sideband {
 	vec(struct ring) rings; /* by CPU number */
 	uint8_t *wrapped;       /* a record that wraps around the ring's end, put together */
 	size_t page;
+	uint64_t doubt_ns;
 };
 
 /* What sample_id_all puts behind every record, for sample_type TID | TIME. */
@@ -158,6 +163,11 @@ int sideband_fd(const struct sideband *s, int cpu)
 	return (uint32_t)cpu < s->rings.n ? s->rings.v[cpu].fd : -1;
 }
 
+uint64_t sideband_doubt_ns(const struct sideband *s)
+{
+	return s->doubt_ns;
+}
+
 uint64_t sideband_bytes(const struct sideband *s)
 {
 	uint64_t n = 0;
@@ -191,6 +201,7 @@ static int drain_ring(struct sideband *s, struct ring *ring,
 {
 	struct perf_event_mmap_page *page = (void *)ring->map;
 	uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE), tail = page->data_tail;
+	const uint64_t full = tail + RING_BYTES - RECORD_MAX;
 	struct perf_event_header h;
 	int r = 0;
 
@@ -207,6 +218,9 @@ static int drain_ring(struct sideband *s, struct ring *ring,
 		tail += h.size;
 	}
 	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) > full)
+		s->doubt_ns = time_boot_ns();
 	return r < 0 ? r : 0;
 }
 

@@ -31,6 +31,12 @@ int sideband_fd(const struct sideband *s, int cpu);
 int sideband_drain(struct sideband *s,
 		   int (*fn)(void *ctx, uint64_t time_ns, const void *record, size_t len), void *ctx);
 
+/*
+ * Events up to here may have been lost: a ring had no room for the largest. The record that tells how many follows when there
+ * is room again, with the time of that: too late for samples in between.
+ */
+uint64_t sideband_doubt_ns(const struct sideband *s);
+
 /* Memory of the rings: the kernel's, mapped here. */
 uint64_t sideband_bytes(const struct sideband *s);
 

@@ -38,21 +38,44 @@ static bool from_file(const struct process *p, const char *name, struct buf *out
 	return file_read_path(AT_FDCWD, path, STARTUP_MAX, out) >= 0;
 }
 
-/* Fields 48 and 50 of /proc/PID/stat, after a name that may hold anything. */
-static bool has_addresses(const struct process *p, const struct ev_rest *rest)
+/* Where arguments and environment lie; other addresses with each exec, 0 while that is not done. */
+struct addresses {
+	uint64_t args, env, env_end;
+};
+
+/* Fields 48, 50 and 51 of a thread's stat, after a name that may hold anything. */
+static bool read_addresses(uint32_t pid, uint32_t tid, struct addresses *ret)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
-	uint64_t args, env;
+	char path[64];
 	const char *s;
 	int field = 2;
 
-	if (!from_file(p, "stat", &b))
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+	if (file_read_path(AT_FDCWD, path, STARTUP_MAX, &b) < 0)
 		return false;
 	buf_putc(&b, '\0');
 	s = buf_error(&b) ? NULL : strrchr((char *)b.data, ')');
 	for (; s && field < 48; field++)
 		s = strchr(s + 1, ' ');
-	return s && sscanf(s, "%" SCNu64 " %*u %" SCNu64, &args, &env) == 2 && args == rest->args && env == rest->env;
+	return s && sscanf(s, "%" SCNu64 " %*u %" SCNu64 " %" SCNu64, &ret->args, &ret->env, &ret->env_end) == 3 && ret->env_end;
+}
+
+bool startup_is_current(uint32_t pid, uint32_t tid, const struct ev_rest *rest)
+{
+	struct addresses a;
+
+	return read_addresses(pid, tid, &a) && a.args == rest->args && a.env == rest->env;
+}
+
+/* Held against the addresses before and afterwards: what is read of a process that is about to exec is of neither program. */
+static bool read_both(const struct process *p, struct startup *ret)
+{
+	struct addresses before, after;
+
+	return !p->exited_ns && read_addresses(p->pid, p->pid, &before) && from_file(p, "environ", &ret->env) &&
+	       from_file(p, "cmdline", &ret->args) && ret->args.len && read_addresses(p->pid, p->pid, &after) &&
+	       before.args == after.args && before.env == after.env;
 }
 
 void startup_read(const struct process *p, const struct ev_rest *rest, struct startup *ret)
@@ -63,9 +86,10 @@ void startup_read(const struct process *p, const struct ev_rest *rest, struct st
 		return;
 	}
 	startup_fini(ret);
-	/* Read first: what is the same afterwards was it all the time. Inside execve there are no arguments yet, and no environment. */
-	ret->known = !p->exited_ns && from_file(p, "environ", &ret->env) && from_file(p, "cmdline", &ret->args) && ret->args.len &&
-		     (rest && rest->env ? has_addresses(p, rest) : executable_is_current(p));
+	if (rest && !rest->env_end) /* inside execve: there are none yet */
+		return;
+	/* Read first: what is the same afterwards was it all the time. */
+	ret->known = read_both(p, ret) && (rest ? startup_is_current(p->pid, p->pid, rest) : executable_is_current(p));
 	if (!ret->known)
 		startup_fini(ret);
 }

@@ -11,6 +11,7 @@
  * Memory: what startup_read() fills is the caller's: startup_fini().
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -27,3 +28,6 @@ struct startup {
 /* rest: the sample's, NULL when it has none. Out of memory it is not known. */
 void startup_read(const struct process *p, const struct ev_rest *rest, struct startup *ret);
 void startup_fini(struct startup *s);
+
+/* Does /proc still show the program of that sample of this thread? False as well when the sample lacks the addresses. */
+bool startup_is_current(uint32_t pid, uint32_t tid, const struct ev_rest *rest);

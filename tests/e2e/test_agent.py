@@ -70,8 +70,38 @@ def test_samples_that_the_ring_has_no_room_for_are_under_their_own_name_or_lost(
     wrong = [x for x in of if not x[0].endswith("-" + x[1][-1])]  # another run's on this host have their own prefix
     print(f"  {full:.0f} samples lost, {m['hotspan_process_events_lost_total']:.0f} events of processes, {cut:.0f} samples cut; {right / 1e9:.2f} CPU s under their names")
     assert full > 0 and cut > 0 and right > 1e9, (full, cut, right)
-    # Before samples kept who they are without their stack it was 15 %.
-    assert sum(ns for _, _, ns in wrong) < 0.01 * right, wrong
+    assert not wrong, wrong
+
+
+def fill_rings(agent):
+    """Stops the agent until more processes have begun and ended than its rings have room for: what comes then it does not hear of."""
+    agent.process.send_signal(signal.SIGSTOP)
+    subprocess.run([workload("services"), "3000", "1", "20"], stdout=subprocess.DEVNULL, env=dict(os.environ, PREFIX=own("fill")), check=True)
+
+
+def test_an_exec_that_was_not_heard_of_takes_nothing_of_the_former_name():
+    """Of a process that was sampled before, and of one that was not."""
+    name = lambda which, when: f"{own(which)}-{when}"
+    with Fake() as fake, Agent(config(fake.url, hz=999, more="max_cpu_percent: 0\n")) as agent, tempfile.TemporaryDirectory() as d:
+        go = f"{d}/go"
+        started = {}
+        for which, wait in (("busy", ":"), ("calm", "sleep 0.1")):
+            script = f"while [ ! -e {go} ]; do {wait}; done; OTEL_SERVICE_NAME={name(which, 'then')} exec {workload('spin')} 2"
+            started[which] = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=name(which, "first")))
+        until(lambda: fake.series(service_name=name("busy", "first")))
+        fill_rings(agent)
+        pathlib.Path(go).touch()
+        until(lambda: all("spin" in pathlib.Path(f"/proc/{p.pid}/comm").read_text() for p in started.values()))
+        agent.process.send_signal(signal.SIGCONT)
+        want = {which: burnt([p]) for which, p in started.items()}
+        unheard = agent.metrics()["hotspan_process_events_lost_total"]
+        assert agent.stop() == 0
+        assert unheard > 0
+        for which, ns in want.items():
+            got = {s["labels"]["service_name"]: sum(v for k, v in names(s).items() if k.startswith("spin_"))
+                   for s in fake.state()["series"] if s["labels"]["service_name"].startswith(own(which))}
+            print(f"  {which}: {({k: round(v / 1e9, 2) for k, v in got.items()})}, {ns / 1e9:.2f} CPU s burnt, {unheard:.0f} events lost")
+            assert got[name(which, "then")] > 0.6 * ns and not got.get(name(which, "first")), got
 
 
 def test_processes_gone_in_a_moment_have_their_own_labels():
@@ -90,8 +120,8 @@ def test_processes_gone_in_a_moment_have_their_own_labels():
         for n in range(4):
             got = in_series(fake, f"service_{n}")
             right = got.get(f"{prefix}-{n}", 0)
-            print(f"  service_{n}: {right / 1e9:.3f} CPU s under its name, {burnt_by[f'service_{n}'] / 1e9:.3f} burnt; elsewhere {sum(got.values()) - right} ns")
-            assert set(got) == {f"{prefix}-{n}"}, got
+            print(f"  service_{n}: {right / 1e9:.3f} CPU s under its name, {burnt_by[f'service_{n}'] / 1e9:.3f} burnt; under other names {sum(got.values()) - right} ns")
+            assert right and all(service.endswith(f"-{n}") for service in got), got  # another run's on this host have their own prefix
             assert abs(right / burnt_by[f"service_{n}"] - 1) < 0.2
             [series] = fake.series(service_name=f"{prefix}-{n}")
             assert series["labels"]["said"] == f"{prefix}-{n}" and series["labels"]["uid"] == "65534", series["labels"]

@@ -293,7 +293,8 @@ static void own_addresses(struct ev_rest *rest)
 	s = strrchr(text, ')');
 	for (int i = 2; i < 48; i++)
 		s = strchr(s + 1, ' ');
-	assert_int_equal(sscanf(s, "%llu %*u %llu", (unsigned long long *)&rest->args, (unsigned long long *)&rest->env), 2);
+	assert_int_equal(sscanf(s, "%llu %*u %llu %llu", (unsigned long long *)&rest->args, (unsigned long long *)&rest->env,
+				(unsigned long long *)&rest->env_end), 3);
 }
 
 static void proc_is_believed_only_while_it_is_the_program_of_the_sample(void **state)
@@ -309,6 +310,8 @@ static void proc_is_believed_only_while_it_is_the_program_of_the_sample(void **s
 	startup_fini(&s);
 	rest.env += 16; /* it has run another program since */
 	startup_read(&p, &rest, &s);
+	assert_false(s.known);
+	startup_read(&p, &(struct ev_rest){ .start_bytes = 0 }, &s); /* inside execve: what /proc shows by now is of a later moment */
 	assert_false(s.known);
 	startup_read(&p, NULL, &s);
 	assert_true(s.known);

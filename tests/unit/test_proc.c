@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/units.h"
 #include "proc/image.h"
 #include "proc/maps.h"
 #include "proc/process.h"
@@ -176,6 +177,64 @@ static void an_exited_process_stays_for_its_late_samples_then_goes(void **state)
 	assert_non_null(process_find(w->processes, 7));
 	process_reap(w->processes, 51);
 	assert_null(process_find(w->processes, 7));
+}
+
+/* start_ns and exec_id as a sample has them. */
+static bool is(struct world *w, uint32_t pid, uint64_t start_ns, uint64_t exec_id, uint64_t time_ns)
+{
+	return process_is(w->processes, process_find(w->processes, pid), start_ns, exec_id, time_ns);
+}
+
+static void a_sample_of_another_program_is_not_taken_for_this_one(void **state)
+{
+	struct world *w = *state;
+
+	process_add(w->processes, 7, 10);
+	assert_true(is(w, 7, 5, 3, 20)); /* nothing is known against it */
+	assert_false(is(w, 7, 11, 3, 20)); /* began after this one was announced: the pid was used again */
+	assert_false(is(w, 7, 5, 3, 9)); /* before it was read from /proc: it may have been another one */
+	process_note_program(process_find(w->processes, 7), 5, 3);
+	assert_true(is(w, 7, 5, 3, 20));
+	assert_false(is(w, 7, 6, 3, 20));
+	assert_false(is(w, 7, 5, 4, 20)); /* an exec that was not heard of */
+	process_exec(w->processes, 7, "new", 30);
+	assert_true(is(w, 7, 5, 4, 31));
+	assert_false(is(w, 7, 5, 3, 31));
+	process_fork(w->processes, 8, 7, 40);
+	assert_true(is(w, 8, 39, 4, 41));
+	assert_false(is(w, 8, 39, 5, 41));
+	assert_false(is(w, 8, 41, 4, 42));
+}
+
+static void after_a_loss_only_what_a_sample_told_is_believed(void **state)
+{
+	struct world *w = *state;
+
+	process_add(w->processes, 7, 10);
+	process_add(w->processes, 8, 10);
+	process_note_program(process_find(w->processes, 7), 5, 3);
+	processes_doubt(w->processes, 50);
+	assert_true(is(w, 7, 5, 3, 60));
+	assert_false(is(w, 8, 5, 3, 60));
+	process_fork(w->processes, 9, 8, 60); /* of a process that may have become another one */
+	assert_false(is(w, 9, 60, 3, 70));
+	process_exec(w->processes, 8, "new", 70);
+	assert_true(is(w, 8, 5, 4, 71));
+}
+
+static void a_process_whose_exit_was_lost_goes(void **state)
+{
+	struct world *w = *state;
+
+	process_add(w->processes, 4194303, 10);
+	process_add(w->processes, (uint32_t)getpid(), 10);
+	process_reap(w->processes, 100 * NSEC_PER_SEC);
+	assert_non_null(process_find(w->processes, 4194303));
+	processes_doubt(w->processes, 101 * NSEC_PER_SEC);
+	process_reap(w->processes, 101 * NSEC_PER_SEC);
+	process_reap(w->processes, 102 * NSEC_PER_SEC);
+	assert_null(process_find(w->processes, 4194303));
+	assert_non_null(process_find(w->processes, (uint32_t)getpid()));
 }
 
 static void a_million_short_processes_leave_no_trace(void **state)
@@ -384,6 +443,9 @@ int main(void)
 		IN_WORLD(an_exec_forgets_every_mapping),
 		IN_WORLD(a_pid_used_again_has_nothing_of_the_old_one),
 		IN_WORLD(an_exited_process_stays_for_its_late_samples_then_goes),
+		IN_WORLD(a_sample_of_another_program_is_not_taken_for_this_one),
+		IN_WORLD(after_a_loss_only_what_a_sample_told_is_believed),
+		IN_WORLD(a_process_whose_exit_was_lost_goes),
 		IN_WORLD(a_million_short_processes_leave_no_trace),
 		IN_WORLD(jit_pages_join_and_belong_to_one_process),
 		cmocka_unit_test(a_jitdump_is_known_by_its_name),
