@@ -20,8 +20,9 @@
 #include "proc/sideband.h"
 #include "unwind/unwinder.h"
 
-/* Samples of an exiting process come for a while after its exit event. */
-#define EXIT_GRACE_NS        (2 * NSEC_PER_SEC)
+/* Samples of an exiting process come for a while after its exit event, as long as its threads wait for a CPU to end on. A storm
+ * of processes is kept for so long: at 1,000 a second each second of it is 0.5 MB. */
+#define EXIT_GRACE_NS        (500 * NSEC_PER_MSEC)
 #define CPU_CHECK_NS         (1 * NSEC_PER_SEC)
 #define DEFAULT_WINDOW_BYTES (256 * MIB)
 /* Samples wait while rows are built, with their stacks; above the first bound without (EV_CUT_NO_TABLES), above the

@@ -7,8 +7,9 @@
 
 #include "base/units.h"
 
-/* Room that stays when all is handed on: more was needed by a moment in which samples waited. */
+/* Room that stays: more was needed by a moment in which samples waited. */
 #define KEPT_BYTES (1 * MIB)
+#define KEPT_ITEMS 4096u
 
 int timeline_add(struct timeline *t, enum timeline_source source, uint64_t time_ns,
 		 const void *record, size_t len)
@@ -41,30 +42,47 @@ static int by_time(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Drops the first n items and moves the bytes of the others, in their order, to the front. */
-static int compact(struct timeline *t, uint32_t n)
+static int by_place(const void *a, const void *b)
 {
-	struct buf kept = BUF_INIT;
+	const struct timeline_item *x = a, *y = b;
 
-	if (n == t->items.n) {
-		t->items.n = 0;
-		buf_reset(&t->bytes);
-		if (t->bytes.cap > KEPT_BYTES)
-			timeline_fini(t);
-		return 0;
-	}
-	for (uint32_t i = n; i < t->items.n; i++) {
-		struct timeline_item *item = &t->items.v[i];
-		size_t at = kept.len;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
 
-		buf_append(&kept, t->bytes.data + item->at, (item->len + 7) & ~7u);
-		item->at = at;
-		t->items.v[i - n] = *item;
+/* Gives back what one moment of waiting needed more than others. */
+static void shrink(struct timeline *t)
+{
+	uint8_t *bytes = t->bytes.cap > KEPT_BYTES && t->bytes.len <= KEPT_BYTES ? realloc(t->bytes.data, KEPT_BYTES) : NULL;
+	struct timeline_item *items = t->items.cap > KEPT_ITEMS && t->items.n <= KEPT_ITEMS ? realloc(t->items.v, KEPT_ITEMS * sizeof(*items)) : NULL;
+
+	if (bytes) {
+		t->bytes.data = bytes;
+		t->bytes.cap = KEPT_BYTES;
 	}
+	if (items) {
+		t->items.v = items;
+		t->items.cap = KEPT_ITEMS;
+	}
+}
+
+/* Drops the first n items and moves the bytes of the others to the front: in place, a poll comes several times a second. */
+static void compact(struct timeline *t, uint32_t n)
+{
+	size_t to = 0;
+
 	t->items.n -= n;
-	buf_fini(&t->bytes);
-	t->bytes = kept;
-	return buf_error(&kept);
+	memmove(t->items.v, t->items.v + n, t->items.n * sizeof(*t->items.v));
+	qsort(t->items.v, t->items.n, sizeof(*t->items.v), by_place);
+	vec_foreach(item, &t->items)
+	{
+		size_t padded = (item->len + 7) & ~(size_t)7;
+
+		memmove(t->bytes.data + to, t->bytes.data + item->at, padded);
+		item->at = to;
+		to += padded;
+	}
+	t->bytes.len = to;
+	shrink(t);
 }
 
 int timeline_run(struct timeline *t, uint64_t until_ns,
@@ -73,7 +91,7 @@ int timeline_run(struct timeline *t, uint64_t until_ns,
 		 void *ctx)
 {
 	uint32_t n = 0;
-	int r = 0, c;
+	int r = 0;
 
 	if (t->items.n)
 		qsort(t->items.v, t->items.n, sizeof(*t->items.v), by_time);
@@ -83,8 +101,9 @@ int timeline_run(struct timeline *t, uint64_t until_ns,
 		r = fn(ctx, item->source, item->time_ns, t->bytes.data + item->at, item->len);
 		n += r != -EAGAIN;
 	}
-	c = n ? compact(t, n) : 0;
-	return r < 0 ? r : c;
+	if (n)
+		compact(t, n);
+	return r < 0 ? r : 0;
 }
 
 void timeline_fini(struct timeline *t)

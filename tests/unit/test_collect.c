@@ -8,6 +8,7 @@
 #include "collect/sampler.h"
 #include "collect/timeline.h"
 #include "collect/window.h"
+#include "base/units.h"
 #include "proc/image.h"
 
 struct seen {
@@ -59,7 +60,7 @@ static void a_moment_of_much_waiting_costs_no_memory_afterwards(void **state)
 		assert_int_equal(timeline_add(&t, TIMELINE_SAMPLE, 1, record, sizeof(record)), 0);
 	assert_true(t.bytes.cap >= 512 * sizeof(record));
 	assert_int_equal(timeline_run(&t, 1, take, NULL), 0);
-	assert_int_equal(t.bytes.cap, 0);
+	assert_true(t.bytes.cap <= 1 * MIB);
 	assert_int_equal(timeline_add(&t, TIMELINE_SAMPLE, 2, record, sizeof(record)), 0);
 	assert_int_equal(timeline_run(&t, 2, take, NULL), 0);
 	assert_true(t.bytes.cap >= sizeof(record)); /* what each turn needs stays */
