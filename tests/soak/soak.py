@@ -187,11 +187,11 @@ def case_identity():
     memory does not follow the number of processes. What else the host runs is left out: its symbol and unwind tables are
     bounded caches that grow with every other program (case_churn). A name that was lost would be w_services."""
     seconds = max(600 * SCALE, 60)
-    warm = max(seconds / 5, 30)
+    warm, prefix = 30, f"soak-{os.getpid()}"  # another run on this host is not ours
     rules = ("relabel_configs:\n  - {source_labels: [__meta_otel_service_name], target_label: said}\n"
-             "  - {action: keep, source_labels: [service_name], regex: 'soak-.*|w_services'}\n")
+             "  - {action: keep, source_labels: [service_name], regex: '%s-.*|w_services'}\n" % prefix)
     with Fake() as fake, Agent(f"frequency: 499\nflush_interval: 5s\nmax_cpu_percent: 0\n{rules}receivers:\n  - name: soak\n    url: {fake.url}\n") as agent:
-        load = subprocess.Popen([workload("services"), "1000", str(int(seconds)), "300"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX="soak"))
+        load = subprocess.Popen([workload("services"), "1000", str(int(seconds)), "300"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX=prefix))
         memory = Memory(agent)
         while load.poll() is None:
             time.sleep(1)
@@ -203,7 +203,7 @@ def case_identity():
         for s in fake.state()["series"]:
             for n in s["names"]:
                 of = re.fullmatch(r"service_(\d)", n["name"])
-                mine = of and s["labels"]["service_name"] == f"soak-{of[1]}" == s["labels"].get("said")
+                mine = of and s["labels"]["service_name"] == f"{prefix}-{of[1]}" == s["labels"].get("said")
                 right, wrong = right + n["self"] * bool(mine), wrong + n["self"] * bool(of and not mine)
     burnt = sum(answers(load.communicate()[0]).values())
     first, last, most = memory.levels(warm)
