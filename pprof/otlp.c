@@ -82,12 +82,12 @@ struct otlp *otlp_free(struct otlp *o)
 /* ---- samples ---- */
 
 struct sample_fields {
-	uint32_t attributes, values;
+	uint32_t attributes, link, values;
 };
 
 static struct sample_fields fields_of(enum otlp_layout layout)
 {
-	return layout == OTLP_1_9 ? (struct sample_fields){ .values = 2, .attributes = 3 } : (struct sample_fields){ .attributes = 2, .values = 4 };
+	return layout == OTLP_1_9 ? (struct sample_fields){ .values = 2, .attributes = 3, .link = 4 } : (struct sample_fields){ .attributes = 2, .link = 3, .values = 4 };
 }
 
 static const char *attribute_name(const char *label)
@@ -102,13 +102,31 @@ static const char *attribute_name(const char *label)
 	return label;
 }
 
-static void add_labels(struct adding *a, const struct profile_sample *s, struct buf *packed)
+static bool is_span(const struct adding *a, const struct profile_label *l)
+{
+	return l->str && !strcmp(profile_str(a->p, l->key), "span_id");
+}
+
+/* 0: none. */
+static uint32_t add_link(struct adding *a, const struct profile_sample *s)
+{
+	const struct profile_label *l = a->p->labels.v + s->first_label;
+
+	for (uint32_t k = 0; s->trace && k < s->n_labels; k++)
+		if (is_span(a, &l[k]))
+			return dictionary_link(&a->o->dictionary, profile_str(a->p, s->trace), profile_str(a->p, l[k].str));
+	return 0;
+}
+
+static void add_labels(struct adding *a, const struct profile_sample *s, bool linked, struct buf *packed)
 {
 	for (uint32_t k = 0; k < s->n_labels; k++) {
 		const struct profile_label *l = &a->p->labels.v[s->first_label + k];
 		uint32_t key, unit;
 
 		if (!l->str && !l->num && !l->unit) /* says nothing: as in pprof */
+			continue;
+		if (linked && is_span(a, l)) /* the link says it */
 			continue;
 		key = dictionary_text(&a->o->dictionary, attribute_name(profile_str(a->p, l->key)));
 		unit = l->str ? 0 : dictionary_string(&a->in, l->unit);
@@ -152,7 +170,7 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 	struct sample_fields f = fields_of(a->o->layout);
 	const struct profile_sample *s = &a->p->samples.v[i];
 	int64_t n = count_of(a, i);
-	uint32_t stack;
+	uint32_t stack, link;
 	size_t mark;
 
 	if (!n)
@@ -160,13 +178,15 @@ static void put_sample(struct adding *a, uint32_t i, struct buf *out)
 	stack = dictionary_stack(&a->in, s->first_frame, s->n_frames);
 	buf_reset(attributes);
 	buf_reset(value);
-	add_labels(a, s, attributes);
+	link = add_link(a, s);
+	add_labels(a, s, link, attributes);
 	wire_varint(value, (uint64_t)n);
 	mark = wire_begin(out, PROFILE_SAMPLES);
 	wire_uint(out, SAMPLE_STACK, stack);
 	if (f.values < f.attributes)
 		wire_packed(out, f.values, value);
 	wire_packed(out, f.attributes, attributes);
+	wire_uint(out, f.link, link);
 	if (f.values > f.attributes)
 		wire_packed(out, f.values, value);
 	wire_end(out, mark);

@@ -13,6 +13,7 @@
  * Pyroscope take for CPU. Where the period changed in between (a budget), counts are those of the stated period, and
  * what rounding leaves is carried on: sums stay true. Labels of samples are attributes, comm, pid and tid by their
  * names in the semantic conventions.
+ * The span a sample fell on is its link, where its trace is known.
  * Every table is interned by its bytes: no entry is there twice, and index 0 means none.
  * Memory: the dictionary and the profiles, encoded; once. Threads: one.
  * Source: opentelemetry-proto v1.9.0 to v1.11.0, profiles/v1development/profiles.proto, whose only difference on the

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pprof/otlp_dictionary.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +19,7 @@ enum { LOCATION_MAPPING = 1, LOCATION_ADDRESS, LOCATION_LINES, LOCATION_ATTRIBUT
 enum { LINE_FUNCTION = 1, LINE_LINE, LINE_COLUMN };
 enum { FUNCTION_NAME = 1, FUNCTION_SYSTEM_NAME, FUNCTION_FILE, FUNCTION_START_LINE };
 enum { MAPPING_START = 1, MAPPING_LIMIT, MAPPING_OFFSET, MAPPING_FILE, MAPPING_ATTRIBUTES };
+enum { LINK_TRACE = 1, LINK_SPAN };
 enum { ATTRIBUTE_KEY = 1, ATTRIBUTE_VALUE, ATTRIBUTE_UNIT };
 
 static int make_maps(const struct profile *p, struct dictionary_maps *m)
@@ -232,6 +236,31 @@ uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *
 	return add_attribute(d, key, value, 0);
 }
 
+static bool read_hex(const char *s, uint8_t *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isxdigit((unsigned char)s[2 * i]) || !isxdigit((unsigned char)s[2 * i + 1]) || sscanf(s + 2 * i, "%2hhx", &out[i]) != 1)
+			return false;
+	return !s[2 * n];
+}
+
+static void put_link(struct buf *out, const uint8_t trace[16], const uint8_t span[8])
+{
+	wire_bytes(out, LINK_TRACE, trace, 16);
+	wire_bytes(out, LINK_SPAN, span, 8);
+}
+
+uint32_t dictionary_link(struct dictionary *d, const char *trace_id, const char *span_id)
+{
+	uint8_t trace[16], span[8];
+
+	if (!read_hex(trace_id, trace, sizeof(trace)) || !read_hex(span_id, span, sizeof(span)))
+		return 0;
+	buf_reset(&d->scratch);
+	put_link(&d->scratch, trace, span);
+	return intern_scratch(d, TABLE_LINKS);
+}
+
 struct dictionary_mark dictionary_mark(const struct dictionary *d)
 {
 	struct dictionary_mark m = { .bytes = d->bytes };
@@ -248,14 +277,13 @@ void dictionary_rewind(struct dictionary *d, const struct dictionary_mark *m)
 	d->bytes = m->bytes;
 }
 
-/* Links: none, written in full because some decoders want ids of their whole length. */
+/* The link that is none, written in full because some decoders want ids of their whole length. */
 static void put_no_link(struct buf *out)
 {
 	static const uint8_t zero[16];
 	size_t mark = wire_begin(out, TABLE_LINKS);
 
-	wire_bytes(out, 1, zero, 16);
-	wire_bytes(out, 2, zero, 8);
+	put_link(out, zero, zero);
 	wire_end(out, mark);
 }
 
@@ -263,11 +291,10 @@ static void put_table(const struct dictionary *d, enum table t, struct buf *out)
 {
 	const struct strpool *pool = &d->tables[t];
 
-	if (t == TABLE_LINKS) {
+	if (t == TABLE_LINKS)
 		put_no_link(out);
-		return;
-	}
-	wire_bytes(out, t, "", 0);
+	else
+		wire_bytes(out, t, "", 0);
 	for (uint32_t i = 1; i < pool->entries.n; i++)
 		wire_bytes(out, t, pool->entries.v[i].s, pool->entries.v[i].len);
 }

@@ -15,7 +15,7 @@
 
 struct profile;
 
-/* The dictionary's tables, by their field numbers in it; links there are none. */
+/* The dictionary's tables, by their field numbers in it. */
 enum table { TABLE_MAPPINGS = 1, TABLE_LOCATIONS, TABLE_FUNCTIONS, TABLE_LINKS, TABLE_STRINGS, TABLE_ATTRIBUTES, TABLE_STACKS, TABLES };
 
 struct dictionary {
@@ -55,6 +55,8 @@ uint32_t dictionary_text(struct dictionary *d, const char *s);
 /* {key, string} or, text NULL, {key, number, unit}; with a value that is encoded already. */
 uint32_t dictionary_attribute(struct dictionary *d, uint32_t key, const char *text, int64_t number, uint32_t unit);
 uint32_t dictionary_value(struct dictionary *d, uint32_t key, const struct buf *value);
+/* Of hex digits, 32 and 16 of them; others are none. */
+uint32_t dictionary_link(struct dictionary *d, const char *trace_id, const char *span_id);
 /* The frames of a sample. */
 uint32_t dictionary_stack(struct dictionary_profile *a, uint32_t first_frame, uint32_t n_frames);
 

@@ -81,6 +81,9 @@ struct profile_label {
 struct profile_sample {
 	uint32_t first_frame, n_frames; /* in frames[]: location indices, leaf first */
 	uint32_t first_label, n_labels; /* in labels[]; samples may share a range */
+	/* The trace, in hex, of the span that the label span_id names; 0: none. Pprof has no place for it: Pyroscope before
+	 * 2.1 would make a series of each. */
+	uint32_t trace;
 };
 
 /* Requests of a route, counted beside the samples. No format but the flame graph page carries them. */

@@ -58,10 +58,15 @@ def location(i):
             "mapping": [m.memory_start, m.memory_limit, m.file_offset, attributes(m.attribute_indices).get("process.executable.build_id.gnu", [""])[0]]}
 
 
+def link(i):
+    l = at("link_table", i)
+    return [l.trace_id.hex(), l.span_id.hex()] if i else 0
+
+
 def sample(s):
     stack = [location(i) for i in at("stack_table", s.stack_index).location_indices][:1 if BRIEF else None]
     return {"stack": " ".join(l["frame"] for l in stack), "kinds": [l["kind"] for l in stack], "mappings": [l["mapping"] for l in stack],
-            "attributes": attributes(s.attribute_indices), "values": list(s.values), "link": s.link_index}
+            "attributes": attributes(s.attribute_indices), "values": list(s.values), "link": link(s.link_index)}
 
 
 def profile(p):
