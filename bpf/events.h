@@ -112,10 +112,12 @@ struct ev_sample {
 	__u32 route;    /* of the request in flight (trace.h); 0 when span_id is, or not known yet */
 	__u8 method;    /* of it, enum http1_method */
 	__u8 join;      /* enum ev_join */
-	__u8 reserved[2];
+	__u8 request;   /* of it, FLIGHT_* (flight.h) */
+	__u8 reserved;
+	__u64 trace_id[2]; /* of it, as bytes in the order of traceparent, where it is sampled */
 	__u64 pc[]; /* kernel leaf first, then user leaf first; only the used part is sent */
 };
-_Static_assert(sizeof(struct ev_sample) == 88, "layout is an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_sample) == 104, "layout is an ABI between BPF and the agent");
 
 static inline __u32 ev_user_words(const struct ev_sample *ev)
 {

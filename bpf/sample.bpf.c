@@ -164,6 +164,9 @@ static __always_inline void note_flight(struct ev_sample *ev, struct task_struct
 	ev->span_id = slot->span_id;
 	ev->route = slot->route;
 	ev->method = slot->method;
+	ev->request = slot->flags;
+	ev->trace_id[0] = slot->trace_id[0];
+	ev->trace_id[1] = slot->trace_id[1];
 }
 
 /* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */

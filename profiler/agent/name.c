@@ -147,8 +147,8 @@ static uint32_t service_of(struct namer *n, const char *target)
 static void add_labels(struct namer *n, uint32_t at)
 {
 	const struct window_labels *l = &n->w->labels.v[at];
-	struct profile_label labels[10];
-	char span[20] = "";
+	struct profile_label labels[11];
+	char span[20] = "", trace[36] = "";
 	uint32_t count = 0;
 
 	add_text_label(labels, &count, n->key_comm, strpool_add_len(&n->p->strings, l->comm, strnlen(l->comm, sizeof(l->comm))));
@@ -158,12 +158,14 @@ static void add_labels(struct namer *n, uint32_t at)
 	add_text_label(labels, &count, n->key_service, service_of(n, strpool_str(&n->w->strings, l->target)));
 	add_text_label(labels, &count, n->key_route, str(n, strpool_str(&n->w->strings, l->route)));
 	add_text_label(labels, &count, n->key_method, str(n, strpool_str(&n->w->strings, l->method)));
-	if (l->span_id)
+	if (l->span_id) {
 		snprintf(span, sizeof(span), "%016" PRIx64, l->span_id);
+		snprintf(trace, sizeof(trace), "%016" PRIx64 "%016" PRIx64, __builtin_bswap64(l->trace_id[0]), __builtin_bswap64(l->trace_id[1]));
+	}
 	add_text_label(labels, &count, n->key_span, str(n, span));
 	add_text_label(labels, &count, n->key_cut, str(n, l->cut ? reason_cut_name(l->cut) : ""));
 	n->labels_of[at] = (struct profile_sample){ .first_label = profile_add_labels(n->p, labels, count),
-						    .n_labels = count };
+						    .n_labels = count, .trace = str(n, trace) };
 }
 
 static int add_row(struct namer *n, const struct window_row *row)
@@ -178,6 +180,7 @@ static int add_row(struct namer *n, const struct window_row *row)
 	s = n->stack_of[row->stack];
 	s.first_label = n->labels_of[row->labels].first_label;
 	s.n_labels = n->labels_of[row->labels].n_labels;
+	s.trace = n->labels_of[row->labels].trace;
 	profile_add_sample(n->p, &s, values);
 	n->stats.frames += row->samples * s.n_frames;
 	n->stats.frames_named += row->samples * n->named_in[row->stack];

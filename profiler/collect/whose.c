@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bpf/events.h"
+#include "bpf/flight.h"
 #include "collect/reasons.h"
 #include "collect/sampler.h"
 #include "proc/cgroup.h"
@@ -139,7 +140,11 @@ static void label_request(const struct whose *w, const struct ev_sample *ev, str
 		return;
 	ret->method = strpool_add(strings, r->method(ev->method));
 	ret->route = strpool_add(strings, r->route(r->ctx, ev->route));
-	ret->span_id = r->spans ? ev->span_id : 0;
+	/* One that is sampled out may still become a span, for its outcome: its samples were told long before. */
+	if (!r->spans || !(ev->request & FLIGHT_SAMPLED))
+		return;
+	ret->span_id = ev->span_id;
+	memcpy(ret->trace_id, ev->trace_id, sizeof(ret->trace_id));
 }
 
 bool whose_labels(struct whose *w, struct sampler *s, const struct ev_sample *ev, struct process *p,

@@ -35,7 +35,7 @@ enum collect_by {
 struct whose_requests {
 	const char *(*route)(void *ctx, uint32_t id);
 	const char *(*method)(uint8_t method);
-	bool spans; /* rows of different spans are kept apart */
+	bool spans; /* rows of different spans are kept apart, of those that are sampled */
 	void *ctx;
 };
 

@@ -38,7 +38,8 @@ struct window_labels {
 	uint32_t target;          /* its labels (proc/target.h), in strings; 0: none */
 	uint32_t route;           /* of the request in flight, in strings; 0: none, or none known yet */
 	uint32_t method;          /* of it, in strings; 0: no request is in flight */
-	uint64_t span_id;         /* of it, where spans are made; 0: none */
+	uint64_t span_id;         /* of it, where it becomes a span however it ends; 0: none */
+	uint64_t trace_id[2];     /* of that, as bytes in the order of traceparent */
 	uint32_t cut;             /* enum ev_cut: why the stack ends early; 0: it is whole */
 	char comm[16];
 };

@@ -301,6 +301,51 @@ def test_an_outage_loses_none():
     assert got == collections.Counter(f"/work/{i}" for i in range(200)), got
 
 
+def sampled_cpu(folder, stacks):
+    """{span_id: CPU ns} of one route in files of pprof; their labels are text there as tests/unit/pprof_dump.c writes them."""
+    found = collections.Counter()
+    for path in folder.glob("*.pb.gz"):
+        for line in subprocess.run([BUILD / "tests/unit/pprof_dump", path], capture_output=True, text=True, check=True).stdout.splitlines():
+            if line.startswith("sample ") and stacks in line:
+                assert "trace_id" not in line, line
+                found[m[1] if (m := re.search(r"\bspan_id=(\w+)", line)) else None] += int(re.match(r"sample \[\d+ (\d+)\]", line)[1])
+    return found
+
+
+def test_samples_say_which_span_they_fell_on():
+    """In pprof as Pyroscope's span profiles have it, in OTLP as links, in both layouts; of sampled requests only."""
+    files = pathlib.Path(tempfile.mkdtemp(dir=tmp)) / "files"
+    both = dict(send="[profiles, traces]")
+    with Peer() as new, Peer("otlp-1.9") as old, server(THREADS, "front") as front, \
+            Agent(config(receiver("new", new.http, **both), receiver("old", old.http, proto='"1.9"', **both), f"  - {{name: files, type: file, path: {files}}}\n", more="frequency: 499\n")) as agent:
+        introduce(front)
+        get(front, "/burn/7")  # the route is known from here on
+        time.sleep(0.5)
+        traces = {f"{i + 1:032x}": i for i in range(4)}
+        threads = [threading.Thread(target=get, args=(front, f"/burn/{i}", parent(t, "1" * 16, 1))) for t, i in traces.items()]
+        threads += [threading.Thread(target=get, args=(front, "/burn/9", parent("f" * 32, "1" * 16, 0)))]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        assert agent.stop() == 0
+        found = [s for s in of(spans(new, "front"), SERVER, "/burn/") if s["attributes"]["url.path"] != "/burn/7"]
+        linked = {}
+        for peer in new, old:
+            linked[peer] = collections.Counter()
+            for s in ((s, p) for r in peer.resources() if r["resource"]["service.name"] == service("front") for p in r["profiles"] for s in p["samples"]):
+                s, p = s
+                assert "span_id" not in s["attributes"] and "trace_id" not in s["attributes"], s["attributes"]
+                if s["attributes"].get("http.route") == ["/burn/*", ""]:
+                    linked[peer][tuple(s["link"] or ())] += s["values"][0] * p["period"]
+    labelled = sampled_cpu(files, "http.route=/burn/*")
+    print(f"  {labelled}")
+    assert sorted(s["trace"] for s in found) == sorted(traces) and labelled.keys() == {s["span"] for s in found} | {None}
+    for s in found:
+        assert s["attributes"]["pyroscope.profile.id"] == s["span"]
+        assert abs(labelled[s["span"]] / 1e9 - 0.3) < 0.05 and abs(s["attributes"]["hotspan.cpu.time"] * 1e9 - labelled[s["span"]]) < 0.03e9, (s, labelled)
+    for peer in new, old:
+        assert linked[peer] == {**{(s["trace"], s["span"]): labelled[s["span"]] for s in found}, (): labelled[None]}, (linked[peer], labelled)
+
+
 def test_without_a_receiver_of_traces_none_are_made():
     with Peer() as peer, server(THREADS, "front") as front, Agent(config(receiver("p", peer.http, send="[profiles]"))) as agent:
         introduce(front)
