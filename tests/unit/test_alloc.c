@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 
 #include "agent/config.h"
+#include "agent/push_spans.h"
 #include "alloc_fail.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "bpf/events.h"
+#include "bpf/trace.h"
 #include "cmd/amount.h"
 #include "cmd/top_model.h"
 #include "cmd/top_rows.h"
@@ -20,6 +22,7 @@
 #include "cmd/route_table.h"
 #include "exporter/archive.h"
 #include "exporter/metric.h"
+#include "exporter/net.h"
 #include "exporter/otlp_format.h"
 #include "exporter/otlp_metrics.h"
 #include "exporter/otlp_traces.h"
@@ -856,6 +859,44 @@ static void signals_survive_every_failure(void **state)
 	free(m);
 }
 
+enum { MADE_SPANS = 50 };
+
+/* None goes missing that is not counted. */
+static int through_push_spans(void *ctx)
+{
+	const struct push_spans_opts opts = { .net = ctx };
+	struct ev_request ev = { .head_len = 16, .head = "GET / HTTP/1.1\r\n", .trace_id = { 1, 2 }, .span_id = 3, .start_ns = 1 };
+	struct push_spans_stats stats;
+	struct push_spans *s = NULL;
+	uint64_t sum;
+	int r = push_spans_new(&opts, &s);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < MADE_SPANS; i++)
+		push_spans_add(s, &ev, i % 2 ? "service_name=a\n" : "service_name=b\n", i % 3 ? "/" : "");
+	push_spans_flush(s);
+	push_spans_stats(s, &stats);
+	push_spans_free(s);
+	sum = stats.sent + stats.dropped[PUSH_SPANS_DROP_NO_MEMORY];
+	if (sum != MADE_SPANS)
+		return -EIO;
+	return stats.sent == sum ? 0 : -ENOMEM;
+}
+
+static void gathering_spans_survives_every_failure(void **state)
+{
+	struct receiver_opts to = { .name = "a", .type = "otlp", .protocol = "http/protobuf", .compression = "gzip", .proto = "1.10", .send = 1u << PARCEL_TRACES,
+				    .url = "http://127.0.0.1:9", .timeout_ns = NSEC_PER_SEC, .queue_bytes = MIB, .max_tries = 1000 };
+	struct net *net;
+	char err[256];
+
+	assert_int_equal(net_new(&(struct net_opts){ .user_agent = "test" }, &net), 0);
+	assert_int_equal(net_set_receivers(net, &to, 1, err, sizeof(err)), 0);
+	every_failure_is_survived(through_push_spans, net, 12);
+	net_free(net);
+}
+
 /* Two intervals, the second of which makes the model compact itself. */
 static int watch_two_intervals(void *ctx)
 {
@@ -1005,6 +1046,7 @@ int main(void)
 		cmocka_unit_test(every_format_survives_every_failure),
 		cmocka_unit_test(otlp_survives_every_failure),
 		cmocka_unit_test(signals_survive_every_failure),
+		cmocka_unit_test(gathering_spans_survives_every_failure),
 		cmocka_unit_test(reading_a_script_survives_every_failure),
 		cmocka_unit_test(work_on_profiles_survives_every_failure),
 		cmocka_unit_test(printing_a_tree_survives_every_failure),
