@@ -25,15 +25,19 @@ static struct process *add_gone(struct processes *t, const struct ev_sample *ev)
 /*
  * A process we never heard of, or only half: its records were lost, or its main thread is dead and
  * reaped. /proc shows it as it is now, later than the sample: the sample has to bring something by which it can be
- * told from what it became. Without that a sample stays nobody's; those after the scan are known.
+ * told from what it became. Without that a sample stays nobody's; those after the scan are known. So one that is older
+ * than a scan asks for no other: they all come late, and each scan would make the next ones older than it.
  */
 static int scan_late(struct processes *t, const struct ev_sample *ev, struct process **ret)
 {
 	const struct ev_rest *rest = ev_rest_of(ev);
-	struct process *p;
-	int r = scan_process(t, (pid_t)ev->tgid, (pid_t)ev->tid);
+	struct process *p = process_find(t, ev->tgid);
+	int r;
 
 	*ret = NULL;
+	if (!rest && p && p->scanned_ns > ev->time_ns)
+		return 0;
+	r = scan_process(t, (pid_t)ev->tgid, (pid_t)ev->tid);
 	if (r == -ENOMEM || !rest)
 		return r == -ENOMEM ? r : 0;
 	p = r < 0 ? NULL : process_find(t, ev->tgid);

@@ -5,11 +5,13 @@
 
 #include "collect/cpus.h"
 #include "collect/late.h"
+#include "collect/resolve.h"
 #include "collect/sampler.h"
 #include "collect/timeline.h"
 #include "collect/window.h"
 #include "base/units.h"
 #include "proc/image.h"
+#include "proc/process.h"
 
 struct seen {
 	char text[4096];
@@ -184,6 +186,33 @@ static void a_full_window_refuses_and_keeps_what_it_has(void **state)
 	images_free(images);
 }
 
+/* Samples are worked on a poll late: three were taken before the first of them had us look into /proc, one after that. */
+static void samples_without_a_stack_are_known_after_one_look(void **state)
+{
+	struct ev_sample ev = { .start_ns = 1, .exec_id = 1, .tgid = (uint32_t)getpid(), .tid = (uint32_t)getpid(), .time_ns = time_boot_ns() };
+	struct images *images;
+	struct processes *t;
+	struct process *p;
+	uint64_t after;
+
+	assert_int_equal(images_new(&images), 0);
+	assert_int_equal(processes_new(images, &t), 0);
+	assert_int_equal(resolve_process(t, &ev, &p), 0);
+	assert_null(p);
+	after = time_boot_ns();
+	for (int i = 0; i < 2; i++) {
+		ev.time_ns++;
+		assert_int_equal(resolve_process(t, &ev, &p), 0);
+		assert_null(p);
+	}
+	ev.time_ns = after;
+	assert_int_equal(resolve_process(t, &ev, &p), 0);
+	assert_non_null(p);
+	assert_int_equal(p->exec_id, 1);
+	processes_free(t);
+	images_free(images);
+}
+
 static void cpu_lists_parse_as_sysfs_writes_them(void **state)
 {
 	static bool online[CPUS_MAX];
@@ -233,6 +262,7 @@ int main(void)
 		cmocka_unit_test(equal_stacks_share_a_row_and_labels_keep_rows_apart),
 		cmocka_unit_test(a_full_window_refuses_and_keeps_what_it_has),
 		cmocka_unit_test(skipped_ticks_are_lost_unless_the_cpus_were_idle),
+		cmocka_unit_test(samples_without_a_stack_are_known_after_one_look),
 		cmocka_unit_test(cpu_lists_parse_as_sysfs_writes_them),
 	};
 
