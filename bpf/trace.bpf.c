@@ -60,7 +60,7 @@ static __always_inline void forget_other(__u64 address, __u64 inode)
 	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &address);
 
 	if (c && c->inode != inode)
-		bpf_map_delete_elem(&conns_by_address, &address);
+		forget_conn(&address);
 }
 
 static __always_inline void forget(const struct socket_key *key)
@@ -68,7 +68,7 @@ static __always_inline void forget(const struct socket_key *key)
 	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &key->address);
 
 	if (c && c->inode == key->inode)
-		bpf_map_delete_elem(&conns_by_address, &key->address);
+		forget_conn(&key->address);
 }
 
 static __always_inline void remember_unix(__u64 address, __u64 inode)
@@ -90,7 +90,8 @@ static __always_inline struct conn *make_conn(struct sock *sk, struct trace_scra
 		return bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX)
 		remember_unix(address, s->t.inode);
-	bpf_map_update_elem(&conns_by_address, &address, &s->no_conn, BPF_ANY);
+	if (!bpf_map_update_elem(&conns_by_address, &address, &s->no_conn, BPF_NOEXIST))
+		conns_by_address_add(1);
 	return bpf_map_lookup_elem(&conns_by_address, &address);
 }
 
@@ -368,7 +369,7 @@ int BPF_PROG(state_changed, struct sock *sk, int from, int to)
 	}
 	close_conn(bpf_map_lookup_elem(&conns_by_address, &address), to);
 	if (to == TCP_CLOSE)
-		bpf_map_delete_elem(&conns_by_address, &address);
+		forget_conn(&address);
 	return 0;
 }
 

@@ -43,6 +43,16 @@ struct {
 } unix_conns SEC(".maps");
 
 __u32 n_unix_conns; /* so far */
+__u64 n_conns_by_address;
+
+/* Another one of them is made, or has gone. */
+#define conns_by_address_add(n) __sync_fetch_and_add(&n_conns_by_address, n)
+
+static __always_inline void forget_conn(const __u64 *address)
+{
+	if (!bpf_map_delete_elem(&conns_by_address, address))
+		conns_by_address_add(-1);
+}
 
 /* Transfers of a connection in which nothing was recognized; TRACE_TRIES: it is not looked at any more. */
 struct {
@@ -136,11 +146,21 @@ static __always_inline struct trace_scratch *scratch_in_map(const struct trace_s
 
 const volatile struct trace_config config;
 
+/*
+ * Adding to what is this CPU's own is still not done alone: a softirq may close a connection meanwhile, and from Linux 7 on a
+ * tracepoint's programs may be preempted, by a thread that runs one too. Either would make us lose its count, or it ours.
+ */
+#define trace_add(to, n)                                    \
+	do {                                                \
+		if (n)                                      \
+			__sync_fetch_and_add(&(to), n);     \
+	} while (0)
+
 static __always_inline void count(enum trace_count what)
 {
 	__u32 key = what;
 	__u64 *c = bpf_map_lookup_elem(&trace_counts, &key);
 
 	if (c)
-		++*c;
+		trace_add(*c, 1);
 }

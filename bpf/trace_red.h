@@ -42,19 +42,19 @@ __noinline int count_request(struct trace_scratch *s, const struct ended *e)
 	count(cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
 		return 0;
-	cell->duration_ns += e->duration_ns;
-	cell->request_bytes += e->request_bytes;
-	cell->response_bytes += e->response_bytes;
-	cell->cpu_ns += e->cpu_ns;
-	cell->unfinished += e->unfinished;
+	trace_add(cell->duration_ns, e->duration_ns);
+	trace_add(cell->request_bytes, e->request_bytes);
+	trace_add(cell->response_bytes, e->response_bytes);
+	trace_add(cell->cpu_ns, e->cpu_ns);
+	trace_add(cell->unfinished, e->unfinished);
 	i = red_duration_bucket(e->duration_ns);
 	if (i < TRACE_DURATIONS)
-		cell->durations[i]++;
+		trace_add(cell->durations[i], 1);
 	i = red_size_bucket(e->request_bytes);
 	if (i < TRACE_SIZES)
-		cell->request_sizes[i]++;
+		trace_add(cell->request_sizes[i], 1);
 	i = red_size_bucket(e->response_bytes);
 	if (i < TRACE_SIZES)
-		cell->response_sizes[i]++;
+		trace_add(cell->response_sizes[i], 1);
 	return 0;
 }

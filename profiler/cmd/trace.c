@@ -286,6 +286,7 @@ static void say_unseen(const struct tracing *t)
 	say(counts[TRACE_COUNT_ENCRYPTED], "connections are encrypted: their requests are not seen");
 	say(counts[TRACE_COUNT_HTTP2], "connections speak HTTP/2: their requests are not seen");
 	say(counts[TRACE_COUNT_UNSEEN], "transfers by io_uring, whose bytes are not seen");
+	say(counts[TRACE_COUNT_MISSED], "transfers missed: the kernel left our program out, which a preempted thread held");
 	say(counts[TRACE_COUNT_LOST_SYNC], "connections went on as something else than HTTP/1");
 }
 

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "bpf/http1.h"
+#include "bpf/trace_conn.h"
 #include "bpf/trace.skel.h"
 #include "collect/bpf_load.h"
 #include "collect/sampler.h"
@@ -262,6 +263,22 @@ int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_
 	return bpf_map__update_elem(t->skel->maps.routes, &key, sizeof(key), &route, sizeof(route), BPF_ANY);
 }
 
+/* The kernel leaves a program out that runs on this CPU already, and counts that. */
+static uint64_t missed(const struct tracer *t)
+{
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, t->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 && bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) >= 0)
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 {
 	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)t->n_cpus, sizeof(*per_cpu));
@@ -273,11 +290,13 @@ void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 		for (int cpu = 0; cpu < t->n_cpus; cpu++)
 			ret[key] += per_cpu[cpu];
 	}
+	ret[TRACE_COUNT_MISSED] += missed(t);
 }
 
 uint64_t tracer_kernel_bytes(const struct tracer *t)
 {
-	return bpf_load_bytes(t->skel->obj);
+	/* What a connection takes is accounted nowhere else; in socket storage it is the socket's owner's. */
+	return bpf_load_bytes(t->skel->obj) + t->skel->bss->n_conns_by_address * sizeof(struct conn);
 }
 
 int tracer_flights_fd(const struct tracer *t)

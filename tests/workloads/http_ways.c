@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_ways PORT SOCKET: a server and its client, which move the bytes of HTTP/1 in each way that a program can, over IPv4, IPv6
- * and a unix socket. Prints what was answered by way, method and status: "/readv GET 200 24".
+ * http_ways PORT SOCKET [PAUSE]: a server and its client, which move the bytes of HTTP/1 in each way that a program can, over IPv4,
+ * IPv6 and a unix socket. Prints what was answered by way, method and status: "/readv GET 200 24". Waits PAUSE seconds at its
+ * begin, when each way has been asked once, and at its end, so that whoever watches keeps pace.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -238,40 +239,44 @@ static void expect_answers(int way, int fd, int n, char *bytes, size_t *have)
 	}
 }
 
-/* One after the other, and some that do not wait for the ones before. */
-static void ask(int way, int fd)
+/* One after the other, and, unless it is the first time, some that do not wait for the ones before. */
+static void ask(int way, int fd, int first_time)
 {
 	static char bytes[MAX_MESSAGE + 1], all[MAX_MESSAGE];
 	size_t have = 0, len = 0;
 
-	for (int i = 0; i < REQUESTS; i++) {
+	for (int i = 0; i < (first_time ? 1 : REQUESTS); i++) {
 		give_all(way, fd, all, (size_t)request(all, sizeof(all), way, i));
 		expect_answers(way, fd, 1, bytes, &have);
 	}
-	for (int i = 0; i < PIPELINED; i++)
+	for (int i = 0; i < PIPELINED && !first_time; i++)
 		len += (size_t)request(all + len, sizeof(all) - len, way, i);
 	give_all(way, fd, all, len);
-	expect_answers(way, fd, PIPELINED, bytes, &have);
+	expect_answers(way, fd, first_time ? 0 : PIPELINED, bytes, &have);
 	close(fd);
 }
 
-static void run(const struct sockaddr *address, socklen_t len)
+static void ask_each_way(const struct sockaddr *address, socklen_t len, int first_time)
 {
-	static int listeners[3], n;
-	int *listener = &listeners[n++], one = 1;
-	pthread_t t;
-
-	*listener = socket(address->sa_family, SOCK_STREAM, 0);
-	setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(*listener, address, len) < 0 || listen(*listener, 16) < 0 || pthread_create(&t, NULL, serve, listener))
-		die("listen");
 	for (int way = 0; way < WAYS; way++) {
 		int fd = socket(address->sa_family, SOCK_STREAM, 0);
 
 		if (connect(fd, address, len) < 0)
 			die("connect");
-		ask(way, fd);
+		ask(way, fd, first_time);
 	}
+}
+
+static void begin_server(const struct sockaddr *address, socklen_t len)
+{
+	static int listeners[3], n;
+	int *listener = &listeners[n++];
+	pthread_t t;
+
+	*listener = socket(address->sa_family, SOCK_STREAM, 0);
+	setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(*listener, address, len) < 0 || listen(*listener, 16) < 0 || pthread_create(&t, NULL, serve, listener))
+		die("listen");
 }
 
 int main(int argc, char **argv)
@@ -280,14 +285,25 @@ int main(int argc, char **argv)
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = in6addr_loopback };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	unsigned pause = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	const struct {
+		void *address;
+		socklen_t len;
+	} v[] = { { &v4, sizeof(v4) }, { &v6, sizeof(v6) }, { &un, sizeof(un) } };
 
 	if (argc < 3)
 		return 2;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", argv[2]);
 	unlink(un.sun_path);
-	run((struct sockaddr *)&v4, sizeof(v4));
-	run((struct sockaddr *)&v6, sizeof(v6));
-	run((struct sockaddr *)&un, sizeof(un));
+	sleep(pause);
+	for (int i = 0; i < 3; i++)
+		begin_server(v[i].address, v[i].len);
+	for (int i = 0; i < 3; i++)
+		ask_each_way(v[i].address, v[i].len, 1);
+	sleep(pause);
+	for (int i = 0; i < 3; i++)
+		ask_each_way(v[i].address, v[i].len, 0);
+	sleep(pause);
 	for (int way = 0; way < WAYS; way++)
 		for (int method = 0; method < METHODS; method++)
 			for (int status = 0; status < 2; status++)
