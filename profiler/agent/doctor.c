@@ -54,6 +54,10 @@ static const struct row rows[] = {
 	{ "task_storage", "task storage", check_task_storage },
 	{ "iterators", "task and vma iterators", check_iterators },
 	{ "procmap_query", "PROCMAP_QUERY", check_procmap },
+	{ NULL, "HTTP requests" },
+	{ "http_hooks", "hooks", check_http_hooks },
+	{ "http_programs", "the tracing programs", check_http_programs },
+	{ "http_unseen", "not seen", check_http_unseen },
 	{ NULL, "Processes and names" },
 	{ "pid_ns", "pid namespace", check_pid_ns },
 	{ "proc", "/proc", check_proc },
@@ -168,9 +172,9 @@ static void give_verdict(struct doctor_report *r)
 			 "hotspan cannot profile this host, because of %s (%s): %s", titles, f->found, f->remedy);
 }
 
-void doctor_examine(const char *root, const struct probe *probe, struct doctor_report *ret)
+void doctor_examine(const char *root, const struct probe *probe, const struct trace_probe *trace, struct doctor_report *ret)
 {
-	struct doctor d = { .root = root, .probe = probe };
+	struct doctor d = { .root = root, .probe = probe, .trace = trace };
 	const char *group = "";
 
 	look_around(&d);

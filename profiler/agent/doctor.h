@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 struct probe;
+struct trace_probe;
 
 enum doctor_state {
 	DOCTOR_OK,
@@ -39,7 +40,7 @@ struct doctor_report {
 };
 
 /* root: "" for this host's own files. */
-void doctor_examine(const char *root, const struct probe *probe, struct doctor_report *ret);
+void doctor_examine(const char *root, const struct probe *probe, const struct trace_probe *trace, struct doctor_report *ret);
 
 /* "ok", "limited", "missing". */
 const char *doctor_state_name(enum doctor_state s);

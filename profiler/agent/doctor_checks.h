@@ -16,6 +16,7 @@
 struct doctor {
 	const char *root;
 	const struct probe *probe;
+	const struct trace_probe *trace;
 	struct probe_btf btf;
 	int btf_error;
 	uint32_t kernel;   /* KERNEL(6, 1); 0: unknown */
@@ -82,6 +83,11 @@ DOCTOR_CHECK(check_event);
 DOCTOR_CHECK(check_records);
 DOCTOR_CHECK(check_program);
 DOCTOR_CHECK(check_start);
+
+/* doctor_requests.c */
+DOCTOR_CHECK(check_http_hooks);
+DOCTOR_CHECK(check_http_programs);
+DOCTOR_CHECK(check_http_unseen);
 
 /* doctor_host.c */
 DOCTOR_CHECK(check_pid_ns);

@@ -16,6 +16,7 @@
 #include "cmd/command.h"
 #include "cmd/flags.h"
 #include "collect/probe.h"
+#include "trace/trace_probe.h"
 #include "version.h"
 
 /* "  limited CAP_CHECKPOINT_RESTORE    not held: ..." in 100 columns. */
@@ -154,6 +155,7 @@ static int print(const struct doctor_report *r, bool json)
 int cmd_doctor(int argc, char **argv)
 {
 	struct doctor_report report;
+	struct trace_probe trace;
 	struct probe probe;
 	bool json = false;
 	int first, r = flags_parse(&doctor_cli, argc, argv, set, &json, &first);
@@ -163,7 +165,8 @@ int cmd_doctor(int argc, char **argv)
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	probe_run(&probe);
-	doctor_examine("", &probe, &report);
+	trace_probe_run(&trace);
+	doctor_examine("", &probe, &trace, &report);
 	r = print(&report, json);
 	if (r < 0) {
 		log_error("cannot write the findings: %s", strerror(-r));

@@ -11,6 +11,7 @@
 
 #include "agent/doctor.h"
 #include "collect/probe.h"
+#include "trace/trace_probe.h"
 
 #define BIT(cap) (1ull << (cap))
 static const unsigned long long ALL_CAPS = 0x1ffffffffffull, NO_CAPS = 0;
@@ -19,6 +20,7 @@ static const unsigned long long ALL_CAPS = 0x1ffffffffffull, NO_CAPS = 0;
 struct host {
 	char root[64];
 	struct probe probe;
+	struct trace_probe trace;
 	struct doctor_report report;
 };
 
@@ -101,7 +103,7 @@ static void put_btf(const struct host *h, bool loop, bool storage, bool iterator
 /* Everything is there: whatever a test then sees beside ok comes from what it changed. */
 static void good_host(struct host *h)
 {
-	*h = (struct host){ .probe = { .build_ids = true, .memlock = { 8 << 20, 8 << 20 }, .nofile = { 1024, 4096 } } };
+	*h = (struct host){ .probe = { .build_ids = true, .memlock = { 8 << 20, 8 << 20 }, .nofile = { 1024, 4096 } }, .trace = { .sockets = true } };
 	strcpy(h->root, "/tmp/hotspan-doctor-XXXXXX");
 	assert_non_null(mkdtemp(h->root));
 	put_status(h, ALL_CAPS, 0);
@@ -150,7 +152,7 @@ static void expect(struct host *h, const char *id, enum doctor_state state, cons
 	const struct doctor_finding *f;
 	char all[1024];
 
-	doctor_examine(h->root, &h->probe, &h->report);
+	doctor_examine(h->root, &h->probe, &h->trace, &h->report);
 	f = find(h, id);
 	snprintf(all, sizeof(all), "%s: %s -> %s", f->found, f->means, f->remedy);
 	if (f->state != state)
@@ -179,7 +181,7 @@ static void ids_are_unique(void **state)
 	_cleanup_(host_fini) struct host h;
 
 	good_host(&h);
-	doctor_examine(h.root, &h.probe, &h.report);
+	doctor_examine(h.root, &h.probe, &h.trace, &h.report);
 	for (size_t i = 0; i < h.report.n; i++)
 		assert_ptr_equal(find(&h, h.report.v[i].id), &h.report.v[i]);
 }
@@ -477,6 +479,31 @@ static void the_host_is_described(void **state)
 	expect(&h, "unprivileged_bpf", DOCTOR_OK, "others");
 }
 
+static void requests_are_seen_at_sockets_or_at_system_calls_or_not_at_all(void **state)
+{
+	_cleanup_(host_fini) struct host h;
+
+	good_host(&h);
+	expect(&h, "http_hooks", DOCTOR_OK, "at sockets");
+	expect(&h, "http_programs", DOCTOR_OK, "can be counted");
+	expect(&h, "http_unseen", DOCTOR_OK, "TLS, HTTP/2, io_uring");
+	put_text(&h, "/sys/module/tls", "");
+	put_text(&h, "/proc/sys/kernel/io_uring_disabled", "2\n");
+	expect(&h, "http_unseen", DOCTOR_OK, "TLS (in the kernel, too), HTTP/2: such");
+	put_text(&h, "/proc/sys/kernel/io_uring_disabled", "1\n");
+	h.trace.sockets = false;
+	expect(&h, "http_hooks", DOCTOR_LIMITED, "Linux 6.3");
+	expect(&h, "http_unseen", DOCTOR_OK, "io_uring moves is not even counted");
+	h.trace.programs = -ENOTSUP;
+	strcpy(h.trace.programs_err, "the verifier is in a mood");
+	expect(&h, "http_programs", DOCTOR_LIMITED, "no requests are seen: the verifier is in a mood -> boot a newer kernel");
+	h.trace.programs = -EPERM;
+	expect(&h, "http_programs", DOCTOR_LIMITED, "the sampling program above");
+	put_status(&h, ALL_CAPS & ~(1ull << CAP_BPF | 1ull << CAP_SYS_ADMIN), 0);
+	expect(&h, "http_programs", DOCTOR_LIMITED, "BPF");
+	assert_int_equal(find(&h, "program")->state, DOCTOR_OK); /* profiles need none of it */
+}
+
 /* What this kernel answers agrees with itself: the whole works only when its parts do. */
 static void trying_here_is_consistent(void **state)
 {
@@ -513,6 +540,7 @@ int main(void)
 		cmocka_unit_test(hidden_processes_matter_without_ptrace),
 		cmocka_unit_test(hidden_kernel_addresses_cost_kernel_names),
 		cmocka_unit_test(the_host_is_described),
+		cmocka_unit_test(requests_are_seen_at_sockets_or_at_system_calls_or_not_at_all),
 		cmocka_unit_test(trying_here_is_consistent),
 	};
 

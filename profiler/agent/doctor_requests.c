@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doctor's checks of what sees HTTP requests (trace.enabled, hotspan trace). Profiles need none of it. */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "agent/doctor_checks.h"
+#include "trace/trace_probe.h"
+
+DOCTOR_CHECK(check_http_hooks)
+{
+	finding_found(f, d->trace->sockets ? "at sockets" : "at the end of system calls");
+	if (d->trace->sockets) {
+		finding_judge(f, DOCTOR_OK, "what a request reads and writes costs it some 0.4 us");
+		return;
+	}
+	finding_judge(f, DOCTOR_LIMITED,
+		      "what a request reads and writes costs it 1 us or more, and every other system call pays for the hook, too");
+	finding_remedy(f, "boot a newer kernel: Linux 6.3 has hooks at sockets");
+}
+
+DOCTOR_CHECK(check_http_programs)
+{
+	int r = d->trace->programs;
+
+	if (r >= 0) {
+		finding_found(f, "work");
+		finding_judge(f, DOCTOR_OK, "HTTP/1 requests can be counted and traced");
+		return;
+	}
+	finding_found(f, "refused");
+	finding_judge(f, DOCTOR_LIMITED, "no requests are seen: %s", d->trace->programs_err);
+	if (r != -EPERM)
+		finding_remedy(f, "boot a newer kernel: Linux 6.1 takes them");
+	else if (doctor_holds(d, CAP_BPF) && doctor_holds(d, CAP_PERFMON))
+		finding_remedy(f, "whatever refuses the sampling program above");
+	else
+		finding_remedy_cap(f, d, doctor_holds(d, CAP_BPF) ? CAP_PERFMON : CAP_BPF);
+}
+
+/* No fault of this host; but who misses requests looks here. */
+DOCTOR_CHECK(check_http_unseen)
+{
+	bool io_uring = doctor_read_int(d, "/proc/sys/kernel/io_uring_disabled", 0) < 2;
+	bool ktls = doctor_exists(d, "/sys/module/tls");
+
+	finding_found(f, "TLS%s, HTTP/2%s", ktls ? " (in the kernel, too)" : "", io_uring ? ", io_uring" : "");
+	finding_judge(f, DOCTOR_OK, "such connections are counted (hotspan_trace_total), their requests are not%s",
+		      io_uring && !d->trace->sockets ? "; what io_uring moves is not even counted at system calls" : "");
+}
