@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "base/url.h"
 #include "exporter/describe.h"
 #include "exporter/net_parts.h"
 #include "exporter/request.h"
@@ -146,7 +147,7 @@ static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t
 {
 	uint64_t delay, used = rc->spool ? rc->disk_bytes : rc->stats.queued_bytes;
 	uint64_t room = rc->spool ? rc->opts.spool_bytes : rc->opts.queue_bytes;
-	char waiting[128];
+	char waiting[128], shown[256];
 
 	rc->failures += !rc->in_trouble || now >= rc->hold_ns;
 	delay = retry_delay_ns(rc->failures, next_random(rc));
@@ -155,7 +156,7 @@ static void hold_back(struct net *n, struct receiver *rc, uint64_t now, uint64_t
 	if (now + delay > rc->hold_ns)
 		rc->hold_ns = now + delay;
 	if (!rc->in_trouble)
-		net_tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %s (%llu of %llu KiB), next try in %.1f s", rc->opts.name, rc->opts.url,
+		net_tell(n, NET_TROUBLE, rc, "receiver %s: %s: %s; %s (%llu of %llu KiB), next try in %.1f s", rc->opts.name, url_shown(rc->opts.url, shown, sizeof(shown)),
 		     detail, count_waiting(rc, waiting, sizeof(waiting)), (unsigned long long)(used / KIB),
 		     (unsigned long long)(room / KIB), (double)delay / 1e9);
 	rc->in_trouble = true;
@@ -215,12 +216,13 @@ static void use_another_coding(struct net *n, struct request *rq, const char *de
 	struct receiver *rc = rq->receiver;
 	struct delivery *d = rq->delivery;
 	uint8_t was = rq->parcel->format, format = parcel_format_without(was, rq->codings);
+	char shown[256];
 
 	if (receiver_format(rc, d->signal) == was) {
 		receiver_set_encoding(rc, parcel_format_without(rc->encoding, rq->codings));
 		net_tell(n, NET_CODING, rc,
 			 "receiver %s: %s: %s: it does not take %s, from here on as with compression: %s",
-			 rc->opts.name, rc->opts.url, detail, parcel_format_coding(was),
+			 rc->opts.name, url_shown(rc->opts.url, shown, sizeof(shown)), detail, parcel_format_coding(was),
 			 parcel_format_coding(format));
 	}
 	d->next_ns = 0;

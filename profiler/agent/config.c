@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/environment.h"
+#include "base/url.h"
 #include "exporter/otlp_format.h"
 #include "proc/relabel.h"
 
@@ -215,6 +216,7 @@ static int check_request_path(struct reader *rd, const struct receiver_opts *o,
 
 static int check_receiver(struct reader *rd, const struct config *c, const struct receiver_opts *o, const yaml_node_t *at, const char *where)
 {
+	char shown[256];
 	int r;
 
 	if (!o->name)
@@ -233,7 +235,7 @@ static int check_receiver(struct reader *rd, const struct config *c, const struc
 	if (!o->url)
 		return fail(rd, at, where, "it needs a url: add `url: http://127.0.0.1:4040`");
 	if (strncmp(o->url, "http://", 7) && strncmp(o->url, "https://", 8))
-		return fail(rd, at, where, "url '%s' must begin with http:// or https://", o->url);
+		return fail(rd, at, where, "url '%s' must begin with http:// or https://", url_shown(o->url, shown, sizeof(shown)));
 	if (o->password && o->password_file)
 		return fail(rd, at, where, "basic_auth has both password and password_file: keep one");
 	if (o->bearer_token && o->bearer_token_file)

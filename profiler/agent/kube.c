@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "base/units.h"
+#include "base/url.h"
 #include "proc/pods.h"
 
 #define EVERY_NS       (60 * NSEC_PER_SEC)
@@ -189,13 +190,13 @@ static int ask(struct kube *k, struct pods **ret, char *text, size_t len)
 /* Once when it begins to fail, and once when it is over. */
 static void tell(struct kube *k, int r, const char *why)
 {
-	char text[768];
+	char text[768], shown[256];
 
 	if ((r < 0) == k->failing)
 		return;
 	k->failing = r < 0;
 	if (r < 0)
-		snprintf(text, sizeof(text), "kubernetes: %s: %s; pods have no names meanwhile", k->url, why);
+		snprintf(text, sizeof(text), "kubernetes: %s: %s; pods have no names meanwhile", url_shown(k->url, shown, sizeof(shown)), why);
 	else
 		snprintf(text, sizeof(text), "kubernetes: pods are listed again");
 	k->opts.on_event(k->opts.ctx, r >= 0, text);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/distance.h"
 #include "base/units.h"
+#include "base/url.h"
 #include "exporter/pyroscope.h"
 #include "trace/route_pattern.h"
 
@@ -531,6 +532,15 @@ static void print_set(const char *choices, uint32_t set, struct buf *out)
 	buf_putc(out, ']');
 }
 
+static void print_text(const struct option *o, const char *s, struct buf *out)
+{
+	char shown[4096];
+
+	if (s && !strcmp(o->unit, "url"))
+		s = url_shown(s, shown, sizeof(shown));
+	buf_json_string(out, s, s ? strlen(s) : 0);
+}
+
 void option_print(const struct option *o, const void *base, struct buf *out)
 {
 	const void *x = cfield(o, base);
@@ -563,7 +573,7 @@ void option_print(const struct option *o, const void *base, struct buf *out)
 		print_set(o->unit, *(const uint32_t *)x, out);
 		break;
 	default:
-		buf_json_string(out, *(char *const *)x ? *(char *const *)x : "", *(char *const *)x ? strlen(*(char *const *)x) : 0);
+		print_text(o, *(char *const *)x, out);
 	}
 }
 

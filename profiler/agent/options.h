@@ -30,7 +30,7 @@ struct option {
 	enum option_type type;
 	const char *def; /* "": not set */
 	uint64_t min, max;
-	const char *unit;
+	const char *unit; /* or what a type leaves open: a choice's names, whose names a map has, that a string is a "url" */
 	enum option_live live;
 	const char *help;
 	size_t offset; /* of the field */
@@ -63,7 +63,7 @@ bool option_equal(const struct option *o, const void *a, const void *b);
 /* Gives `to` the value of `from`. 0 or -ENOMEM. */
 int option_copy(const struct option *o, const void *from, void *to);
 
-/* The value as YAML; secrets, and the values of headers, as "<secret>". */
+/* The value as YAML; secrets, and the values of headers, as "<secret>", users and passwords in URLs as "***". */
 void option_print(const struct option *o, const void *base, struct buf *out);
 bool option_is_set(const struct option *o, const void *base);
 

@@ -27,14 +27,15 @@ static void reference_table(const struct option_table *t, bool top, struct buf *
 	buf_printf(out, "| key | %stype | default | on reload | what |\n|---|%s---|---|---|---|\n", top ? "variable | " : "", top ? "---|" : "");
 	for (size_t i = 0; i < t->n; i++) {
 		const struct option *o = &t->v[i];
+		const char *unit = o->type == OPTION_MAP || o->type == OPTION_LIST || o->type == OPTION_STRING ? "" : o->unit;
 
 		buf_printf(out, "| `%s` | ", o->key);
 		if (top)
 			buf_printf(out, "`%s` | ", option_env(o, env, sizeof(env)));
 		buf_puts(out, type_name(o));
-		if (*o->unit && o->type != OPTION_MAP && o->type != OPTION_LIST)
+		if (*unit)
 			buf_putc(out, ' ');
-		for (const char *u = o->type == OPTION_MAP || o->type == OPTION_LIST ? "" : o->unit; *u; u++)
+		for (const char *u = unit; *u; u++)
 			*u == '|' ? buf_puts(out, ", ") : buf_putc(out, *u);
 		buf_printf(out, " | %s%s%s | %s | %s |\n",
 			   *o->def ? "`" : "", o->def, *o->def ? "`" : "", o->live == OPTION_LIVE ? "applied" : "needs a restart", o->help);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/strpool.h"
 #include "base/units.h"
+#include "base/url.h"
 #include "base/wire.h"
 
 static void nested_lengths_are_back_patched_at_every_size(void **state)
@@ -86,6 +87,19 @@ static void durations_read_as_people_write_them(void **state)
 	assert_int_equal(parse_duration("1e300h", &ns), -ERANGE);
 }
 
+static void a_url_is_shown_without_what_is_secret_in_it(void **state)
+{
+	static const char *const shown[][2] = {
+		{ "http://h:4040/a@b", "http://h:4040/a@b" }, { "https://u:p@h/a", "https://***@h/a" }, { "https://token@h", "https://***@h" },
+		{ "http://u:p@w@h?x@y", "http://***@h?x@y" }, { "u:p@proxy:3128", "***@proxy:3128" }, { "auto", "auto" }, { "", "" },
+	};
+	char out[64], small[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		assert_string_equal(url_shown(shown[i][0], out, sizeof(out)), shown[i][1]);
+	assert_string_equal(url_shown("http://u:p@h", small, sizeof(small)), "http://");
+}
+
 static void an_arena_gives_aligned_memory_and_takes_it_back(void **state)
 {
 	struct arena a = { 0 };
@@ -109,6 +123,7 @@ int main(void)
 		cmocka_unit_test(equal_strings_share_an_id_and_zero_is_empty),
 		cmocka_unit_test(json_strings_escape_what_could_end_a_script),
 		cmocka_unit_test(durations_read_as_people_write_them),
+		cmocka_unit_test(a_url_is_shown_without_what_is_secret_in_it),
 		cmocka_unit_test(an_arena_gives_aligned_memory_and_takes_it_back),
 	};
 

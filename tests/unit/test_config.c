@@ -432,8 +432,8 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 
 	assert_int_equal(load_with("labels: {a: 'x \"y\"', b: \"\\u00e4\"}\nflush_interval: 90s\nmax_cpu_percent: 0.25%\n"
 				   "relabel_configs:\n  - {source_labels: [a, b], separator: '', regex: '(.)\\d', target_label: c, replacement: ''}\n" RECEIVER
-				   "    basic_auth: {username: u, password: hush}\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n"
-				   "  - {name: c, url: 'http://h', type: otlp, send: [metrics], path: /m}\n  - {name: d, url: 'http://h', type: otlp, send: [traces, metrics]}\n"
+				   "    basic_auth: {username: u, password: hush}\n    proxy_url: 'me:hush@proxy:3128'\n    tls_config: {server_name: s}\n    headers: {Authorization: Basic aHVzaA, X-A: b}\n"
+				   "  - {name: c, url: 'https://me:hush@h/a', type: otlp, send: [metrics], path: /m}\n  - {name: d, url: 'http://h', type: otlp, send: [traces, metrics]}\n"
 				   "prometheus: {listen: '127.0.0.1:0'}\n",
 				   NULL, &c, err, sizeof(err)), 0);
 	config_print(c, &once);
@@ -441,6 +441,8 @@ static void what_is_printed_loads_again_to_the_same_and_hides_secrets(void **sta
 	buf_putc(&once, '\0');
 	assert_null(strstr((char *)once.data, "hush"));
 	assert_null(strstr((char *)once.data, "aHVzaA"));
+	assert_non_null(strstr((char *)once.data, "url: \"https://***@h/a\""));
+	assert_non_null(strstr((char *)once.data, "proxy_url: \"***@proxy:3128\""));
 	assert_non_null(strstr((char *)once.data, "headers: {\"Authorization\": <secret>, \"X-A\": <secret>}"));
 	assert_non_null(strstr((char *)once.data, "<secret>"));
 	assert_int_equal(load_with((char *)once.data, NULL, &c, err, sizeof(err)), 0);
