@@ -2,7 +2,6 @@
 #include "exporter/archive.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -128,8 +127,9 @@ static void remove_oldest(struct archive *a)
 	memmove(e, e + 1, --a->files.n * sizeof(*e));
 }
 
-static int take_file(struct archive *a, const char *name)
+static int take_file(void *ctx, const char *name)
 {
+	struct archive *a = ctx;
 	struct entry *e;
 	struct stat st;
 
@@ -147,16 +147,8 @@ static int take_file(struct archive *a, const char *name)
 
 static int take_files(struct archive *a)
 {
-	_cleanup_(closep) int fd = openat(a->folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
+	int r = folder_each(&a->folder, take_file, a);
 
-	if (!dir)
-		return -errno;
-	fd = -1; /* the stream's now */
-	while (r >= 0 && (e = readdir(dir)))
-		r = take_file(a, e->d_name);
 	if (r >= 0 && a->files.n)
 		qsort(a->files.v, a->files.n, sizeof(*a->files.v), by_name);
 	return r;

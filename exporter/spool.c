@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/spool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,8 +142,16 @@ static int skip_file(struct spool *s, const char *name, uint64_t number, const c
 	return 0;
 }
 
-static int take_file(struct spool *s, const char *name, struct spool_left *left)
+/* What lies there when it is opened. */
+struct finding {
+	struct spool *spool;
+	struct spool_left *left;
+};
+
+static int take_file(void *ctx, const char *name)
 {
+	const struct finding *f = ctx;
+	struct spool *s = f->spool;
 	struct spool_entry *e;
 	const char *kind;
 	struct head h;
@@ -162,7 +169,7 @@ static int take_file(struct spool *s, const char *name, struct spool_left *left)
 	r = read_head(s, name, &h);
 	if (r < 0)
 		return skip_file(s, name, number, kind, r);
-	e = vec_push(left);
+	e = vec_push(f->left);
 	if (!e)
 		return -ENOMEM;
 	*e = (struct spool_entry){ .number = number,
@@ -186,16 +193,8 @@ static int by_number(const void *a, const void *b)
 
 static int take_files(struct spool *s, struct spool_left *left)
 {
-	_cleanup_(closep) int fd = openat(s->folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
+	int r = folder_each(&s->folder, take_file, &(struct finding){ s, left });
 
-	if (!dir)
-		return -errno;
-	fd = -1; /* the stream's now */
-	while (r >= 0 && (e = readdir(dir)))
-		r = take_file(s, e->d_name, left);
 	if (left->n)
 		qsort(left->v, left->n, sizeof(*left->v), by_number);
 	return r;

@@ -15,37 +15,12 @@
 #include "exporter/archive.h"
 #include "exporter/files.h"
 #include "exporter/parcel.h"
+#include "fixture_folder.h"
 
-static char root[64], folder[96];
 static const struct archive_limits wide = { .files = 1000, .bytes = MIB };
 
 /* 2026-11-24 10:15:00 UTC */
 #define TIME_NS (1795515300ull * NSEC_PER_SEC)
-
-static int begin(void **state)
-{
-	strcpy(root, "/tmp/hotspan-files-XXXXXX");
-	assert_non_null(mkdtemp(root));
-	snprintf(folder, sizeof(folder), "%s/profiles", root);
-	return 0;
-}
-
-static int run(const char *format, ...)
-{
-	char command[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(command, sizeof(command), format, ap);
-	va_end(ap);
-	return system(command);
-}
-
-static int end(void **state)
-{
-	umount(folder);
-	return run("rm -rf %s", root);
-}
 
 static struct archive *open_it(void)
 {
@@ -337,7 +312,7 @@ static void a_full_disk_is_counted_told_and_waited_for(void **state)
 	assert_int_equal(s.failed_tries[RETRY_DISK], 0);
 	assert_int_equal(s.dropped[NET_DROP_QUEUE_FULL], 2); /* 40,000 bytes hold two */
 	assert_int_equal(s.queued, 2);
-	assert_non_null(strstr(told, "trouble: receiver disk: /tmp/hotspan-files-"));
+	assert_non_null(strstr(told, "trouble: receiver disk: /tmp/hotspan-test-"));
 	assert_non_null(strstr(told, "No space left on device; "));
 	assert_non_null(strstr(told, "dropped: receiver disk: profile of a: the queue is full, the oldest profile is dropped (queue_bytes)\n"));
 	there_is("waste");
@@ -352,7 +327,7 @@ static void a_full_disk_is_counted_told_and_waited_for(void **state)
 
 int main(void)
 {
-#define FILES_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define FILES_TEST(f) cmocka_unit_test_setup_teardown(f, folder_begin, folder_end)
 	const struct CMUnitTest tests[] = {
 		FILES_TEST(names_are_the_time_and_the_service),
 		FILES_TEST(files_and_their_directory_are_ours_alone),

@@ -16,36 +16,16 @@
 #include "exporter/otlp_format.h"
 #include "exporter/parcel.h"
 #include "exporter/spool.h"
+#include "fixture_folder.h"
 
 enum { KILLS = 200, DAMAGED_BYTES = 200 };
 
-static char root[64], folder[96];
 static struct spool_left left; /* what was there when it was opened last */
-
-static int begin(void **state)
-{
-	strcpy(root, "/tmp/hotspan-spool-XXXXXX");
-	assert_non_null(mkdtemp(root));
-	snprintf(folder, sizeof(folder), "%s/prod", root);
-	return 0;
-}
-
-static int run(const char *format, ...)
-{
-	char command[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(command, sizeof(command), format, ap);
-	va_end(ap);
-	return system(command);
-}
 
 static int end(void **state)
 {
 	vec_fini(&left);
-	run("chattr -i %s 2>/dev/null; rm -rf %s", folder, root);
-	return 0;
+	return folder_end(state);
 }
 
 static struct spool *open_it(void)
@@ -476,7 +456,7 @@ static void a_full_disk_refuses_and_recovers(void **state)
 
 int main(void)
 {
-#define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, folder_begin, end)
 	const struct CMUnitTest tests[] = {
 		SPOOL_TEST(what_is_put_comes_back_after_a_restart_in_order),
 		SPOOL_TEST(a_parcel_keeps_its_signal),
