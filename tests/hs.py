@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """hs - what the end-to-end tests share: run hotspan and workloads, read folded stacks, compare."""
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -45,6 +46,22 @@ def until(what, seconds=30):
     while not what():
         assert time.time() < end, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def cgroup(path):
+    """A cgroup of that name, which is all it takes to look like a container's."""
+    mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
+    if not mount:
+        raise Skip("no cgroup2 file system is mounted")
+    folder = pathlib.Path(mount) / path
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        while folder != pathlib.Path(mount):
+            folder.rmdir()
+            folder = folder.parent
 
 
 class Recording:

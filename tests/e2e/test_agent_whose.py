@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Whose profiles the agent pushes: services, labels, targets, pods, other users' processes."""
-import contextlib
 import http.server
 
 from pushing import *  # noqa: F403
@@ -77,23 +76,6 @@ RULES = """relabel_configs:
   - {source_labels: [__meta_process_exe], regex: '((.|.)+)+[?!]', target_label: never} # takes too many steps
   - {action: keep, source_labels: [service_name], regex: '%s.*'}
 """
-
-
-@contextlib.contextmanager
-def cgroup(path):
-    """A cgroup of that name, which is all it takes to look like a container's."""
-    mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
-    if not mount:
-        raise Skip("no cgroup2 file system is mounted")
-    folder = pathlib.Path(mount) / path
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        for f in [folder, *folder.parents]:
-            if f == pathlib.Path(mount):
-                break
-            f.rmdir()
 
 
 def test_relabelling_makes_the_series_and_leaves_processes_out():

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`targets`: what is left out is in no profile and costs nothing, what is wanted is met when it executes its program."""
-import contextlib
 import subprocess
 
 from hs import *  # noqa: F403
@@ -37,21 +36,6 @@ def left_out(agent):
     m = agent.metrics()
     kernel = m['hotspan_ticks_total{state="left_out"}']
     return kernel, m["hotspan_samples_left_out_total"] - kernel
-
-
-@contextlib.contextmanager
-def cgroup(path):
-    mount = next((f[1] for f in (line.split() for line in open("/proc/mounts")) if f[2] == "cgroup2"), None)
-    if not mount:
-        raise Skip("no cgroup2 file system is mounted")
-    folder = pathlib.Path(mount) / path
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        while folder != pathlib.Path(mount):
-            folder.rmdir()
-            folder = folder.parent
 
 
 def test_what_is_excluded_is_in_no_profile_and_costs_no_samples():
