@@ -71,8 +71,10 @@ struct trace_config {
 	__u8 by_address;       /* hooks have addresses of sockets only */
 	__u8 only_known;       /* processes that are not in procs are not wanted */
 	__u8 reserved;
+	__u32 ring_wakeup_bytes; /* so much waits: user space is woken; 0: at each request, unless it is awake */
+	__u32 reserved2;
 };
-_Static_assert(sizeof(struct trace_config) == 24, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct trace_config) == 32, "an ABI between BPF and the agent");
 
 /* Of a trace id that is random: the same numbers wherever it is sampled (OpenTelemetry's consistent probability sampling). */
 #define TRACE_RANDOM_BITS 56

@@ -74,6 +74,13 @@ __noinline int keep_part(struct conn *c, struct trace_scratch *s)
 	return 0;
 }
 
+static __always_inline __u64 request_wakeup(void)
+{
+	if (!config.ring_wakeup_bytes)
+		return 0;
+	return bpf_ringbuf_query(&requests, BPF_RB_AVAIL_DATA) > config.ring_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void send_kept(struct conn *c, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
 {
 	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id);
@@ -98,6 +105,6 @@ static __always_inline void send_kept(struct conn *c, struct in_flight *r, const
 		ev->flags |= TRACE_SPAN | TRACE_BY_OUTCOME;
 	len = ev->head_len;
 	if ((ev->flags & (TRACE_SPAN | TRACE_UNKNOWN)) && len <= TRACE_HEAD_BYTES)
-		count(bpf_ringbuf_output(&requests, ev, offsetof(struct ev_request, head) + len, 0) ? TRACE_COUNT_RING_FULL : TRACE_COUNT_SPANS);
+		count(bpf_ringbuf_output(&requests, ev, offsetof(struct ev_request, head) + len, request_wakeup()) ? TRACE_COUNT_RING_FULL : TRACE_COUNT_SPANS);
 	bpf_map_delete_elem(&kept_requests, &span_id);
 }

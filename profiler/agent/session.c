@@ -233,7 +233,8 @@ static uint64_t next_wake(const struct session *s, uint64_t now, uint64_t end)
 int session_run(struct session *s, const struct session_until *until)
 {
 	struct pollfd fds[] = { { .fd = collector_fd(s->collector), .events = POLLIN },
-				{ .fd = until->signal_fd, .events = POLLIN } };
+				{ .fd = until->signal_fd, .events = POLLIN },
+				{ .fd = s->tracing ? tracer_fd(tracing_tracer(s->tracing)) : -1, .events = POLLIN } };
 	uint64_t begin = s->started_ns, end = until->duration_ns ? begin + until->duration_ns : UINT64_MAX;
 	uint64_t now = time_boot_ns();
 	int r;

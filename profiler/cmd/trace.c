@@ -245,7 +245,7 @@ static int print(void *ctx, const struct ev_request *ev)
 
 static int begin(struct tracing *t, char *err, size_t err_len)
 {
-	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
+	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .prompt = true, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
 	int r = tracer_new(&opts, &t->tracer, err, err_len);
 
 	t->utc_at_boot_ns = time_utc_ns() - time_boot_ns();

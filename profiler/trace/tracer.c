@@ -86,16 +86,18 @@ static int on_record(void *ctx, void *data, size_t len)
 
 void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool by_socket)
 {
+	uint32_t ring = o->ring_bytes ? o->ring_bytes : MIB;
 	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
 				  .span_threshold = tracer_threshold(o->ratio),
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
 				  .spans = o->spans,
 				  .only_known = o->only_known,
-				  .by_address = !by_socket };
+				  .by_address = !by_socket,
+				  .ring_wakeup_bytes = o->prompt ? 0 : ring / 4 };
 
 	memcpy((void *)&skel->rodata->config, &c, sizeof(c));
 	bpf_map__set_map_flags(skel->maps.procs, BPF_F_NO_PREALLOC);
-	bpf_map__set_max_entries(skel->maps.requests, o->ring_bytes ? o->ring_bytes : MIB);
+	bpf_map__set_max_entries(skel->maps.requests, ring);
 	bpf_program__set_autoload(skel->progs.sent, by_socket);
 	bpf_program__set_autoload(skel->progs.received, by_socket);
 	bpf_program__set_autoload(skel->progs.syscall_ended, !by_socket);

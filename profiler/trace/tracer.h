@@ -29,6 +29,7 @@ struct tracer_opts {
 	uint64_t slow_ns;         /* so do slower ones; 0: not because of that */
 	bool errors;              /* and those that failed */
 	uint32_t ring_bytes;      /* a power of two; 0: 1 MiB */
+	bool prompt;              /* whoever reads them waits for tracer_fd(); else looks a few times a second anyway */
 	bool only_known;          /* of processes: those that tracer_set_proc() told of; else all, but those it said are not wanted */
 };
 
@@ -51,7 +52,7 @@ struct tracer *tracer_free(struct tracer *t);
 /* What tracer_new() does between opening and loading; for who looks at what is loaded. */
 void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *opts, bool by_socket);
 
-/* Readable when requests wait. */
+/* Readable when a quarter of the ring waits, or any request where that is to be prompt. */
 int tracer_fd(const struct tracer *t);
 /* ev ends behind its head. 0, or the first negative value of fn. */
 int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request *ev), void *ctx);
