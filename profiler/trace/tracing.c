@@ -21,6 +21,9 @@
 #include "trace/services.h"
 
 #define FORGET_NS (300 * NSEC_PER_SEC)
+/* What a process that has just begun is called may not be known yet: its exec is told a poll late. */
+#define DOUBT_NS (500 * NSEC_PER_MSEC)
+enum { MAX_HELD = 256 };
 
 /* A process that was judged. */
 struct judged {
@@ -28,6 +31,7 @@ struct judged {
 	uint32_t service; /* 0: not wanted */
 	uint64_t cgroup_id;
 	bool ended; /* its counts, as they are from here on, are all there will be */
+	uint64_t doubt_ns; /* until when it may be wanted after all: it counts on, and its counts wait; 0: it is settled */
 };
 
 struct tracing {
@@ -35,9 +39,11 @@ struct tracing {
 	struct tracer *tracer;
 	struct routes *routes;
 	struct red *red;
+	char *routes_file;
 	struct services *services;
 	vec(struct judged) judged;
 	struct htable judged_index; /* by tgid */
+	vec(struct ev_request *) held; /* of processes in doubt */
 	int routes_error;
 };
 
@@ -110,18 +116,29 @@ static bool has_ended(uint32_t tgid)
 	return kill((pid_t)tgid, 0) < 0 && errno == ESRCH;
 }
 
-/* Its service, 0: it is not wanted. The programs know it from now on. One that nobody knows any more is what it was. */
+/* Is there nothing new to say? One that nobody knows any more is what it was. */
+static bool stands(const struct judged *j, uint32_t service, uint64_t now_ns)
+{
+	if (j->doubt_ns)
+		return !service && now_ns < j->doubt_ns;
+	return j->service == service || (!service && has_ended(j->tgid));
+}
+
+/* Its service, 0: it is not wanted. The programs know it from now on. */
 static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 {
 	const char *labels = t->opts.labels_of(t->opts.labels_ctx, tgid, cgroup_id);
 	uint32_t service = labels ? services_add(t->services, labels) : 0;
 	struct judged *j = find_judged(t, tgid);
 	struct trace_proc p = { .service = service };
+	uint64_t now = time_boot_ns();
 
-	if (j && (j->service == service || (!service && has_ended(tgid))))
+	if (j && stands(j, service, now))
 		return j->service;
-	if (!j)
-		j = add_judged(t, tgid);
+	if (!j && (j = add_judged(t, tgid)) && !service) {
+		*j = (struct judged){ .tgid = tgid, .cgroup_id = cgroup_id, .doubt_ns = now + DOUBT_NS };
+		return 0;
+	}
 	if (!j)
 		return service;
 	*j = (struct judged){ .tgid = tgid, .service = service, .cgroup_id = cgroup_id };
@@ -155,11 +172,12 @@ static void judge_all(struct tracing *t)
 {
 	services_begin(t->services);
 	for (uint32_t i = 0; i < t->judged.n; i++) {
-		struct judged *j = &t->judged.v[i];
+		const struct judged *j = &t->judged.v[i];
+		bool ended = has_ended(j->tgid);
 
-		j->ended = has_ended(j->tgid);
-		if (!j->ended)
+		if (!ended || j->doubt_ns)
 			judge_anew(t, j->tgid, j->cgroup_id);
+		t->judged.v[i].ended = ended;
 	}
 }
 
@@ -235,24 +253,75 @@ static uint32_t route_of(void *ctx, uint32_t service, uint32_t route)
 
 /* ---- requests ---- */
 
-static int on_request(void *ctx, const struct ev_request *ev)
+static bool in_doubt(struct tracing *t, uint32_t tgid)
 {
-	struct tracing *t = ctx;
-	uint32_t service = judge(t, ev->tgid, ev->cgroup_id), route = ev->route;
+	const struct judged *j = find_judged(t, tgid);
+
+	return j && j->doubt_ns && !j->ended;
+}
+
+static void work_on(struct tracing *t, const struct ev_request *ev, uint32_t service)
+{
+	uint32_t route = ev->route;
 
 	if (!service)
-		return 0;
+		return;
 	if (ev->flags & TRACE_UNKNOWN) {
 		route = learn_route(t, ev, service);
 		red_move(t->red, ev, route); /* with no room for another move its count stays where it is: under no route */
 	}
 	if ((ev->flags & TRACE_SPAN) && t->opts.on_span)
 		t->opts.on_span(t->opts.ctx, ev, tracing_labels(t, service), tracing_route(t, route));
+}
+
+/* What there is no room for is counted all the same, under no route. */
+static void hold(struct tracing *t, const struct ev_request *ev)
+{
+	size_t size = offsetof(struct ev_request, head) + ev->head_len;
+	struct ev_request **slot = t->held.n < MAX_HELD ? vec_push(&t->held) : NULL;
+
+	if (!slot)
+		return;
+	*slot = calloc(1, sizeof(**slot));
+	if (*slot)
+		memcpy(*slot, ev, size);
+	else
+		t->held.n--;
+}
+
+static void look_again(struct tracing *t)
+{
+	uint32_t kept = 0;
+
+	vec_foreach(slot, &t->held) {
+		struct ev_request *ev = *slot;
+		uint32_t service = judge(t, ev->tgid, ev->cgroup_id);
+
+		if (in_doubt(t, ev->tgid)) {
+			t->held.v[kept++] = ev;
+			continue;
+		}
+		work_on(t, ev, service);
+		free(ev);
+	}
+	t->held.n = kept;
+}
+
+static int on_request(void *ctx, const struct ev_request *ev)
+{
+	struct tracing *t = ctx;
+	uint32_t service = judge(t, ev->tgid, ev->cgroup_id);
+
+	if (in_doubt(t, ev->tgid))
+		hold(t, ev);
+	else
+		work_on(t, ev, service);
 	return 0;
 }
 
 int tracing_poll(struct tracing *t)
 {
+	look_again(t);
 	return tracer_drain(t->tracer, on_request, t);
 }
 
@@ -260,7 +329,8 @@ static int on_cell(void *ctx, const struct red_key *key, const struct red_cell *
 {
 	struct tracing *t = ctx;
 
-	return red_cell(t->red, key, sum);
+	service_of(t, key->tgid);
+	return in_doubt(t, key->tgid) ? 0 : red_cell(t->red, key, sum);
 }
 
 /* Whoever counted in it had ended before it was read. */
@@ -299,8 +369,8 @@ static int let_go(struct tracing *t, uint64_t now_ns)
 
 static void save_routes(struct tracing *t)
 {
-	if (t->opts.routes_file && (routes_changed(t->routes) || t->routes_error))
-		t->routes_error = routes_save(t->routes, t->opts.routes_file);
+	if (t->routes_file && (routes_changed(t->routes) || t->routes_error))
+		t->routes_error = routes_save(t->routes, t->routes_file);
 }
 
 int tracing_count(struct tracing *t)
@@ -354,7 +424,7 @@ const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n
 
 static int load_routes(struct tracing *t, char *err, size_t err_len)
 {
-	const char *path = t->opts.routes_file;
+	const char *path = t->routes_file;
 	int r = path ? routes_load(t->routes, path) : 0;
 
 	if (r < 0)
@@ -373,7 +443,10 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 	if (r < 0)
 		return r;
 	t->opts = *opts;
-	r = routes_new(&opts->routes, &t->routes, err, err_len);
+	if (opts->routes_file && !(t->routes_file = strdup(opts->routes_file)))
+		r = -ENOMEM;
+	if (r >= 0)
+		r = routes_new(&opts->routes, &t->routes, err, err_len);
 	if (r >= 0)
 		r = load_routes(t, err, err_len);
 	if (r >= 0)
@@ -399,6 +472,10 @@ struct tracing *tracing_free(struct tracing *t)
 	red_free(t->red);
 	routes_free(t->routes);
 	services_free(t->services);
+	free(t->routes_file);
+	vec_foreach(ev, &t->held)
+		free(*ev);
+	vec_fini(&t->held);
 	vec_fini(&t->judged);
 	htable_fini(&t->judged_index);
 	free(t);

@@ -25,7 +25,7 @@ struct tracing;
 struct tracing_opts {
 	struct tracer_opts tracer;
 	struct routes_opts routes;
-	const char *routes_file; /* of what was learned; NULL: it is not kept. Borrowed for good */
+	const char *routes_file; /* of what was learned; NULL: it is not kept. Borrowed in the call */
 	uint32_t max_series;     /* 0: 10,000 */
 	uint64_t forget_ns;      /* how long series stay when the last process of their service has gone; 0: five minutes */
 	/* The session's to set: the labels of a process's service, borrowed until the next call; NULL: it is not wanted. */
