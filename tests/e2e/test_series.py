@@ -111,31 +111,25 @@ def test_series_go_with_their_service_and_begin_anew():
     """What a process counts last, before it is killed, is counted too."""
     mark = f"churn-{os.getpid()}"
     with Peer() as peer:
-        with Tracing([f"{{service: '{mark}-*'}}"], receiver("h", peer.http, "http/protobuf"), trace="forget_after: 2s, metrics_interval: 1s") as agent:
+        with Tracing([f"{{service: '{mark}-*'}}"], receiver("h", peer.http, "http/protobuf"), trace="forget_after: 5s, metrics_interval: 1s") as agent:
 
             def seen():
                 page = families(agent.page())
                 name = lambda rows: {l["service_name"] for l in (dict(labels) for _, labels in rows) if l["service_name"].startswith(mark)}
                 return name(page.get("http_server_request_duration_seconds", ("", "", {}))[2]), name(page["target_info"][2])
 
-            def total():
-                """Whatever the route: the first request of a process may come before it is known whose it is."""
-                return sum(agent.counts().values())
-
             long, again = Service(f"{mark}-long", 1), Service(f"{mark}-again", 3)
             short = [Service(f"{mark}-{i}", 1) for i in range(12)]
-            until(lambda: total() == 1 + 3 + 12)
+            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 3 + 12})
             for one in short * 4:
                 one.ask(1)
             for one in [*short, again]:
                 one.end()
-            until(lambda: total() >= 1 + 3 + 5 * 12)
-            time.sleep(1.1)
-            assert total() == 1 + 3 + 5 * 12, agent.counts()
-            until(lambda: seen() == ({f"{mark}-long"},) * 2, 10)
+            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 3 + 5 * 12})
+            until(lambda: seen() == ({f"{mark}-long"},) * 2, 15)
             gone = time.time_ns()
             again = Service(f"{mark}-again", 4)
-            until(lambda: total() == 1 + 4)
+            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 4})
             assert agent.stop() == 0
             long.end()
             again.end()
