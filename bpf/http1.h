@@ -138,6 +138,12 @@ static __always_inline __u64 http1_unseen(const struct http1 *m)
 	return m->state <= HTTP1_IN_CHUNK ? m->left : ~0ull;
 }
 
+/* Amid a head: some of it was read, and more is to come. */
+static __always_inline int http1_in_head(const struct http1 *m)
+{
+	return m->state > HTTP1_AT_END && m->state <= HTTP1_AT_HEAD_END && !(m->flags & HTTP1_TRAILERS);
+}
+
 static __always_inline __u32 http1_end(struct http1 *m)
 {
 	m->state = HTTP1_AT_END;

@@ -67,12 +67,15 @@ static __always_inline void keep_request(struct conn *c, struct trace_scratch *s
 __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 {
 	struct in_flight *r;
+	__u64 span_id;
 
 	if (!c || !s)
 		return 0;
 	if (c->tail - c->head >= TRACE_PIPELINE || c->over) {
 		c->over++;
 		count(TRACE_COUNT_PIPELINE_FULL);
+		span_id = conn_span_id(c, c->tail);
+		bpf_map_delete_elem(&kept_requests, &span_id); /* what was kept of its head is no part of the next one's */
 		return 0;
 	}
 	r = conn_at(c, c->tail);

@@ -34,7 +34,7 @@ __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
 		if (events & HTTP1_HEAD)
 			begin_request(c, s);
 		s->t.part_at = 0;
-		if ((events & HTTP1_END) && c->head != c->tail)
+		if ((events & HTTP1_END) && c->head != c->tail && !c->over)
 			conn_at(c, c->tail - 1)->request_bytes = c->requests.body;
 		return 0;
 	}
@@ -94,7 +94,7 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 	w->end = n;
 	data_advance(&t->d, n);
 	t->left -= n;
-	if (t->is_requests && !t->part_at && c->requests.state > HTTP1_AT_END)
+	if (t->is_requests && !t->part_at && http1_in_head(&c->requests))
 		t->part_at = t->window_at;
 	return 0;
 }
