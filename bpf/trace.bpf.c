@@ -38,11 +38,11 @@ static __always_inline enum first_bytes recognize(const __u8 *b, __u64 n)
 		return FIRST_RESPONSE;
 	if (b[0] == '\r' && b[1] == '\n')
 		b += 2;
-	for (i = 0; i < 8 && b[i] >= 'A' && b[i] <= 'Z'; i++)
+	for (i = 0; i < 12 && b[i] >= 'A' && b[i] <= 'Z'; i++)
 		;
 	if (i && !b[i])
 		return FIRST_REQUEST; /* so far */
-	if (i < 3 || i > 7 || b[i] != ' ')
+	if (i < 3 || i > 11 || b[i] != ' ')
 		return FIRST_OTHER;
 	return !b[i + 1] || b[i + 1] == '/' || b[i + 1] == 'h' || b[i + 1] == '*' || i == 7 ? FIRST_REQUEST : FIRST_OTHER;
 }
@@ -151,13 +151,13 @@ static __always_inline struct conn *meet(struct sock *sk, struct trace_scratch *
 	enum first_bytes first;
 	struct conn *c;
 
-	if (!n || *n >= TRACE_TRIES)
+	if (!n || *n >= 2 * TRACE_TRIES || (*n >= 2 * TRACE_FIRST_TRIES && (*n & 1) == (__u32)is_receive))
 		return 0;
-	++*n;
+	*n = ((*n & ~1u) + 2) | is_receive;
 	first = look_at_first(s);
 	if (first == FIRST_TLS || first == FIRST_HTTP2) {
 		count(first == FIRST_TLS ? TRACE_COUNT_ENCRYPTED : TRACE_COUNT_HTTP2);
-		*n = TRACE_TRIES;
+		*n = 2 * TRACE_TRIES;
 	}
 	if (first != FIRST_REQUEST && first != FIRST_RESPONSE)
 		return 0;

@@ -18,7 +18,8 @@ enum {
 	TRACE_MAX_UNIX = 16384, /* of them over unix sockets, where nobody tells that one has closed */
 	TRACE_MAX_KEPT = 4096,
 	TRACE_MAX_LOOKS = 4096, /* events and windows of one transfer */
-	TRACE_TRIES = 16, /* transfers in which a connection may show that it speaks HTTP/1 */
+	TRACE_TRIES = 16, /* looks in which a connection may show that it speaks HTTP/1; */
+	TRACE_FIRST_TRIES = 4, /* behind these, only where the other side begins to speak: a body may be many transfers */
 };
 
 enum conn_state {
@@ -42,6 +43,7 @@ struct in_flight {
 struct conn {
 	struct http1 requests, responses;
 	__u64 id;         /* random; span ids come of it */
+	__u64 begun_ns;   /* the first byte of the request whose head is being read */
 	__u64 ended_ns;   /* the last response's end */
 	__u64 inode;      /* of the socket, where the address does not tell it from another */
 	__u64 who;        /* whose flight is open (flight.h); 0: nobody's */

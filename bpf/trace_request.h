@@ -78,8 +78,11 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 		bpf_map_delete_elem(&kept_requests, &span_id); /* what was kept of its head is no part of the next one's */
 		return 0;
 	}
+	/* Whatever came before the first request does not answer it: of HEAD's answer what follows would be taken for the body. */
+	if (!c->tail)
+		__builtin_memset(&c->responses, 0, sizeof(c->responses));
 	r = conn_at(c, c->tail);
-	*r = (struct in_flight){ .start_ns = s->t.now, .path_hash = c->requests.path, .method = c->requests.code,
+	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->requests.path, .method = c->requests.code,
 				 .route = route_of(c, c->requests.path) };
 	keep_request(c, s, r);
 	c->tail++;

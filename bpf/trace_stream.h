@@ -124,8 +124,10 @@ static long look(__u32 i, void *ctx)
 	if (s->window.at >= s->window.end) {
 		events = fill_window(c, s);
 	} else {
-		if (s->t.is_requests && c->requests.state <= HTTP1_AT_END)
+		if (s->t.is_requests && c->requests.state <= HTTP1_AT_END) {
 			s->t.part_at = s->t.window_at + s->window.at;
+			c->begun_ns = s->t.now;
+		}
 		events = read_window(c, s);
 	}
 	if (events < 0)
