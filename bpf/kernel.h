@@ -59,6 +59,7 @@ struct sock_common {
 	__u16 skc_dport; /* in network order */
 	__u16 skc_num;
 	__u16 skc_family;
+	unsigned char skc_state;
 	struct in6_addr_words skc_v6_daddr, skc_v6_rcv_saddr;
 } __core;
 
@@ -85,9 +86,19 @@ struct socket {
 	struct sock *sk;
 } __core;
 
+struct sk_buff_head {
+	__u32 qlen;
+} __core;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
+	struct socket *sk_socket;
 	__u16 sk_type;
+} __core;
+
+struct unix_sock {
+	struct sock *peer;
 } __core;
 
 #define AF_UNIX 1
@@ -96,6 +107,8 @@ struct sock {
 #define SOCK_STREAM 1
 #define MSG_PEEK 2
 #define MSG_ERRQUEUE 0x2000
+#define EPIPE 32
+#define ECONNRESET 104
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define TCP_FIN_WAIT1 4

@@ -195,6 +195,55 @@ static __always_inline void let_go(struct trace_scratch *s)
 	s->taken = 0;
 }
 
+/* Errors after which nothing moves any more; the others say "not now". */
+static __always_inline int is_broken(int bytes)
+{
+	return bytes == -EPIPE || bytes == -ECONNRESET;
+}
+
+static __always_inline void finish_conn(struct conn *c, struct sock *sk, int by_address)
+{
+	struct trace_scratch *s = c->state == CONN_HTTP1 ? take_scratch() : 0;
+	__u64 address = (__u64)sk;
+
+	if (s) {
+		end_connection(c, s, bpf_ktime_get_boot_ns());
+		let_go(s);
+	}
+	if (by_address)
+		bpf_map_delete_elem(&conns_by_address, &address);
+}
+
+/* The socket at the other end, of a unix socket that is connected. It lives as long as this one. */
+static __always_inline struct sock *peer_of(struct sock *sk, int by_address)
+{
+	struct unix_sock *u;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
+	if (by_address)
+		return BPF_CORE_READ((struct unix_sock *)sk, peer);
+	u = bpf_skc_to_unix_sock(sk);
+	return u ? u->peer : 0;
+}
+
+/*
+ * Nothing more comes from the other end, or nothing moves at all. A client waits for no answer any more; a server may still give
+ * its own. Nobody tells of a unix socket's close but this, at its other end.
+ */
+static __always_inline void end_of_stream(struct conn *c, struct sock *sk, int broken, int by_address)
+{
+	struct sock *peer = peer_of(sk, by_address);
+	struct conn *other = peer ? find_conn(peer, by_address) : 0;
+
+	if (peer && BPF_CORE_READ(peer, __sk_common.skc_state) == TCP_CLOSE)
+		broken = 1;
+	if (c && (broken || c->side == TRACE_CLIENT || (c->head == c->tail && !c->over)))
+		finish_conn(c, sk, by_address);
+	if (other && (broken || other->side == TRACE_SERVER))
+		finish_conn(other, peer, by_address);
+}
+
 static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc,
 					   enum data_shape shape, int is_receive, int by_address)
 {
@@ -222,7 +271,7 @@ static __always_inline int is_wanted(const struct trace_proc *proc)
 	return proc ? !(proc->flags & TRACE_PROC_UNWANTED) : !config.only_known;
 }
 
-/* bytes: 0 when nothing more comes, or when nothing was asked for. */
+/* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). */
 static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive, int by_address)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -231,7 +280,12 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 	const struct trace_proc *proc;
 	struct trace_scratch *s;
 
-	if (bytes < 0 || (c && c->state == CONN_OVER))
+	if (bytes <= 0) {
+		if (bytes < 0 || (is_receive && (shape != DATA_BUFFER || arg3)))
+			end_of_stream(c, sk, bytes < 0, by_address);
+		return 0;
+	}
+	if (c && c->state == CONN_OVER)
 		return 0;
 	proc = bpf_map_lookup_elem(&procs, &tgid);
 	if (!is_wanted(proc))
@@ -249,14 +303,9 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 	s->t.left = bytes;
 	s->t.now = bpf_ktime_get_boot_ns();
 	count(TRACE_COUNT_TRANSFERS);
-	if (!bytes) {
-		if (c && is_receive && c->side == TRACE_CLIENT && (shape != DATA_BUFFER || arg3))
-			end_connection(c, s, s->t.now);
-	} else if (data_begin(&s->t.d, shape, arg2, arg3)) {
-		transfer_bytes(c, sk, s, proc, DATA_UNSEEN, is_receive, by_address);
-	} else {
-		transfer_bytes(c, sk, s, proc, shape, is_receive, by_address);
-	}
+	if (data_begin(&s->t.d, shape, arg2, arg3))
+		shape = DATA_UNSEEN;
+	transfer_bytes(c, sk, s, proc, shape, is_receive, by_address);
 	let_go(s);
 	return 0;
 }
@@ -266,7 +315,7 @@ static __always_inline int transfer_of_syscall(struct sock *sk, int bytes, int f
 {
 	const struct pt_regs *regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (flags & FLAGS_ASIDE)
+	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
 	return transfer(sk, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
 }
@@ -329,7 +378,7 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 	struct sock *sk;
 	int is_receive;
 
-	if (ret < 0 || data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
+	if ((ret < 0 && !is_broken(ret)) || data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	proc = bpf_map_lookup_elem(&procs, &tgid);
 	if (!is_wanted(proc))
@@ -362,6 +411,9 @@ int BPF_PROG(state_changed, struct sock *sk, int from, int to)
 	__u64 address = (__u64)sk;
 
 	if (to != TCP_CLOSE && to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK)
+		return 0;
+	/* What has come can still be read, up to the end or the error behind it, unless nobody has the socket any more. */
+	if (to == TCP_CLOSE && BPF_CORE_READ(sk, sk_receive_queue.qlen) && BPF_CORE_READ(sk, sk_socket))
 		return 0;
 	if (!config.by_address) {
 		close_conn(bpf_sk_storage_get(&conns, sk, 0, 0), to);
