@@ -5,6 +5,15 @@
  */
 #include "bpf/trace_red.h"
 
+/* IPv4 over a socket for IPv6, which has the addresses of both kinds then: ::ffff:192.0.2.1. */
+static __always_inline int is_mapped(struct sock *sk)
+{
+	__u32 w[4];
+
+	BPF_CORE_READ_INTO(&w, sk, __sk_common.skc_v6_daddr);
+	return !(w[0] | w[1]) && w[2] == 0xffff0000;
+}
+
 static __always_inline void fill_addresses(struct ev_request *ev, struct sock *sk)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -13,6 +22,8 @@ static __always_inline void fill_addresses(struct ev_request *ev, struct sock *s
 		ev->flags |= TRACE_UNIX;
 		return;
 	}
+	if (family == AF_INET6 && is_mapped(sk))
+		family = AF_INET;
 	ev->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	ev->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (family == AF_INET6) {
