@@ -247,9 +247,9 @@ static __always_inline void end_of_stream(struct conn *c, struct sock *sk, int b
 static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc,
 					   enum data_shape shape, int is_receive, int by_address)
 {
-	if (shape == DATA_UNSEEN)
+	if (!c && shape == DATA_UNSEEN)
 		count(TRACE_COUNT_UNSEEN);
-	if (!c && shape != DATA_UNSEEN)
+	else if (!c)
 		c = meet(sk, s, proc, is_receive, by_address);
 	if (!c)
 		return;
@@ -276,7 +276,8 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct conn *c = find_conn(sk, by_address);
-	enum data_shape shape = data_shape(nr, arg3);
+	/* io_uring may finish a receive within a write, or the other way round. */
+	enum data_shape shape = data_is_receive(nr) == is_receive ? data_shape(nr, arg3) : DATA_UNSEEN;
 	const struct trace_proc *proc;
 	struct trace_scratch *s;
 

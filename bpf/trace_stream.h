@@ -158,6 +158,7 @@ static __always_inline void pass_unseen(struct conn *c, struct trace_scratch *s)
 	__u32 events;
 
 	if (http1_unseen(parser(c, s)) < s->t.left) {
+		count(TRACE_COUNT_UNSEEN);
 		end_connection(c, s, s->t.now);
 		return;
 	}

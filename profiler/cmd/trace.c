@@ -285,9 +285,11 @@ static void say_unseen(const struct tracing *t)
 	say(counts[TRACE_COUNT_RING_FULL], "requests not shown: they came faster than they could be printed");
 	say(counts[TRACE_COUNT_ENCRYPTED], "connections are encrypted: their requests are not seen");
 	say(counts[TRACE_COUNT_HTTP2], "connections speak HTTP/2: their requests are not seen");
-	say(counts[TRACE_COUNT_UNSEEN], "transfers by io_uring, whose bytes are not seen");
+	say(counts[TRACE_COUNT_UNSEEN], "transfers by io_uring, sendfile or splice whose bytes are not seen, nor what follows them");
+	say(counts[TRACE_COUNT_UNREADABLE], "transfers could not be read, nor is what follows them seen");
 	say(counts[TRACE_COUNT_MISSED], "transfers missed: the kernel left our program out, which a preempted thread held");
 	say(counts[TRACE_COUNT_LOST_SYNC], "connections went on as something else than HTTP/1");
+	say(counts[TRACE_COUNT_CONNS_FULL], "connections are not seen: no memory for them");
 }
 
 static void tracing_fini(struct tracing *t)
