@@ -12,7 +12,7 @@ client_body_temp_path %(dir)s; proxy_temp_path %(dir)s; fastcgi_temp_path %(dir)
 keepalive_requests 1000000;
 server { listen 127.0.0.1:%(port)d; listen unix:%(dir)s/socket; root %(dir)s/files; client_max_body_size 100m; large_client_header_buffers 4 64k;
 location /ok { return 200 "fine"; } location /missing { return 404; } location /broken { return 500; } location /gone { return 204; }
-location /same { return 304; } location /elsewhere { return 301 /ok; } location /take { proxy_pass http://127.0.0.1:%(port)d/ok; } } }
+location /same { return 304; } location /elsewhere { return 301 /ok; } location /take { proxy_pass http://127.0.0.1:%(port)d/ok; } %(more)s } }
 """
 
 
@@ -23,8 +23,8 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, more=""):
+        self.folder, self.more = folder, more
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(dir=self.folder)
@@ -35,9 +35,9 @@ class Nginx:
         files.mkdir()
         (files / "large").write_bytes(os.urandom(3 << 20))
         conf = pathlib.Path(self.dir) / "conf"
-        conf.write_text(NGINX % {"dir": self.dir, "port": self.port})
+        conf.write_text(NGINX % {"dir": self.dir, "port": self.port, "more": self.more})
         self.process = subprocess.Popen([need("nginx"), "-c", conf, "-p", self.dir], stderr=subprocess.DEVNULL)
-        until(lambda: not socket.socket().connect_ex(("127.0.0.1", self.port)))
+        until(lambda: not socket.socket().connect_ex(("127.0.0.1", self.port)) and len(self.workers()) == 2)
         return self
 
     def workers(self):

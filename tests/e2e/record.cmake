@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # They load the CPUs and measure shares: one at a time.
-foreach(t workloads:240 shortlived:240 errors:240 real:400 formats:240 stacks:400 stacks_go:240 stacks_rust:240 agent:240 top:240 targets:120 red:180)
+foreach(t workloads:240 http_servers:300 shortlived:240 errors:240 real:400 formats:240 stacks:400 stacks_go:240 stacks_rust:240 agent:240 top:240 targets:120 red:180)
 	string(REPLACE ":" ";" t ${t})
 	list(GET t 0 name)
 	list(GET t 1 seconds)

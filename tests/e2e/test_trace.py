@@ -13,33 +13,33 @@ HOOKS = os.environ.get("HOTSPAN_TRACE_HOOKS", "auto")  # the agent's own variabl
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-trace-"))
 
 class Trace:
-    """hotspan trace of these processes, all lines of one side, or of both."""
+    """hotspan trace of these processes, all lines of one side, or of both: into a file, which takes lines as fast as they come."""
 
-    def __init__(self, pids=(), side="server", extra=()):
+    def __init__(self, pids=(), side="server", extra=(), hooks=HOOKS):
         args = ["-p", ",".join(pids)] if pids else ["-a"]
-        self.process = subprocess.Popen([HOTSPAN, "trace", "--hooks", HOOKS, *args, *(["--side", side] if side else []), "--json", *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.out = open(tmp / f"trace-{time.monotonic_ns()}", "w")
+        self.process = subprocess.Popen([HOTSPAN, "trace", "--hooks", hooks, *args, *(["--side", side] if side else []), "--json", *extra], stdout=self.out, stderr=subprocess.PIPE, text=True)
 
     def ready(self, probe):
         """Hooks are there when a first request shows."""
-        self.text = ""
-        while not self.text:
+        while not os.fstat(self.out.fileno()).st_size:
             assert self.process.poll() is None, self.process.stderr.read()
             probe()
             time.sleep(0.2)
-            os.set_blocking(self.process.stdout.fileno(), False)
-            try:
-                self.text = os.read(self.process.stdout.fileno(), 1 << 20).decode()
-            except BlockingIOError:
-                continue
-        os.set_blocking(self.process.stdout.fileno(), True)
         return self
+
+    def rows(self):
+        """So far."""
+        text = pathlib.Path(self.out.name).read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def end(self):
         time.sleep(0.3)
         self.process.send_signal(signal.SIGINT)
-        out, self.err = self.process.communicate(timeout=60)
+        self.err = self.process.communicate(timeout=60)[1]
         assert self.process.returncode == 0, self.err
-        return [json.loads(line) for line in (self.text + out).splitlines()]
+        self.out.close()
+        return self.rows()
 
 
 def key(method, path, status):
