@@ -20,6 +20,7 @@ BUILD = pathlib.Path(os.environ.get("HOTSPAN_BUILD", "build/test")).resolve()
 HOTSPAN = BUILD / "hotspan"
 WORKLOADS = BUILD / "workloads"
 SKIP = 77
+os.environ.setdefault("HOTSPAN_TRACE_ROUTES_FILE", "off")  # what one test learns is none of another's
 
 
 class Skip(Exception):

@@ -7,6 +7,8 @@ from hs import *  # noqa: F403
 from nginx import free_port
 from peers.prometheus import families
 
+os.environ.pop("HOTSPAN_TRACE_ROUTES_FILE", None)  # configurations say it
+
 
 class Tracing(Agent):
     """An agent that traces these processes, or what an entry of targets.include says, and nobody else's."""
@@ -19,7 +21,7 @@ class Tracing(Agent):
     def config(self, trace):
         trace += "" if "routes_file" in trace else ", routes_file: 'off'"
         text = f"trace: {{enabled: true, {trace.lstrip(', ')}}}\nprometheus: {{listen: '127.0.0.1:{self.port}'}}\nsymbol_cache: {BUILD}/symbol-cache\n"
-        text += f"shutdown_timeout: 5s\ntargets: {{include: [{', '.join(self.include)}]}}\n"
+        text += f"listen: 127.0.0.1:0\nshutdown_timeout: 5s\ntargets: {{include: [{', '.join(self.include)}]}}\n"
         return text + ("receivers:\n" + "".join(self.receivers) if self.receivers else "")
 
     def page(self):
