@@ -172,7 +172,7 @@ static int add_rows(struct red_metrics *m, struct tracing *t, const struct strma
 	uint32_t n;
 	const struct red_series *series = tracing_series(t, &n);
 
-	if (vec_reserve(&m->rows, n) < 0)
+	if (vec_reserve(&m->rows, n + 1u) < 0) /* with none there is something to point at, too */
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		int resource = resource_of_service(m, t, series[i].key.service, labels);
@@ -271,7 +271,7 @@ int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strm
 	if (r >= 0 && t)
 		r = add_rows(m, t, labels, names);
 	if (r >= 0)
-		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES);
+		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES + 1);
 	if (r < 0)
 		return r;
 	*ret = (struct metric_set){ .time_ns = now, .n_resources = m->resources.n, .resources = m->resources.v, .families = m->families };
