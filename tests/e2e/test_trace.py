@@ -51,7 +51,7 @@ LAST = b"GET /ok/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 def programs(hooks):
     """The tags of the programs that hotspan trace with these hooks has loaded."""
-    p = subprocess.Popen([HOTSPAN, "trace", "-d", "20s", "--hooks", hooks])
+    p = subprocess.Popen([HOTSPAN, "trace", "-d", "20s", "--hooks", hooks], stdout=subprocess.DEVNULL)
     tags = set()
     try:
         until(lambda: tags.update(re.findall(r"prog_tag:\s+(\w+)", " ".join(f.read_text() for f in pathlib.Path(f"/proc/{p.pid}/fdinfo").iterdir()))) or tags)

@@ -168,7 +168,7 @@ def initramfs(path):
         shutil.copy(BUDGET, tree / str(BUDGET)[1:])
         shutil.copy(HTTP1, tree / "bin/test_http1_kernel")
         shutil.copytree(STREAMS, tree / str(STREAMS)[1:])
-        (tree / "agent.yaml").write_text("receivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
+        (tree / "agent.yaml").write_text("max_cpu_percent: 0\nreceivers:\n  - name: fake\n    url: http://127.0.0.1:4040\n")
         (tree / "trace.yaml").write_text("trace: {enabled: true}\nprometheus: {listen: 127.0.0.1:9400}\nmax_cpu_percent: 0\nfrequency: 19\n")
         flags = ["-D_GNU_SOURCE", "-O1", "-fno-omit-frame-pointer", "-fno-inline", "-static"]
         run("gcc", *flags, ROOT / "tests/workloads/spin.c", "-o", tree / "bin/spin")
