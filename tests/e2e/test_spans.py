@@ -99,6 +99,8 @@ async def serve(r, w):
             if what == "late":
                 await asyncio.sleep(0.2)
                 await ask(ident)
+            if "Connection: close" in head:
+                return w.close()
     except asyncio.IncompleteReadError:
         w.close()
 async def main():
@@ -120,7 +122,9 @@ def server(program, name, *argv):
 
 
 def get(port, path, *headers):
-    return raw(port, "\r\n".join([f"GET {path} HTTP/1.1", "Host: t", "Connection: close", *headers, "", ""]).encode())
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as s:
+        s.sendall("\r\n".join([f"GET {path} HTTP/1.1", "Host: t", "Connection: close", *headers, "", ""]).encode())
+        return s.makefile("rb").read()
 
 
 def introduce(*ports):
@@ -235,7 +239,7 @@ def test_who_has_ended_asks_under_nobody():
     """Another request is the only one in flight by then, on the same thread."""
     with Peer() as peer, server(THREADS, "back") as back, server(LOOP, "front", back) as front, Agent(config(receiver("p", peer.http))) as agent:
         introduce(back, front)
-        threads = [threading.Thread(target=raw, args=(front, f"GET /{what}/1 HTTP/1.1\r\n\r\n".encode())) for what in ("late", "slow")]
+        threads = [threading.Thread(target=raw, args=(front, f"GET /{what}/1 HTTP/1.1\r\nConnection: close\r\n\r\n".encode())) for what in ("late", "slow")]
         for t in threads:
             t.start()
             time.sleep(0.1)
