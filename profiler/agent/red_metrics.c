@@ -12,7 +12,6 @@
 #include "base/units.h"
 #include "base/vec.h"
 #include "exporter/metric.h"
-#include "proc/labels.h"
 #include "trace/tracing.h"
 
 enum { MAX_ATTRIBUTES = 6, FAMILIES = 7 };
@@ -40,7 +39,7 @@ struct row {
 	uint32_t resource;
 	uint32_t n_attributes;
 	struct attribute attributes[MAX_ATTRIBUTES];
-	char error[12];
+	char error[RED_ERROR_BYTES];
 };
 
 struct red_metrics {
@@ -90,17 +89,10 @@ static int add_labels(const struct strmap *from, struct strmap *to)
 
 static int add_resource(struct red_metrics *m, struct tracing *t, uint32_t service, const struct strmap *labels)
 {
-	_cleanup_(strmap_fini) struct strmap of_service = { 0 };
 	struct strmap *resource = vec_push(&m->resources);
 	uint32_t *slot = vec_push(&m->services);
-	int r = resource && slot ? labels_parse(tracing_labels(t, service), &of_service) : -ENOMEM;
+	int r = resource && slot ? resource_of_target(tracing_labels(t, service), labels, resource) : -ENOMEM;
 
-	if (r >= 0)
-		r = add_labels(labels, &of_service);
-	if (r >= 0)
-		r = resource_of(&of_service, resource);
-	if (r >= 0)
-		r = resource_complete(0, resource);
 	if (r >= 0)
 		*slot = service;
 	return r;
@@ -123,19 +115,6 @@ static void add_text(struct row *row, const char *key, const char *text)
 	row->attributes[row->n_attributes++] = (struct attribute){ .key = key, .type = ATTRIBUTE_TEXT, .text = text };
 }
 
-/* Of a server what is its own fault, of a client what it was denied. */
-static const char *error_of(struct row *row)
-{
-	const struct red_series_key *k = &row->series->key;
-
-	if (k->status == TRACE_STATUS_NONE)
-		return "no_response";
-	if (k->status < (k->side == TRACE_SERVER ? 500 : 400))
-		return NULL;
-	snprintf(row->error, sizeof(row->error), "%u", k->status);
-	return row->error;
-}
-
 /* What Beyla did not have yet follows from the side and the status: without it no two series become one. */
 static void describe(struct row *row, struct tracing *t, enum red_names names)
 {
@@ -146,7 +125,7 @@ static void describe(struct row *row, struct tracing *t, enum red_names names)
 		[RED_NAMES_BEYLA] = { "http.method", "http.status_code" },
 	};
 	const struct red_series_key *k = &row->series->key;
-	const char *route = k->route ? tracing_route(t, k->route) : "", *error = error_of(row);
+	const char *route = k->route ? tracing_route(t, k->route) : "", *error = red_error(k->side, k->status, row->error);
 
 	add_text(row, keys[names].method, tracer_method(k->method));
 	if (k->status != TRACE_STATUS_NONE)

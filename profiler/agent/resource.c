@@ -134,14 +134,10 @@ int resource_complete(uint32_t pid, struct strmap *ret)
 int resource_of_target(const char *labels, const struct strmap *more, struct strmap *ret)
 {
 	_cleanup_(strmap_fini) struct strmap all = { 0 };
-	char host[NODE_NAME_SIZE];
 	int r = labels_parse(labels, &all);
 
 	for (uint32_t i = 0; more && i < more->v.n && r >= 0; i++)
 		r = set_missing(&all, more->v.v[i].key, more->v.v[i].value);
-	node_name(host);
-	if (r >= 0 && *host)
-		r = set_missing(&all, "instance", host);
 	if (r >= 0)
 		r = resource_of(&all, ret);
 	return r < 0 ? r : resource_complete(0, ret);

@@ -25,8 +25,8 @@ int resource_of(const struct strmap *labels, struct strmap *ret);
 int resource_complete(uint32_t pid, struct strmap *ret);
 
 /*
- * Of a service that was seen on this host, complete: the labels of its target as proc/labels.h writes them, what `more` has
- * beside (those of the configuration; NULL: nothing), and the host's name. 0 or -ENOMEM.
+ * Of a service that was seen on this host, complete: the labels of its target as proc/labels.h writes them, and what `more` has
+ * beside (those of the configuration; NULL: nothing). 0 or -ENOMEM.
  */
 int resource_of_target(const char *labels, const struct strmap *more, struct strmap *ret);
 

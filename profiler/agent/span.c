@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "bpf/http1.h"
 #include "bpf/trace.h"
+#include "trace/red.h"
 #include "trace/request_head.h"
 #include "trace/tracer.h"
 
@@ -248,21 +249,17 @@ static void add_url(struct span *s, const struct ev_request *ev, const struct ta
 
 /* ---- what came of it ---- */
 
-/* Of a server what is its own fault, of a client what it was denied. */
-static bool is_error(const struct ev_request *ev)
-{
-	return ev->status == TRACE_STATUS_NONE || ev->status >= (ev->side == TRACE_SERVER ? 500 : 400);
-}
-
 static void add_outcome(struct span *s, const struct ev_request *ev)
 {
+	char text[RED_ERROR_BYTES];
+	const char *error = red_error(ev->side, ev->status, text);
 	struct attribute *a;
 
 	if (ev->status != TRACE_STATUS_NONE)
 		add_number(s, "http.response.status_code", ev->status);
-	if (is_error(ev)) {
+	if (error) {
 		s->otlp.status = OTLP_SPAN_ERROR;
-		add_text(s, "error.type", ev->status ? put(s, "%u", ev->status) : "no_response");
+		add_text(s, "error.type", put(s, "%s", error));
 	}
 	add_number(s, "http.request.body.size", ev->request_bytes);
 	if (ev->status != TRACE_STATUS_NONE)
@@ -270,7 +267,7 @@ static void add_outcome(struct span *s, const struct ev_request *ev)
 	if (ev->flags & TRACE_UNFINISHED && (a = add(s, "hotspan.response.unfinished", ATTRIBUTE_BOOL)))
 		a->truth = true;
 	if (ev->flags & TRACE_BY_OUTCOME)
-		add_text(s, "hotspan.sampling.reason", is_error(ev) || ev->flags & TRACE_UNFINISHED ? "error" : "slow");
+		add_text(s, "hotspan.sampling.reason", error || ev->flags & TRACE_UNFINISHED ? "error" : "slow");
 }
 
 /* Samples that fell on it have the id of a span that is sampled, and of no other (collect/whose.h). */

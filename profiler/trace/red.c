@@ -2,6 +2,7 @@
 #include "trace/red.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,6 +330,16 @@ int red_move(struct red *r, const struct ev_request *ev, uint32_t route)
 	m->what.request_sizes[red_size_bucket(ev->request_bytes)] = 1;
 	m->what.response_sizes[red_size_bucket(ev->response_bytes)] = 1;
 	return 0;
+}
+
+const char *red_error(uint8_t side, uint16_t status, char text[RED_ERROR_BYTES])
+{
+	if (status == TRACE_STATUS_NONE)
+		return "no_response";
+	if (status < (side == TRACE_SERVER ? 500 : 400))
+		return NULL;
+	snprintf(text, RED_ERROR_BYTES, "%u", status);
+	return text;
 }
 
 void red_end(struct red *r, uint64_t now_ns)

@@ -60,6 +60,13 @@ void red_drop_cell(struct red *r, const struct red_key *key);
 /* This one was counted under TRACE_ROUTE_UNKNOWN, and is of `route`. 0 or -ENOMEM. */
 int red_move(struct red *r, const struct ev_request *ev, uint32_t route);
 
+/*
+ * error.type of a series and of a span: of a server what is its own fault, of a client what it was denied. NULL: it is no
+ * error. The status is written into text.
+ */
+enum { RED_ERROR_BYTES = 8 };
+const char *red_error(uint8_t side, uint16_t status, char text[RED_ERROR_BYTES]);
+
 /* All series, in no order; borrowed until the next call. */
 const struct red_series *red_series(const struct red *r, uint32_t *ret_n);
 /* Requests that no series counts: there was no room. */

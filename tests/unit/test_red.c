@@ -298,6 +298,18 @@ static void a_dropped_cell_begins_at_nothing(void **state)
 	red_free(r);
 }
 
+static void an_error_is_the_sides_own(void **state)
+{
+	char text[RED_ERROR_BYTES];
+
+	assert_null(red_error(TRACE_SERVER, 499, text));
+	assert_string_equal(red_error(TRACE_SERVER, 500, text), "500");
+	assert_null(red_error(TRACE_CLIENT, 399, text));
+	assert_string_equal(red_error(TRACE_CLIENT, 400, text), "400");
+	assert_string_equal(red_error(TRACE_CLIENT, UINT16_MAX, text), "65535");
+	assert_string_equal(red_error(TRACE_SERVER, TRACE_STATUS_NONE, text), "no_response");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +323,7 @@ int main(void)
 		cmocka_unit_test(series_go_with_their_service_and_begin_anew),
 		cmocka_unit_test(moves_do_not_bring_back_what_has_gone),
 		cmocka_unit_test(a_dropped_cell_begins_at_nothing),
+		cmocka_unit_test(an_error_is_the_sides_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
