@@ -3,13 +3,21 @@
 /*
  * flight - which request a thread, or a goroutine, works on right now.
  *
- * From the moment it has read a request's head until the last byte of the response is written, by whomever. While it
- * has several open it is not known which one a sample belongs to, and none gets it: nothing is guessed.
- * Not task storage: the thread that writes the response may be another one, and ends what is not its own.
+ *	head read          -> open: it works on this one
+ *	another head read  -> shared: from here on nobody can tell, of either, until each has ended
+ *	response's last byte written by itself -> closed
+ *	written by another -> handed over: what it did meanwhile is not known to be this request's
+ *
+ * Nothing is guessed: time that may be another's is no request's, and counted as such (JOIN of drops.def). An event loop's
+ * own work between two requests is none's; while one only is open, and waits, it is that one's.
+ * Not task storage: the thread that writes the response may be another one, and ends what is not its own. Only its owner
+ * opens a flight, fills it, and takes it out of the map; others end what is open, which atomic counts allow them.
  */
 #include <linux/types.h>
 
-enum { FLIGHT_SLOTS = 2, FLIGHT_MAX = 16384 };
+#include "bpf/events.h"
+
+enum { FLIGHT_MAX = 16384 };
 
 struct flight_key {
 	__u64 who; /* a thread's id, or the address of a Go program's g: they are no small numbers */
@@ -17,22 +25,30 @@ struct flight_key {
 	__u32 reserved;
 };
 
-struct flight_slot {
-	__u64 span_id; /* 0: the slot is free */
-	__u64 trace_id[2];
-	__u64 cpu_ns;  /* of samples so far */
-	__u32 route;
-	__u8 method, flags, trace_flags, reserved; /* flags: FLIGHT_*; trace_flags: of traceparent */
+/* Measured at switches between threads (trace.cpu: exact). */
+struct flight_cpu {
+	__u64 cpu_ns;
+	__u64 queue_ns;   /* it could have run, and had no CPU */
+	__u64 blocked_ns; /* it waited for something else */
 };
-#define FLIGHT_SAMPLED (1u << 0) /* it will be a span, unless the ring is full */
-#define FLIGHT_OURS    (1u << 1) /* TRACE_OURS */
 
 struct flight {
 	__u64 start_ns; /* the thread's start: a thread's number comes again; 0: a goroutine */
-	__u32 open;     /* requests, those without a slot too */
-	__u32 mixed;    /* several were open at once since there was none: what goes on now may be of one that has ended */
-	struct flight_slot slots[FLIGHT_SLOTS];
+	__u64 span_id;  /* 0: what is open is not known */
+	__u64 trace_id[2];
+	__u64 sk;         /* the socket's address */
+	__u64 sampled_ns; /* CPU time, by the samples so far */
+	struct flight_cpu exact; /* of FLIGHT_EXACT that is shared: until then */
+	__u32 open;       /* requests; more than that in span_id may be */
+	__u32 route;
+	__u8 method, flags, trace_flags; /* FLIGHT_*, of traceparent: of the request */
+	__u8 hands_over;  /* of the thread: another one answered the last that it read */
+	__u8 reserved[4];
 };
+#define FLIGHT_SAMPLED (1u << 0) /* it will be a span, unless the ring is full */
+#define FLIGHT_OURS    (1u << 1) /* TRACE_OURS */
+#define FLIGHT_SHARED  (1u << 2) /* another request was open beside it */
+#define FLIGHT_EXACT   (1u << 3) /* its thread's clock runs (struct thread_clock) */
 
 #if defined(__bpf__)
 struct task_struct;
@@ -45,34 +61,30 @@ static __always_inline __u64 flight_goroutine(struct task_struct *task)
 	bpf_probe_read_user(&g, sizeof(g), (const void *)(BPF_CORE_READ(task, thread.fsbase) - 8));
 	return g;
 }
+
+/* Its socket was closed without anybody telling us: a unix socket's, for one. */
+static __always_inline int flight_is_stale(const struct flight *f)
+{
+	struct sock *sk = (void *)f->sk;
+
+	return !BPF_CORE_READ(sk, sk_socket);
+}
+
+/* A sample may come between any two of these: what it sees must be all of one request, or none. */
+#define flight_order() asm volatile("" ::: "memory")
 #endif
 
-/* The one request it works on, NULL: none, or nobody can tell. */
-static __always_inline struct flight_slot *flight_current(struct flight *f)
+/* REQUEST: it works on the one in span_id, and on no other. f: NULL when there is none. */
+static __always_inline enum ev_join flight_join(const struct flight *f)
 {
-	if (f->open != 1)
-		return 0;
-	return f->slots[0].span_id ? &f->slots[0] : f->slots[1].span_id ? &f->slots[1] : 0;
+	if (!f || !f->open)
+		return EV_JOIN_NONE;
+	if (f->hands_over)
+		return EV_JOIN_HANDED_OVER;
+	return f->open == 1 && f->span_id && !(f->flags & FLIGHT_SHARED) ? EV_JOIN_REQUEST : EV_JOIN_SEVERAL;
 }
 
-/* NULL: all slots are taken; it is open all the same. */
-static __always_inline struct flight_slot *flight_open(struct flight *f)
+static __always_inline int flight_is_sure(const struct flight *f)
 {
-	f->mixed |= f->open > 0;
-	f->open++;
-	return !f->slots[0].span_id ? &f->slots[0] : !f->slots[1].span_id ? &f->slots[1] : 0;
-}
-
-/* Its CPU time. A request that had no slot says 0: that nobody could tell. */
-static __always_inline __u64 flight_close(struct flight *f, __u64 span_id)
-{
-	__u64 cpu_ns = 0;
-
-	f->open -= f->open > 0;
-	for (int i = 0; i < FLIGHT_SLOTS; i++)
-		if (f->slots[i].span_id == span_id) {
-			cpu_ns = f->slots[i].cpu_ns;
-			f->slots[i].span_id = 0;
-		}
-	return cpu_ns;
+	return flight_join(f) == EV_JOIN_REQUEST;
 }

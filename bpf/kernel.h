@@ -24,6 +24,24 @@ struct thread_struct {
 	unsigned long fsbase;
 } __core;
 
+/* A CPU's. */
+struct rq {
+	unsigned long long prev_irq_time, prev_steal_time_rq;
+} __core;
+
+struct cfs_rq {
+	struct rq *rq;
+} __core;
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq; /* of the CPU it is on, whatever its policy */
+	unsigned long long sum_exec_runtime;
+} __core;
+
+struct sched_info {
+	unsigned long long run_delay;
+} __core;
+
 struct files_struct;
 
 struct task_struct {
@@ -34,6 +52,9 @@ struct task_struct {
 	struct files_struct *files;
 	unsigned long long start_boottime, self_exec_id;
 	struct thread_struct thread;
+	struct sched_entity se;
+	struct sched_info sched_info;
+	void *bpf_storage; /* of task storage maps; NULL: it has nothing in any */
 	void *stack;
 	int pid;
 	int tgid;
@@ -95,6 +116,7 @@ struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	__u16 sk_type;
+	struct socket *sk_socket; /* NULL: it was closed */
 } __core;
 
 struct unix_sock {

@@ -138,35 +138,35 @@ static __always_inline __u16 weigh(const struct ev_sample *ev, int old_kernel)
 	return 0;
 }
 
-/* The request this thread, or goroutine, works on: its CPU time is this sample's. */
-static __always_inline void note_flight(struct ev_sample *ev, struct task_struct *task)
+/* The request this thread, or goroutine, works on: this sample's CPU time is the request's. Else it is counted why not. */
+static __noinline void note_flight(struct ev_sample *ev, struct task_struct *task)
 {
 	struct flight_key key = { .who = ev->tid, .tgid = ev->tgid };
-	const struct trace_proc *proc = bpf_map_lookup_elem(&procs, &ev->tgid);
-	struct flight_slot *slot;
-	struct flight *f;
+	struct trace_proc *proc = bpf_map_lookup_elem(&procs, &ev->tgid);
+	__u64 ns = (__u64)ev->weight * ev->period_ns;
+		struct flight *f;
 
 	if (!proc || (proc->flags & TRACE_PROC_UNWANTED))
 		return;
-	ev->join = EV_JOIN_NONE;
 	if (proc->flags & TRACE_PROC_GO)
 		key.who = flight_goroutine(task);
 	f = bpf_map_lookup_elem(&flights, &key);
-	if (!f || (f->start_ns && f->start_ns != BPF_CORE_READ(task, start_boottime)))
+	if (f && f->start_ns && f->start_ns != BPF_CORE_READ(task, start_boottime))
+		f = 0;
+	ev->join = flight_join(f);
+	if (f && ev->join == EV_JOIN_REQUEST && flight_is_stale(f))
+		ev->join = EV_JOIN_NONE;
+	if (ev->join < EV_JOIN_MAX)
+		__sync_fetch_and_add(&proc->join_ns[ev->join], ns);
+	if (!f || ev->join != EV_JOIN_REQUEST)
 		return;
-	slot = flight_current(f);
-	if (!slot) {
-		ev->join = EV_JOIN_SEVERAL;
-		return;
-	}
-	ev->join = EV_JOIN_REQUEST;
-	slot->cpu_ns += (__u64)ev->weight * ev->period_ns;
-	ev->span_id = slot->span_id;
-	ev->route = slot->route;
-	ev->method = slot->method;
-	ev->request = slot->flags;
-	ev->trace_id[0] = slot->trace_id[0];
-	ev->trace_id[1] = slot->trace_id[1];
+	f->sampled_ns += ns;
+	ev->span_id = f->span_id;
+	ev->route = f->route;
+	ev->method = f->method;
+	ev->request = f->flags;
+	ev->trace_id[0] = f->trace_id[0];
+	ev->trace_id[1] = f->trace_id[1];
 }
 
 /* Puts walk.pc behind the kernel frames. 0: the walk is long enough. */

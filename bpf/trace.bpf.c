@@ -257,7 +257,7 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
 	c->service = proc ? proc->service : 0;
 	c->known = proc != 0;
-	if (!c->who)
+	if (!c->flight.who)
 		c->go = proc && (proc->flags & TRACE_PROC_GO);
 	s->t.is_requests = (c->side == TRACE_SERVER) == is_receive;
 	if (shape == DATA_UNSEEN)
@@ -294,8 +294,10 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 	s = take_scratch();
 	if (!s) {
 		count(TRACE_COUNT_LOST_SYNC);
-		if (c)
+		if (c) {
+			abandon_flight(c);
 			c->state = CONN_OVER;
+		}
 		return 0;
 	}
 	__builtin_memset(&s->t, 0, sizeof(s->t)); /* a compound literal would be made on the stack, of which there is little */
@@ -423,6 +425,15 @@ int BPF_PROG(state_changed, struct sock *sk, int from, int to)
 	close_conn(bpf_map_lookup_elem(&conns_by_address, &address), to);
 	if (to == TCP_CLOSE)
 		forget_conn(&address);
+	return 0;
+}
+
+/* With config.exact only: nothing else hooks into every switch. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(switched, int preempt, struct task_struct *prev, struct task_struct *next)
+{
+	clock_out(prev);
+	clock_in(next);
 	return 0;
 }
 

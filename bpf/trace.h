@@ -11,6 +11,8 @@
  */
 #include <linux/types.h>
 
+#include "bpf/flight.h"
+
 enum trace_side { TRACE_SERVER, TRACE_CLIENT, TRACE_SIDES };
 
 enum {
@@ -43,7 +45,7 @@ _Static_assert(sizeof(struct red_key) == 12, "an ABI between BPF and the agent")
 
 struct red_cell {
 	__u64 duration_ns, request_bytes, response_bytes; /* sums; bytes of bodies */
-	__u64 cpu_ns;                     /* of samples that fell on these requests */
+	__u64 cpu_ns;                     /* of samples that fell on these requests, or exact */
 	__u32 durations[TRACE_DURATIONS]; /* by red_duration_bucket(); user space takes differences, so that they may wrap */
 	__u32 request_sizes[TRACE_SIZES], response_sizes[TRACE_SIZES];
 	__u32 unfinished; /* of all these: the connection ended within the response, or before it */
@@ -58,6 +60,7 @@ _Static_assert(sizeof(struct red_cell) == 184, "an ABI between BPF and the agent
 struct trace_proc {
 	__u32 service; /* for routes; 0: not known yet */
 	__u32 flags;   /* TRACE_PROC_* */
+	__u64 join_ns[EV_JOIN_MAX]; /* its CPU time by whose request it was, by samples */
 };
 #define TRACE_PROC_UNWANTED (1u << 0)
 #define TRACE_PROC_GO       (1u << 1) /* who works on a request is a goroutine, not a thread */
@@ -70,7 +73,7 @@ struct trace_config {
 	__u8 spans;            /* 0: none are made */
 	__u8 by_address;       /* hooks have addresses of sockets only */
 	__u8 only_known;       /* processes that are not in procs are not wanted */
-	__u8 reserved;
+	__u8 exact;            /* CPU time of requests by switches between threads; goroutines' by samples all the same */
 	__u32 ring_wakeup_bytes; /* so much waits: user space is woken; 0: at each request, unless it is awake */
 	__u32 reserved2;
 };
@@ -98,6 +101,8 @@ struct route_key {
  * BY_OUTCOME  it becomes a span because of how it ended: all such do
  * IPV6, UNIX  the family of the addresses; none of them: IPv4
  * OURS        its trace began on this host: whether it is sampled span_threshold has decided
+ * CPU_KNOWN   cpu_ns is all that its thread used for it; else a part, because requests overlapped there, or nothing
+ * CPU_EXACT   cpu_ns, queue_ns and blocked_ns are measured; else cpu_ns is that of samples, and the others are not known
  */
 #define TRACE_SPAN       (1u << 0)
 #define TRACE_UNKNOWN    (1u << 1)
@@ -109,13 +114,15 @@ struct route_key {
 #define TRACE_UNIX       (1u << 7)
 #define TRACE_BY_OUTCOME (1u << 8)
 #define TRACE_OURS       (1u << 9)
+#define TRACE_CPU_KNOWN  (1u << 10)
+#define TRACE_CPU_EXACT  (1u << 11)
 
 struct ev_request {
 	__u64 start_ns, end_ns; /* CLOCK_BOOTTIME: first byte of the request read or written, last of the response */
 	__u64 span_id, parent_id;
 	__u64 trace_id[2]; /* as bytes in the order of the header */
 	__u64 request_bytes, response_bytes;
-	__u64 cpu_ns;
+	struct flight_cpu used; /* from its head read to its last byte written, by the thread that did both */
 	__u64 cgroup_id;
 	__u32 tgid, tid; /* tid: who read or wrote the request's head */
 	__u32 service, route;
@@ -127,7 +134,7 @@ struct ev_request {
 	__u8 head[TRACE_HEAD_BYTES]; /* only the used part is sent */
 	__u8 room[TRACE_HEAD_BYTES]; /* none of it is used: the verifier does not see that */
 };
-_Static_assert(sizeof(struct ev_request) == 144 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_request) == 160 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
 
 /* The first bound that is not below. */
 static inline __u32 red_duration_bucket(__u64 ns)

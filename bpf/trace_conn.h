@@ -46,7 +46,8 @@ struct conn {
 	__u64 begun_ns;   /* the first byte of the request whose head is being read */
 	__u64 ended_ns;   /* the last response's end */
 	__u64 inode;      /* of the socket, where the address does not tell it from another */
-	__u64 who;        /* whose flight is open (flight.h); 0: nobody's */
+	struct flight_key flight; /* who works on the oldest request in flight (flight.h); who 0: nobody */
+	__u64 flight_start_ns;
 	__u32 tgid, service;
 	__u32 head, tail; /* of q, counted on */
 	__u32 over;       /* requests behind those in q */

@@ -3,6 +3,7 @@
 /*
  * trace_flight - who works on a request: opened when its head was read, closed when the last byte of the response is written.
  */
+#include "bpf/trace_clock.h"
 #include "bpf/trace_maps.h"
 
 static __always_inline __u64 current_who(const struct conn *c)
@@ -10,71 +11,165 @@ static __always_inline __u64 current_who(const struct conn *c)
 	return c->go ? flight_goroutine((void *)bpf_get_current_task()) : (__u32)bpf_get_current_pid_tgid();
 }
 
-static __always_inline struct flight *find_flight(__u64 who, __u32 tgid)
+static __always_inline int is_current(const struct conn *c)
 {
-	const struct flight_key key = { .who = who, .tgid = tgid };
-
-	return who ? bpf_map_lookup_elem(&flights, &key) : 0;
+	return c->flight.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && c->flight.who == current_who(c);
 }
 
-static __always_inline struct flight *make_flight(const struct conn *c, __u64 who)
+/* Its response begins. */
+static __always_inline void note_answer(struct conn *c)
 {
-	const struct flight_key key = { .who = who, .tgid = c->tgid };
+	const struct flight_key key = c->flight;
+	struct flight *f = is_current(c) ? 0 : bpf_map_lookup_elem(&flights, &key);
+
+	if (f && f->start_ns == c->flight_start_ns)
+		f->hands_over = 1;
+}
+
+/* Of who runs now; NULL: nobody is there. */
+static __always_inline struct flight *current_flight(const struct conn *c)
+{
+	const struct flight_key key = { .who = current_who(c), .tgid = c->tgid };
+
+	return key.who ? bpf_map_lookup_elem(&flights, &key) : 0;
+}
+
+static __always_inline struct flight *make_flight(const struct conn *c)
+{
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct flight *f = find_flight(who, c->tgid), fresh = { 0 };
+	const struct flight_key key = c->flight; /* on the stack: Linux before 6.2 takes no key from a function's argument */
+	struct flight *f = bpf_map_lookup_elem(&flights, &key), fresh = { 0 };
 
 	if (!c->go)
 		fresh.start_ns = BPF_CORE_READ(task, start_boottime);
 	if (f && f->start_ns == fresh.start_ns)
 		return f;
 	bpf_map_update_elem(&flights, &key, &fresh, BPF_ANY);
-	return find_flight(who, c->tgid);
+	return bpf_map_lookup_elem(&flights, &key);
 }
 
-/* The oldest request in flight is being worked on, by whoever runs now. */
-__noinline int open_flight(struct conn *c)
+/* Another one is open as well, or will be. */
+static __always_inline void share_flight(struct flight *f)
 {
-	const struct in_flight *r;
-	struct flight_slot *slot;
-	struct ev_request *kept;
-	struct flight *f;
-	__u64 who;
+	if (!f->span_id || (f->flags & FLIGHT_SHARED))
+		return;
+	f->flags |= FLIGHT_SHARED;
+	if (f->flags & FLIGHT_EXACT)
+		stop_clock(&f->exact);
+}
 
-	if (!c)
+static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 sk)
+{
+	const struct in_flight *r = conn_at(c, c->head);
+	__u64 span_id = conn_span_id(c, c->head);
+	struct ev_request *kept;
+
+	kept = r->flags & IN_FLIGHT_KEPT ? bpf_map_lookup_elem(&kept_requests, &span_id) : 0;
+	f->trace_id[0] = kept ? kept->trace_id[0] : 0;
+	f->trace_id[1] = kept ? kept->trace_id[1] : 0;
+	f->sk = sk;
+	f->sampled_ns = 0;
+	f->exact = (struct flight_cpu){ 0 };
+	f->route = r->route;
+	f->method = r->method;
+	f->trace_flags = kept ? kept->trace_flags : 0;
+	f->flags = (r->flags & IN_FLIGHT_SAMPLED ? FLIGHT_SAMPLED : 0) | (kept && (kept->flags & TRACE_OURS) ? FLIGHT_OURS : 0);
+	if (config.exact && !c->go && start_clock())
+		f->flags |= FLIGHT_EXACT;
+	flight_order();
+	f->span_id = span_id;
+	flight_order();
+}
+
+/*
+ * The oldest request in flight is being worked on, by whoever runs now. sure: it is known when that began. Of requests
+ * that were read at once all but the first begin somewhere in what comes after the response before them.
+ */
+__noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
+{
+	struct flight *f;
+
+	if (!c || !s)
 		return 0;
-	r = conn_at(c, c->head);
 	/* Whether a thread or a goroutine works on it user space knows. */
-	who = c->known ? current_who(c) : 0;
-	f = who ? make_flight(c, who) : 0;
-	c->who = 0;
-	if (!f)
+	c->flight = (struct flight_key){ .who = c->known ? current_who(c) : 0, .tgid = c->tgid };
+	f = c->flight.who ? make_flight(c) : 0;
+	if (!f) {
+		c->flight.who = 0;
 		return 0;
-	c->who = who;
-	slot = flight_open(f);
-	if (!slot)
-		return 0;
-	*slot = (struct flight_slot){ .span_id = conn_span_id(c, c->head), .route = r->route, .method = r->method,
-				      .flags = r->flags & IN_FLIGHT_SAMPLED ? FLIGHT_SAMPLED : 0 };
-	kept = r->flags & IN_FLIGHT_KEPT ? bpf_map_lookup_elem(&kept_requests, &slot->span_id) : 0;
-	if (kept) {
-		__builtin_memcpy(slot->trace_id, kept->trace_id, sizeof(slot->trace_id));
-		slot->trace_flags = kept->trace_flags;
-		slot->flags |= kept->flags & TRACE_OURS ? FLIGHT_OURS : 0;
 	}
+	c->flight_start_ns = f->start_ns;
+	if (f->open && f->span_id && (f->sk == s->t.sk || flight_is_stale(f))) {
+		f->span_id = 0;
+		__sync_fetch_and_add(&f->open, -1);
+	}
+	if (f->open)
+		share_flight(f);
+	else if (sure)
+		fill_flight(f, c, s->t.sk);
+	else
+		f->span_id = 0;
+	__sync_fetch_and_add(&f->open, 1);
 	return 0;
 }
 
-static __always_inline __u64 close_flight(struct conn *c, __u64 span_id)
+/* It was not this request's after all. */
+static __always_inline void take_back(__u32 tgid, __u64 ns)
 {
-	struct flight *f = find_flight(c->who, c->tgid);
-	const struct flight_key key = { .who = c->who, .tgid = c->tgid };
-	__u64 cpu_ns;
+	struct trace_proc *proc = ns ? bpf_map_lookup_elem(&procs, &tgid) : 0;
 
-	c->who = 0;
-	if (!f)
+	if (!proc)
+		return;
+	__sync_fetch_and_add(&proc->join_ns[EV_JOIN_REQUEST], -ns);
+	__sync_fetch_and_add(&proc->join_ns[EV_JOIN_HANDED_OVER], ns);
+}
+
+/* The one in span_id ends. */
+static __always_inline void settle_flight(struct flight *f, const struct conn *c, struct trace_scratch *s, int is_own, int is_handed_over)
+{
+	if (is_handed_over || f->hands_over) {
+		take_back(c->flight.tgid, f->sampled_ns);
+		return;
+	}
+	s->cpu_flags = f->flags & FLIGHT_SHARED ? 0 : TRACE_CPU_KNOWN;
+	s->used.cpu_ns = f->sampled_ns;
+	/* The clock of a thread is only read by itself: of what ends otherwise, when a connection breaks, the samples count. */
+	if (!(f->flags & FLIGHT_EXACT) || !(is_own || (f->flags & FLIGHT_SHARED)))
+		return;
+	if (!(f->flags & FLIGHT_SHARED))
+		stop_clock(&f->exact);
+	s->used = f->exact;
+	s->cpu_flags |= TRACE_CPU_EXACT;
+}
+
+/* The oldest in flight ends; s: NULL when it is not to be counted. by_answer: whoever runs now has written the last byte. */
+__noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answer)
+{
+	struct flight_key key;
+	struct flight *f;
+	int is_own, is_handed_over;
+	__u32 open;
+
+	if (!c)
 		return 0;
-	cpu_ns = flight_close(f, span_id);
-	if (!f->open)
+	key = c->flight;
+	f = bpf_map_lookup_elem(&flights, &key);
+	is_own = is_current(c);
+	is_handed_over = by_answer && !is_own;
+	c->flight.who = 0;
+	if (!f || f->start_ns != c->flight_start_ns)
+		return 0;
+	if (f->span_id == conn_span_id(c, c->head)) {
+		if (s)
+			settle_flight(f, c, s, is_own, is_handed_over);
+		flight_order();
+		f->span_id = 0;
+		flight_order();
+	}
+	if (by_answer)
+		f->hands_over = is_handed_over;
+	open = f->open ? __sync_fetch_and_add(&f->open, -1) : 1;
+	if (open == 1 && is_own && !f->hands_over)
 		bpf_map_delete_elem(&flights, &key);
-	return cpu_ns;
+	return 0;
 }

@@ -92,7 +92,7 @@ static __always_inline __u64 request_wakeup(void)
 	return bpf_ringbuf_query(&requests, BPF_RB_AVAIL_DATA) > config.ring_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void send_kept(struct conn *c, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
+static __always_inline void send_kept(struct conn *c, const struct trace_scratch *s, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
 {
 	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id);
 	__u32 len;
@@ -105,11 +105,11 @@ static __always_inline void send_kept(struct conn *c, struct in_flight *r, const
 	ev->end_ns = now;
 	ev->request_bytes = e->request_bytes;
 	ev->response_bytes = e->response_bytes;
-	ev->cpu_ns = e->cpu_ns;
+	ev->used = s->used;
 	ev->route = e->key.route;
 	ev->status = e->key.status;
 	ev->method = e->key.method;
-	ev->flags |= (e->unfinished ? TRACE_UNFINISHED : 0) | (e->key.route == TRACE_ROUTE_UNKNOWN ? TRACE_UNKNOWN : 0);
+	ev->flags |= s->cpu_flags | (e->unfinished ? TRACE_UNFINISHED : 0) | (e->key.route == TRACE_ROUTE_UNKNOWN ? TRACE_UNKNOWN : 0);
 	if (config.spans && (r->flags & IN_FLIGHT_SAMPLED))
 		ev->flags |= TRACE_SPAN;
 	else if (config.spans && (e->unfinished || e->key.status >= config.error_status[c->side & 1] || e->duration_ns >= config.slow_ns))

@@ -92,6 +92,24 @@ struct {
 	__type(value, struct ev_request);
 } kept_requests SEC(".maps");
 
+/* Of threads that worked on a request, with trace.cpu: exact (trace_clock.h). */
+struct thread_clock {
+	__u64 started_ns;
+	__u64 in_ns;        /* came onto its CPU */
+	__u64 in_taken_ns;  /* and what had been taken from that CPU by then (taken_ns()) */
+	__u64 cpu_ns;       /* until it last left one */
+	__u64 runtime_ns;   /* by the scheduler's account at that time; 0: it never did */
+	__u64 run_delay_ns; /* by the same, when it started */
+	__u32 runs, reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_clock);
+} clocks SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1024 * 1024); /* resized before load */
@@ -119,6 +137,8 @@ struct transfer {
 /* Each CPU has several: a softirq may close a connection while a program works on another one. */
 struct trace_scratch {
 	__u32 taken, index;
+	struct flight_cpu used; /* by the request that ends at once */
+	__u32 cpu_flags, reserved; /* TRACE_CPU_*, of it */
 	struct transfer t;
 	struct http1_window window;
 	struct ev_request request;

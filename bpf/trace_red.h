@@ -27,7 +27,7 @@ static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, s
 /* A request that has ended. */
 struct ended {
 	struct red_key key;
-	__u64 duration_ns, request_bytes, response_bytes, cpu_ns;
+	__u64 duration_ns, request_bytes, response_bytes;
 	__u32 unfinished;
 };
 
@@ -45,7 +45,7 @@ __noinline int count_request(struct trace_scratch *s, const struct ended *e)
 	trace_add(cell->duration_ns, e->duration_ns);
 	trace_add(cell->request_bytes, e->request_bytes);
 	trace_add(cell->response_bytes, e->response_bytes);
-	trace_add(cell->cpu_ns, e->cpu_ns);
+	trace_add(cell->cpu_ns, s->used.cpu_ns);
 	trace_add(cell->unfinished, e->unfinished);
 	i = red_duration_bucket(e->duration_ns);
 	if (i < TRACE_DURATIONS)

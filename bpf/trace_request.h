@@ -9,7 +9,6 @@
 static __always_inline void fill_trace(const struct conn *c, struct ev_request *ev)
 {
 	struct flight *f;
-	struct flight_slot *slot;
 
 	if (c->requests.flags & HTTP1_TRACED) {
 		__builtin_memcpy(ev->trace_id, c->requests.trace_id, sizeof(ev->trace_id));
@@ -18,13 +17,12 @@ static __always_inline void fill_trace(const struct conn *c, struct ev_request *
 		ev->flags |= TRACE_PARENT;
 		return;
 	}
-	f = c->side == TRACE_CLIENT ? find_flight(current_who(c), c->tgid) : 0;
-	slot = f && !f->mixed ? flight_current(f) : 0;
-	if (slot) {
-		__builtin_memcpy(ev->trace_id, slot->trace_id, sizeof(ev->trace_id));
-		ev->parent_id = slot->span_id;
-		ev->trace_flags = slot->trace_flags;
-		ev->flags |= TRACE_PARENT | TRACE_LOCAL | (slot->flags & FLIGHT_OURS ? TRACE_OURS : 0);
+	f = c->side == TRACE_CLIENT ? current_flight(c) : 0;
+	if (f && flight_is_sure(f)) {
+		__builtin_memcpy(ev->trace_id, f->trace_id, sizeof(ev->trace_id));
+		ev->parent_id = f->span_id;
+		ev->trace_flags = f->trace_flags;
+		ev->flags |= TRACE_PARENT | TRACE_LOCAL | (f->flags & FLIGHT_OURS ? TRACE_OURS : 0);
 		return;
 	}
 	ev->trace_id[0] = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
@@ -87,7 +85,7 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 	keep_request(c, s, r);
 	c->tail++;
 	if (c->side == TRACE_SERVER && c->tail - c->head == 1)
-		open_flight(c);
+		open_flight(c, s, 1);
 	return 0;
 }
 
@@ -108,10 +106,11 @@ __noinline int end_request(struct conn *c, struct trace_scratch *s, __u64 now, _
 	if (e.key.route == TRACE_ROUTE_UNKNOWN)
 		e.key.route = route_of(c, r->path_hash);
 	e.duration_ns = now - start;
-	e.cpu_ns = c->side == TRACE_SERVER && c->who ? close_flight(c, span_id) : 0;
 	count_request(s, &e);
 	if (r->flags & IN_FLIGHT_KEPT)
-		send_kept(c, r, &e, span_id, start, now);
+		send_kept(c, s, r, &e, span_id, start, now);
+	s->used = (struct flight_cpu){ 0 };
+	s->cpu_flags = 0;
 	c->head++;
 	c->status = 0;
 	c->ended_ns = now;
@@ -134,14 +133,23 @@ __noinline int end_response(struct conn *c, struct trace_scratch *s)
 {
 	if (!c || !s)
 		return 0;
+	if (c->flight.who)
+		close_flight(c, s, 1);
 	if (c->head != c->tail)
 		end_request(c, s, s->t.now, c->responses.body, 0);
 	else if (c->over)
 		end_over(c, s, s->t.now, c->responses.body);
 	c->status = 0;
 	if (c->side == TRACE_SERVER && c->head != c->tail)
-		open_flight(c);
+		open_flight(c, s, 0);
 	return 0;
+}
+
+/* Nobody works on what is in flight there, as far as can be known from now on. */
+static __always_inline void abandon_flight(struct conn *c)
+{
+	if (c->flight.who)
+		close_flight(c, 0, 0);
 }
 
 /* Whatever is in flight gets no more answer. */
@@ -149,6 +157,8 @@ __noinline int end_connection(struct conn *c, struct trace_scratch *s, __u64 now
 {
 	if (!c || !s)
 		return 0;
+	if (c->flight.who)
+		close_flight(c, s, 0);
 	if (c->status && c->responses.state == HTTP1_IN_REST && c->head != c->tail)
 		end_request(c, s, now, c->responses.body, 0);
 	for (int i = 0; i < TRACE_PIPELINE && c->head != c->tail; i++)

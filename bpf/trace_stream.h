@@ -14,8 +14,11 @@ static __always_inline __u32 on_response_head(struct conn *c, struct trace_scrat
 	if (code < 200 && code != 101)
 		return more;
 	c->status = code;
+	if (c->flight.who)
+		note_answer(c);
 	if (code == 101 || (method == HTTP1_METHOD_CONNECT && code < 300)) {
 		end_response(c, s);
+		abandon_flight(c);
 		c->state = CONN_OVER;
 	}
 	return more;

@@ -327,7 +327,7 @@ static void on_span(void *ctx, const struct ev_request *ev, const char *labels, 
 static struct tracer_opts tracer_opts_of(const struct config *c)
 {
 	struct tracer_opts o = { .spans = wants_spans(c), .ring_bytes = wants_spans(c) ? 4 * MIB : 0, .ratio = c->trace_sample_percent / 100, .errors = c->trace_keep_errors,
-				 .slow_ns = c->trace_keep_slower_ns };
+				 .slow_ns = c->trace_keep_slower_ns, .exact = !strcmp(c->trace_cpu, "exact") };
 
 	tracer_hooks_parse(c->trace_hooks, &o.hooks);
 	return o;

@@ -64,6 +64,7 @@ struct config {
 	char *kubernetes;
 	char *listen, *prometheus_listen;
 	bool trace_enabled;
+	char *trace_cpu;
 	char *trace_hooks;
 	double trace_sample_percent;
 	bool trace_keep_errors, trace_query;

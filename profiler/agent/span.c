@@ -270,16 +270,27 @@ static void add_outcome(struct span *s, const struct ev_request *ev)
 		add_text(s, "hotspan.sampling.reason", error || ev->flags & TRACE_UNFINISHED ? "error" : "slow");
 }
 
-/* Samples that fell on it have the id of a span that is sampled, and of no other (collect/whose.h). */
+static void add_seconds(struct span *s, const char *key, uint64_t ns)
+{
+	struct attribute *a = add(s, key, ATTRIBUTE_DOUBLE);
+
+	if (a)
+		a->real = (double)ns / 1e9;
+}
+
+/*
+ * What its thread used, where that is known: all of it or nothing. Samples that fell on it have the id of a span that is
+ * sampled, and of no other (collect/whose.h).
+ */
 static void add_cpu(struct span *s, const struct ev_request *ev)
 {
-	struct attribute *a;
-
-	if (!ev->cpu_ns)
+	if (!ev->used.cpu_ns || !(ev->flags & TRACE_CPU_KNOWN))
 		return;
-	a = add(s, "hotspan.cpu.time", ATTRIBUTE_DOUBLE);
-	if (a)
-		a->real = (double)ev->cpu_ns / 1e9;
+	add_seconds(s, "hotspan.cpu.time", ev->used.cpu_ns);
+	if (ev->flags & TRACE_CPU_EXACT) {
+		add_seconds(s, "hotspan.cpu.wait.time", ev->used.queue_ns);
+		add_seconds(s, "hotspan.blocked.time", ev->used.blocked_ns);
+	}
 	if (!(ev->flags & TRACE_BY_OUTCOME))
 		add_text(s, "pyroscope.profile.id", put(s, "%016llx", (unsigned long long)ev->span_id));
 }

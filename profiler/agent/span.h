@@ -21,7 +21,7 @@
 
 struct ev_request;
 
-enum { SPAN_ATTRIBUTES = 28, SPAN_TEXT_BYTES = 4096 };
+enum { SPAN_ATTRIBUTES = 30, SPAN_TEXT_BYTES = 4096 };
 
 struct span_opts {
 	uint64_t utc_at_boot_ns;

@@ -45,7 +45,10 @@ const struct cli trace_cli = {
 	.summary = "print HTTP requests as they end, like an access log of the whole host",
 	.usage = "[-p PID,... | -a] [--json]",
 	.about = "Shows each HTTP/1 request in plain text that a process takes or makes: no restart, no proxy, no certificate.\n"
-		 "Columns: when it began, side and process, method, path, status, duration, bytes of the response's body, peer.",
+		 "Columns: when it began, side and process, method, path, status, duration, bytes of the response's body, peer; of a\n"
+		 "server's cpu= and wait=: what the thread that read and answered the request used, and waited for a CPU. Neither is\n"
+		 "told where threads hand requests on, several overlap on one, or goroutines work on them. While this runs, every\n"
+		 "switch between threads of the host costs about 0.1 us more.",
 	.flags = flags,
 	.n_flags = ARRAY_SIZE(flags),
 	.after = "Status - : the connection ended before an answer came. Encrypted and HTTP/2 connections are counted at the end.\n\n"
@@ -174,6 +177,20 @@ static void put_time(struct buf *b, const struct tracing *t, uint64_t boot_ns)
 	buf_printf(b, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(utc % NSEC_PER_SEC / 1000));
 }
 
+/* Measured, and all of it. */
+static bool has_cpu(const struct ev_request *ev)
+{
+	return (ev->flags & TRACE_CPU_KNOWN) && (ev->flags & TRACE_CPU_EXACT);
+}
+
+static void put_cpu(struct buf *b, const struct ev_request *ev)
+{
+	char cpu[32], wait[32];
+
+	if (has_cpu(ev))
+		buf_printf(b, " cpu=%s wait=%s", format_ns(ev->used.cpu_ns, cpu, sizeof(cpu)), format_ns(ev->used.queue_ns, wait, sizeof(wait)));
+}
+
 static void put_text(struct tracing *t, const struct ev_request *ev, const struct request_head *h)
 {
 	struct buf *b = &t->line;
@@ -187,6 +204,7 @@ static void put_text(struct tracing *t, const struct ev_request *ev, const struc
 	put_target(b, t, h);
 	buf_printf(b, " %s %s %llu ", status, format_ns(ev->end_ns - ev->start_ns, duration, sizeof(duration)), ev->response_bytes);
 	put_address(b, ev, ev->peer_address, ev->peer_port);
+	put_cpu(b, ev);
 	buf_puts(b, ev->flags & TRACE_UNFINISHED ? " unfinished\n" : "\n");
 }
 
@@ -221,7 +239,16 @@ static void put_json(struct tracing *t, const struct ev_request *ev, const struc
 	buf_printf(b, "\",\"span_id\":\"%016llx\"", ev->span_id);
 	if (ev->flags & TRACE_PARENT)
 		buf_printf(b, ",\"parent_id\":\"%016llx\"", ev->flags & TRACE_LOCAL ? ev->parent_id : (__u64)__builtin_bswap64(ev->parent_id));
+	if (has_cpu(ev))
+		buf_printf(b, ",\"cpu_ns\":%llu,\"wait_ns\":%llu,\"blocked_ns\":%llu", ev->used.cpu_ns, ev->used.queue_ns, ev->used.blocked_ns);
 	buf_puts(b, "}\n");
+}
+
+/* Threads or goroutines: from its next request on it is known. With no room for another it stays unknown. */
+static void meet(struct tracing *t, uint32_t tgid)
+{
+	if (!tracer_knows_proc(t->tracer, tgid))
+		tracer_set_proc(t->tracer, tgid, &(struct trace_proc){ .flags = tracer_proc_kind(tgid) });
 }
 
 static int print(void *ctx, const struct ev_request *ev)
@@ -229,6 +256,7 @@ static int print(void *ctx, const struct ev_request *ev)
 	struct tracing *t = ctx;
 	struct request_head h;
 
+	meet(t, ev->tgid);
 	if (t->side >= 0 && ev->side != t->side)
 		return 0;
 	request_head_parse(ev->head, ev->head_len, &h);
@@ -245,12 +273,12 @@ static int print(void *ctx, const struct ev_request *ev)
 
 static int begin(struct tracing *t, char *err, size_t err_len)
 {
-	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .prompt = true, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
+	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .prompt = true, .exact = true, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
 	int r = tracer_new(&opts, &t->tracer, err, err_len);
 
 	t->utc_at_boot_ns = time_utc_ns() - time_boot_ns();
 	for (uint32_t i = 0; i < t->n_pids && r >= 0; i++)
-		r = tracer_set_proc(t->tracer, t->pids[i], &(struct trace_proc){ 0 });
+		r = tracer_set_proc(t->tracer, t->pids[i], &(struct trace_proc){ .flags = tracer_proc_kind(t->pids[i]) });
 	return r;
 }
 

@@ -324,7 +324,7 @@ int red_move(struct red *r, const struct ev_request *ev, uint32_t route)
 	m->tgid = ev->tgid;
 	m->route = route;
 	m->what = (struct red_series){ .count = 1, .duration_ns = ev->end_ns - ev->start_ns, .request_bytes = ev->request_bytes,
-				       .response_bytes = ev->response_bytes, .cpu_ns = ev->cpu_ns,
+				       .response_bytes = ev->response_bytes, .cpu_ns = ev->used.cpu_ns,
 				       .unfinished = ev->flags & TRACE_UNFINISHED ? 1 : 0 };
 	m->what.durations[red_duration_bucket(ev->end_ns - ev->start_ns)] = 1;
 	m->what.request_sizes[red_size_bucket(ev->request_bytes)] = 1;

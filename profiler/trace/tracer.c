@@ -5,17 +5,20 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/units.h"
 #include "bpf/http1.h"
 #include "bpf/trace_conn.h"
 #include "bpf/trace.skel.h"
 #include "collect/bpf_load.h"
 #include "collect/sampler.h"
+#include "symbolize/elf_image.h"
 
 enum { CELLS_AT_ONCE = 256 };
 
@@ -92,6 +95,7 @@ void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool 
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
 				  .spans = o->spans,
 				  .only_known = o->only_known,
+				  .exact = o->exact,
 				  .by_address = !by_socket,
 				  .ring_wakeup_bytes = o->prompt ? 0 : ring / 4 };
 
@@ -101,10 +105,10 @@ void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool 
 	bpf_program__set_autoload(skel->progs.sent, by_socket);
 	bpf_program__set_autoload(skel->progs.received, by_socket);
 	bpf_program__set_autoload(skel->progs.syscall_ended, !by_socket);
+	bpf_program__set_autoload(skel->progs.switched, o->exact);
 	if (by_socket) {
 		bpf_map__set_max_entries(skel->maps.conns_by_address, 1);
 		bpf_map__set_max_entries(skel->maps.tries_by_address, 1);
-		bpf_map__set_max_entries(skel->maps.unix_conns, 1);
 	}
 }
 
@@ -248,9 +252,49 @@ void tracer_drop_cell(struct tracer *t, const struct red_key *key)
 
 /* ---- what is told to the programs ---- */
 
+static bool find_proc(const struct tracer *t, uint32_t tgid, struct trace_proc *ret)
+{
+	return bpf_map__lookup_elem(t->skel->maps.procs, &tgid, sizeof(tgid), ret, sizeof(*ret), 0) == 0;
+}
+
+/* What the sampler adds between the two calls is lost: a sample, when something else is decided of a process. */
 int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p)
 {
-	return bpf_map__update_elem(t->skel->maps.procs, &tgid, sizeof(tgid), p, sizeof(*p), BPF_ANY);
+	struct trace_proc now = *p, last;
+
+	if (find_proc(t, tgid, &last))
+		memcpy(now.join_ns, last.join_ns, sizeof(now.join_ns));
+	return bpf_map__update_elem(t->skel->maps.procs, &tgid, sizeof(tgid), &now, sizeof(now), BPF_ANY);
+}
+
+bool tracer_knows_proc(const struct tracer *t, uint32_t tgid)
+{
+	struct trace_proc p;
+
+	return find_proc(t, tgid, &p);
+}
+
+bool tracer_joined(const struct tracer *t, uint32_t tgid, uint64_t ret[EV_JOIN_MAX])
+{
+	struct trace_proc p;
+
+	if (!find_proc(t, tgid, &p))
+		return false;
+	for (int i = 0; i < EV_JOIN_MAX; i++)
+		ret[i] = p.join_ns[i];
+	return true;
+}
+
+uint32_t tracer_proc_kind(uint32_t tgid)
+{
+	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
+	_cleanup_(closep) int fd = -1;
+	char path[32];
+	GElf_Shdr sh;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	fd = file_open_regular(AT_FDCWD, path, 0, NULL);
+	return fd >= 0 && elf_image_open(fd, &img) >= 0 && elf_image_section(img, ".gopclntab", &sh) ? TRACE_PROC_GO : 0;
 }
 
 void tracer_forget_proc(struct tracer *t, uint32_t tgid)

@@ -30,6 +30,7 @@ struct tracer_opts {
 	bool errors;              /* and those that failed */
 	uint32_t ring_bytes;      /* a power of two; 0: 1 MiB */
 	bool prompt;              /* whoever reads them waits for tracer_fd(); else looks a few times a second anyway */
+	bool exact;               /* CPU time of requests by switches between threads, not by samples; goroutines' by samples all the same */
 	bool only_known;          /* of processes: those that tracer_set_proc() told of; else all, but those it said are not wanted */
 };
 
@@ -65,6 +66,11 @@ void tracer_drop_cell(struct tracer *t, const struct red_key *key);
 /* What is decided of a process; from its next connection on. 0 or negative errno. */
 int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p);
 void tracer_forget_proc(struct tracer *t, uint32_t tgid);
+bool tracer_knows_proc(const struct tracer *t, uint32_t tgid);
+/* TRACE_PROC_GO, or 0: who works on a request of it, goroutines or threads. */
+uint32_t tracer_proc_kind(uint32_t tgid);
+/* CPU time of this process by whose request it was, by samples so far, by enum ev_join. False: it is not known. */
+bool tracer_joined(const struct tracer *t, uint32_t tgid, uint64_t ret[EV_JOIN_MAX]);
 /* path_hash: path.h. */
 int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_t route);
 

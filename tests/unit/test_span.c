@@ -298,8 +298,16 @@ static void its_profile_is_its_own(void **state)
 {
 	struct ev_request ev = seen("GET / HTTP/1.1\r\n\r\n");
 
-	ev.cpu_ns = 1500000;
+	ev.used = (struct flight_cpu){ .cpu_ns = 1500000, .queue_ns = 250000, .blocked_ns = 1000 };
+	fill(&ev, ""); /* of what is a part only nothing is said */
+	assert_null(find("hotspan.cpu.time"));
+	ev.flags |= TRACE_CPU_KNOWN;
 	fill(&ev, "");
+	assert_null(find("hotspan.cpu.wait.time"));
+	ev.flags |= TRACE_CPU_EXACT;
+	fill(&ev, "");
+	assert_float_equal(find("hotspan.cpu.wait.time")->real, 0.00025, 1e-9);
+	assert_float_equal(find("hotspan.blocked.time")->real, 0.000001, 1e-9);
 	assert_float_equal(find("hotspan.cpu.time")->real, 0.0015, 1e-9);
 	says("pyroscope.profile.id", "0123456789abcdef");
 	ev.flags |= TRACE_BY_OUTCOME; /* its samples do not have the id */

@@ -206,7 +206,7 @@ static void every_sampling_program_is_within_its_budget(void **state)
 
 static void judge_tracing(bool by_socket, const char *more)
 {
-	const struct tracer_opts opts = { .spans = true, .ratio = 0.5, .slow_ns = 1, .errors = true };
+	const struct tracer_opts opts = { .spans = true, .ratio = 0.5, .slow_ns = 1, .errors = true, .exact = true };
 	struct trace_bpf *skel = trace_bpf__open();
 
 	assert_non_null(skel);

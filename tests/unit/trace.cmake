@@ -3,6 +3,7 @@ unit_test(http1 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1.c USES base bpf_hea
 unit_test(http1_kernel SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1_kernel.c USES base bpf_headers bpf::http1_run)
 script_test(http1_cost unit 60 unit/http1_cost.py)
 unit_test(routes SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_routes.c USES trace)
+unit_test(flight SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_flight.c USES base bpf_headers)
 unit_test(red SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_red.c USES trace)
 unit_test(services SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_services.c USES trace)
 unit_test(request_head SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_request_head.c USES trace)
