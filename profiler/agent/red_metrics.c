@@ -14,7 +14,7 @@
 #include "exporter/metric.h"
 #include "trace/tracing.h"
 
-enum { MAX_ATTRIBUTES = 6, FAMILIES = 7 };
+enum { MAX_ATTRIBUTES = 6, FAMILIES = 7, ALL_FAMILIES };
 
 /* What one family says of a series. */
 struct shape {
@@ -30,7 +30,7 @@ static const struct shape shapes[FAMILIES] = {
 	{ { "http.server.response.body.size", NULL }, "Size of HTTP server response bodies.", "By", TRACE_SERVER, RESPONSE_SIZE },
 	{ { "http.client.request.body.size", "http.client.request.size" }, "Size of HTTP client request bodies.", "By", TRACE_CLIENT, REQUEST_SIZE },
 	{ { "http.client.response.body.size", NULL }, "Size of HTTP client response bodies.", "By", TRACE_CLIENT, RESPONSE_SIZE },
-	{ { "hotspan.http.server.cpu.time", "hotspan.http.server.cpu.time" }, "CPU time of samples that fell on HTTP server requests.", "s", TRACE_SERVER, CPU },
+	{ { "hotspan.http.server.cpu.time", "hotspan.http.server.cpu.time" }, "CPU time of HTTP server requests, from their head read to their last byte written by the same thread.", "s", TRACE_SERVER, CPU },
 };
 
 /* A series, and what all families say of it. */
@@ -42,12 +42,24 @@ struct row {
 	char error[RED_ERROR_BYTES];
 };
 
+struct service {
+	uint32_t number;
+	bool serves;
+	uint64_t start_ns; /* of its first series */
+};
+
+static const struct attribute reasons[] = {
+#define JOIN(id, name, help) [EV_JOIN_##id] = { .key = "reason", .type = ATTRIBUTE_TEXT, .text = name },
+#include "bpf/drops.def"
+#undef JOIN
+};
+
 struct red_metrics {
 	vec(struct row) rows; /* by resource */
 	vec(struct strmap) resources;
-	vec(uint32_t) services; /* of each resource; the first is the agent's own, of none */
+	vec(struct service) services; /* of each resource; the first is the agent's own, of none */
 	vec(struct metric_point) points;
-	struct metric_family families[FAMILIES];
+	struct metric_family families[ALL_FAMILIES];
 	uint64_t utc_at_boot_ns;
 };
 
@@ -90,11 +102,11 @@ static int add_labels(const struct strmap *from, struct strmap *to)
 static int add_resource(struct red_metrics *m, struct tracing *t, uint32_t service, const struct strmap *labels)
 {
 	struct strmap *resource = vec_push(&m->resources);
-	uint32_t *slot = vec_push(&m->services);
+	struct service *slot = vec_push(&m->services);
 	int r = resource && slot ? resource_of_target(tracing_labels(t, service), labels, resource) : -ENOMEM;
 
 	if (r >= 0)
-		*slot = service;
+		*slot = (struct service){ .number = service };
 	return r;
 }
 
@@ -104,7 +116,7 @@ static int resource_of_service(struct red_metrics *m, struct tracing *t, uint32_
 	int r;
 
 	for (uint32_t i = 1; i < m->services.n; i++)
-		if (m->services.v[i] == service)
+		if (m->services.v[i].number == service)
 			return (int)i;
 	r = add_resource(m, t, service, labels);
 	return r < 0 ? r : (int)m->services.n - 1;
@@ -146,6 +158,13 @@ static int by_resource(const void *a, const void *b)
 	return x->resource < y->resource ? -1 : x->resource > y->resource;
 }
 
+static void add_series(struct service *s, const struct red_series *series)
+{
+	if (!s->start_ns || series->start_ns < s->start_ns)
+		s->start_ns = series->start_ns;
+	s->serves |= series->key.side == TRACE_SERVER;
+}
+
 static int add_rows(struct red_metrics *m, struct tracing *t, const struct strmap *labels, enum red_names names)
 {
 	uint32_t n;
@@ -158,6 +177,7 @@ static int add_rows(struct red_metrics *m, struct tracing *t, const struct strma
 
 		if (resource < 0)
 			return resource;
+		add_series(&m->services.v[resource], &series[i]);
 		/* What was counted as unknown, and has all been moved, is nothing. */
 		if (series[i].count)
 			*(struct row *)vec_push(&m->rows) = (struct row){ .series = &series[i], .resource = (uint32_t)resource };
@@ -222,6 +242,27 @@ static uint32_t add_family(struct red_metrics *m, const struct shape *shape, enu
 	return f->n_points > 0;
 }
 
+/* What is none of a service's requests'. There is room for all points. */
+static uint32_t add_beside(struct red_metrics *m, struct tracing *t, struct metric_family *f)
+{
+	uint32_t first = m->points.n;
+
+	*f = (struct metric_family){ .name = "hotspan.http.server.cpu.unattributed", .unit = "s", .kind = METRIC_COUNTER,
+				     .help = "CPU time of processes that serve HTTP which is no request's, by samples, and why." };
+	for (uint32_t i = 1; i < m->services.n; i++) {
+		const struct service *s = &m->services.v[i];
+		uint64_t ns[EV_JOIN_MAX];
+
+		tracing_joined(t, s->number, ns);
+		for (uint32_t why = EV_JOIN_REQUEST + 1; why < EV_JOIN_MAX && s->serves; why++)
+			*(struct metric_point *)vec_push(&m->points) = (struct metric_point){
+				.resource = i, .n_attributes = 1, .attributes = &reasons[why], .start_ns = s->start_ns + m->utc_at_boot_ns, .real = (double)ns[why] / 1e9 };
+	}
+	f->points = m->points.v + first;
+	f->n_points = m->points.n - first;
+	return f->n_points > 0;
+}
+
 /* When a series began stays what it was said to be, whatever the clocks drift apart: but not when one was set. */
 static void follow_clock(struct red_metrics *m, uint64_t now_ns)
 {
@@ -250,11 +291,12 @@ int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strm
 	if (r >= 0 && t)
 		r = add_rows(m, t, labels, names);
 	if (r >= 0)
-		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES + 1);
+		r = vec_reserve(&m->points, (size_t)m->rows.n * FAMILIES + (size_t)m->services.n * EV_JOIN_MAX + 1);
 	if (r < 0)
 		return r;
 	*ret = (struct metric_set){ .time_ns = now, .n_resources = m->resources.n, .resources = m->resources.v, .families = m->families };
 	for (size_t i = 0; i < FAMILIES; i++)
 		ret->n_families += add_family(m, &shapes[i], names, &m->families[ret->n_families]);
+	ret->n_families += add_beside(m, t, &m->families[ret->n_families]);
 	return 0;
 }

@@ -45,6 +45,7 @@ struct session_opts {
 struct session_stats {
 	struct collector_stats collect;
 	uint64_t requests[TRACE_COUNT_MAX]; /* of the tracing programs (bpf/trace_counts.def); zero without them */
+	uint64_t joined_ns[EV_JOIN_MAX];     /* CPU time of processes that take or make requests, by whose request it was */
 	struct name_stats name;
 	uint64_t windows;           /* handed over and done */
 	uint64_t flushes_late;      /* postponed: the worker was busy */

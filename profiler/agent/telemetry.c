@@ -76,6 +76,16 @@ static void spans(const struct push_spans_stats *s, struct buf *b)
 		prom_value(b, "hotspan_spans_dropped_total", (double)s->dropped[i], "reason", push_spans_drop_name((enum push_spans_drop)i), NULL);
 }
 
+/* Nothing is guessed of a sample, so that there is time which is no request's. */
+static void request_cpu(const struct session_stats *s, struct buf *b)
+{
+	const char *name = "hotspan_trace_cpu_seconds_total";
+
+	prom_family(b, name, PROM_COUNTER, "CPU time of processes that take or make requests, by samples: of one request, or why of none, as JOIN of bpf/drops.def explains.");
+	for (uint32_t i = EV_JOIN_OTHERS + 1; i < EV_JOIN_MAX; i++)
+		prom_value(b, name, seconds(s->joined_ns[i]), "of", reason_join_name(i), NULL);
+}
+
 static void names(const struct session_stats *s, struct buf *b)
 {
 	one(b, "hotspan_frames_total", PROM_COUNTER, "Frames of all samples.", (double)s->name.frames);
@@ -323,6 +333,7 @@ void telemetry_print(const struct telemetry *t, struct buf *out)
 	unwinding(&t->session->collect.unwind, out);
 	names(t->session, out);
 	requests(t->session, out);
+	request_cpu(t->session, out);
 	intervals(t, out);
 	receiver_families(t, out);
 	queues(t, out);

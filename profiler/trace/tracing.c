@@ -2,7 +2,6 @@
 #include "trace/tracing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,6 @@
 #include "base/vec.h"
 #include "bpf/path.h"
 #include "proc/labels.h"
-#include "symbolize/elf_image.h"
 #include "trace/request_head.h"
 #include "trace/services.h"
 
@@ -32,6 +30,13 @@ struct judged {
 	uint64_t cgroup_id;
 	bool ended; /* its counts, as they are from here on, are all there will be */
 	uint64_t doubt_ns; /* until when it may be wanted after all: it counts on, and its counts wait; 0: it is settled */
+	uint64_t join_ns[EV_JOIN_MAX]; /* as it was last time */
+};
+
+/* CPU time of a service's processes by whose request it was, by samples, of those that have ended too. */
+struct joined {
+	uint32_t service;
+	uint64_t ns[EV_JOIN_MAX];
 };
 
 struct tracing {
@@ -44,6 +49,7 @@ struct tracing {
 	vec(struct judged) judged;
 	struct htable judged_index; /* by tgid */
 	vec(struct ev_request *) held; /* of processes in doubt */
+	vec(struct joined) joined;
 	int routes_error;
 };
 
@@ -66,18 +72,6 @@ static const char *name_of(const struct tracing *t, uint32_t service, char *out,
 		if (*c == '\t' || *c == '\n')
 			*c = ' ';
 	return out;
-}
-
-static bool is_go(uint32_t tgid)
-{
-	_cleanup_(elf_image_freep) struct elf_image *img = NULL;
-	_cleanup_(closep) int fd = -1;
-	char path[32];
-	GElf_Shdr sh;
-
-	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
-	fd = file_open_regular(AT_FDCWD, path, 0, NULL);
-	return fd >= 0 && elf_image_open(fd, &img) >= 0 && elf_image_section(img, ".gopclntab", &sh);
 }
 
 struct question {
@@ -124,6 +118,68 @@ static bool stands(const struct judged *j, uint32_t service, uint64_t now_ns)
 	return j->service == service || (!service && has_ended(j->tgid));
 }
 
+/* ---- CPU time by whose request it was ---- */
+
+static struct joined *find_joined(const struct tracing *t, uint32_t service)
+{
+	vec_foreach(b, &t->joined)
+		if (b->service == service)
+			return b;
+	return NULL;
+}
+
+static struct joined *add_joined(struct tracing *t, uint32_t service)
+{
+	struct joined *b = vec_push(&t->joined);
+
+	if (b)
+		b->service = service;
+	return b;
+}
+
+/* What a process did since last time. With no memory for it, it is added the next time. */
+static void count_joined(struct tracing *t, struct judged *j)
+{
+	uint64_t now[EV_JOIN_MAX];
+	struct joined *b;
+
+	if (!j->service || !tracer_joined(t->tracer, j->tgid, now))
+		return;
+	b = find_joined(t, j->service);
+	if (!b)
+		b = add_joined(t, j->service);
+	for (int i = 0; b && i < EV_JOIN_MAX; i++) {
+		b->ns[i] += now[i] - j->join_ns[i];
+		j->join_ns[i] = now[i];
+	}
+}
+
+static void forget_joined(struct tracing *t)
+{
+	uint32_t kept = 0;
+
+	vec_foreach(b, &t->joined)
+		if (tracing_labels(t, b->service))
+			t->joined.v[kept++] = *b;
+	t->joined.n = kept;
+}
+
+void tracing_joined(const struct tracing *t, uint32_t service, uint64_t ret[EV_JOIN_MAX])
+{
+	const struct joined *b = find_joined(t, service);
+
+	for (int i = 0; i < EV_JOIN_MAX; i++)
+		ret[i] = b ? b->ns[i] : 0;
+}
+
+void tracing_joined_all(const struct tracing *t, uint64_t ret[EV_JOIN_MAX])
+{
+	memset(ret, 0, EV_JOIN_MAX * sizeof(*ret));
+	vec_foreach(b, &t->joined)
+		for (int i = 0; i < EV_JOIN_MAX; i++)
+			ret[i] += b->ns[i];
+}
+
 /* Its service, 0: it is not wanted. The programs know it from now on. */
 static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 {
@@ -141,8 +197,13 @@ static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
 	}
 	if (!j)
 		return service;
-	*j = (struct judged){ .tgid = tgid, .service = service, .cgroup_id = cgroup_id };
-	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | (is_go(tgid) ? TRACE_PROC_GO : 0) | (routes_are_literal(t->routes) ? TRACE_PROC_LITERAL : 0);
+	count_joined(t, j); /* what it did until now was the former service's */
+	j->tgid = tgid;
+	j->service = service;
+	j->cgroup_id = cgroup_id;
+	j->ended = false;
+	j->doubt_ns = 0;
+	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | tracer_proc_kind(tgid) | (routes_are_literal(t->routes) ? TRACE_PROC_LITERAL : 0);
 	tracer_set_proc(t->tracer, tgid, &p);
 	return service;
 }
@@ -175,6 +236,7 @@ static void judge_all(struct tracing *t)
 		const struct judged *j = &t->judged.v[i];
 		bool ended = has_ended(j->tgid);
 
+		count_joined(t, &t->judged.v[i]);
 		if (!ended || j->doubt_ns)
 			judge_anew(t, j->tgid, j->cgroup_id);
 		t->judged.v[i].ended = ended;
@@ -362,8 +424,10 @@ static int let_go(struct tracing *t, uint64_t now_ns)
 		r = tracer_cells(t->tracer, drop_cell, t);
 	if (r >= 0)
 		forget_ended(t);
-	if (services_end(t->services, now_ns))
+	if (services_end(t->services, now_ns)) {
 		red_forget(t->red, has_gone, t);
+		forget_joined(t);
+	}
 	return r;
 }
 
@@ -477,6 +541,7 @@ struct tracing *tracing_free(struct tracing *t)
 		free(*ev);
 	vec_fini(&t->held);
 	vec_fini(&t->judged);
+	vec_fini(&t->joined);
 	htable_fini(&t->judged_index);
 	free(t);
 	return NULL;

@@ -50,6 +50,10 @@ int tracing_count(struct tracing *t);
 /* What was counted so far is left out: of a recording, whose samples begin here. 0 or negative errno. */
 int tracing_clear(struct tracing *t);
 const struct red_series *tracing_series(const struct tracing *t, uint32_t *ret_n);
+/* CPU time of a service's processes by whose request it was, by samples; zero of one that is not known. */
+void tracing_joined(const struct tracing *t, uint32_t service, uint64_t ret[EV_JOIN_MAX]);
+/* The same of all services. */
+void tracing_joined_all(const struct tracing *t, uint64_t ret[EV_JOIN_MAX]);
 /* Requests that are in no series: there was no room for another one. */
 uint64_t tracing_lost(const struct tracing *t);
 /* Why what was learned could not be written to routes_file: negative errno; 0: it is there. */
