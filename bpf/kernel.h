@@ -116,7 +116,6 @@ struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	__u16 sk_type;
-	struct socket *sk_socket; /* NULL: it was closed */
 } __core;
 
 struct unix_sock {
