@@ -69,13 +69,14 @@ struct trace_proc {
 struct trace_config {
 	__u64 slow_ns;         /* a request that takes longer becomes a span */
 	__u64 span_threshold;  /* one without a parent, whose trace id's last 56 bits are not below, becomes a span: th of tracestate */
-	__u16 error_status[2]; /* by side: from here on it becomes a span */
+	__u16 error_status[2]; /* by side: from here on it becomes a span, */
 	__u8 spans;            /* 0: none are made */
 	__u8 by_address;       /* hooks have addresses of sockets only */
 	__u8 only_known;       /* processes that are not in procs are not wanted */
 	__u8 exact;            /* CPU time of requests by switches between threads; goroutines' by samples all the same */
 	__u32 ring_wakeup_bytes; /* so much waits: user space is woken; 0: at each request, unless it is awake */
-	__u32 reserved2;
+	__u8 unfinished;       /* those that get no answer, or a part of one, become spans */
+	__u8 reserved[3];
 };
 _Static_assert(sizeof(struct trace_config) == 32, "an ABI between BPF and the agent");
 

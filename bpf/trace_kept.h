@@ -92,6 +92,12 @@ static __always_inline __u64 request_wakeup(void)
 	return bpf_ringbuf_query(&requests, BPF_RB_AVAIL_DATA) > config.ring_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/* Though it is not sampled. */
+static __always_inline int is_wanted_outcome(const struct conn *c, const struct ended *e)
+{
+	return (config.unfinished && e->unfinished) || e->key.status >= config.error_status[c->side & 1] || e->duration_ns >= config.slow_ns;
+}
+
 static __always_inline void send_kept(struct conn *c, const struct trace_scratch *s, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
 {
 	struct ev_request *ev = bpf_map_lookup_elem(&kept_requests, &span_id);
@@ -112,7 +118,7 @@ static __always_inline void send_kept(struct conn *c, const struct trace_scratch
 	ev->flags |= s->cpu_flags | (e->unfinished ? TRACE_UNFINISHED : 0) | (e->key.route == TRACE_ROUTE_UNKNOWN ? TRACE_UNKNOWN : 0);
 	if (config.spans && (r->flags & IN_FLIGHT_SAMPLED))
 		ev->flags |= TRACE_SPAN;
-	else if (config.spans && (e->unfinished || e->key.status >= config.error_status[c->side & 1] || e->duration_ns >= config.slow_ns))
+	else if (config.spans && is_wanted_outcome(c, e))
 		ev->flags |= TRACE_SPAN | TRACE_BY_OUTCOME;
 	len = ev->head_len;
 	if ((ev->flags & (TRACE_SPAN | TRACE_UNKNOWN)) && len <= TRACE_HEAD_BYTES)

@@ -93,6 +93,7 @@ void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool 
 	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
 				  .span_threshold = tracer_threshold(o->ratio),
 				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
+				  .unfinished = o->errors,
 				  .spans = o->spans,
 				  .only_known = o->only_known,
 				  .exact = o->exact,

@@ -271,6 +271,21 @@ def test_failed_and_slow_ones_are_kept_and_parents_are_heard():
                     "/work/8": (None, f"{88:016x}", "a=b,c=d", 1), "/fail/9": (None, f"{99:016x}", "", 1)}, said
 
 
+def test_always_off_is_off():
+    """For requests that nobody else samples: also for those that fail, and those that get no answer."""
+    with Peer() as peer, server(THREADS, "front") as front, Agent(config(receiver("p", peer.http)), env={**os.environ, "OTEL_TRACES_SAMPLER": "always_off"}) as agent:
+        introduce(front)
+        get(front, "/fail/1")
+        with socket.create_connection(("127.0.0.1", front)) as s:
+            s.sendall(b"GET /slow/1 HTTP/1.1\r\nHost: t\r\n\r\n")
+            time.sleep(0.1)
+        get(front, "/work/1", parent("7" * 32, "7" * 16, 1))
+        time.sleep(0.5)
+        assert agent.stop() == 0
+        said = [s["attributes"]["url.path"] for s in spans(peer, "front")]
+    assert said == ["/work/1"], said
+
+
 def test_a_ratio_is_of_trace_ids():
     with Peer() as peer, server(THREADS, "front") as front, \
             Agent(config(receiver("p", peer.http)), env={**os.environ, "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}) as agent:
