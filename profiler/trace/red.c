@@ -14,6 +14,7 @@ enum { MAX_SERIES = 10000, MAX_MOVES = 65536, MAX_ROUNDS = 60 };
 /* A cell of the kernel's as it was last time. */
 struct cell {
 	struct red_key key;
+	uint32_t service, route; /* of its series; the key's route is of the service that its process had when the path was taught */
 	struct red_cell last;
 	bool told; /* in this round */
 };
@@ -207,18 +208,35 @@ void red_begin(struct red *r)
 		c->told = false;
 }
 
+/* A route has a number for each service: two with one name would be one series twice. 0 or -ENOMEM. */
+static int find_service(struct red *r, struct cell *c)
+{
+	uint32_t service = r->opts.service_of(r->opts.ctx, c->key.tgid), route = c->key.route;
+
+	if (service == c->service)
+		return 0;
+	if (service && route != TRACE_ROUTE_UNKNOWN) {
+		route = r->opts.route_of(r->opts.ctx, service, route);
+		if (!route)
+			return -ENOMEM;
+	}
+	c->service = service;
+	c->route = route;
+	return 0;
+}
+
 int red_cell(struct red *r, const struct red_key *key, const struct red_cell *now)
 {
 	struct cell *c = cell_of(r, key);
 	struct red_series *s;
-	uint32_t service;
 
 	if (!c)
 		return -ENOMEM;
 	c->told = true;
-	service = r->opts.service_of(r->opts.ctx, key->tgid);
-	s = service ? series_of(r, (struct red_series_key){ service, key->route, key->status, key->method, key->side }) : NULL;
-	if (service && !s)
+	if (find_service(r, c) < 0)
+		return -ENOMEM;
+	s = c->service ? series_of(r, (struct red_series_key){ c->service, c->route, key->status, key->method, key->side }) : NULL;
+	if (c->service && !s)
 		return -ENOMEM;
 	if (s)
 		add_difference(s, now, &c->last);

@@ -24,10 +24,10 @@ static uint32_t overflow_of(void *ctx, uint32_t service)
 	return OVERFLOW;
 }
 
-/* The same number, of another hundred. */
+/* The same number, of another hundred; those below are everybody's. */
 static uint32_t route_of(void *ctx, uint32_t service, uint32_t route)
 {
-	return service * 100 + route % 100;
+	return route < 100 ? route : service * 100 + route % 100;
 }
 
 static struct red *make(uint32_t max_series)
@@ -192,6 +192,27 @@ static void a_move_follows_its_process_to_another_service(void **state)
 	red_free(r);
 }
 
+static void counts_follow_their_process_to_another_service(void **state)
+{
+	struct red *r = make(0);
+	struct red_cell a = { 0 };
+
+	is_known = false;
+	count(&a, 1000, 3);
+	red_begin(r);
+	tell(r, 1, 207, &a);
+	red_end(r, 1);
+	is_known = true;
+	count(&a, 1000, 2);
+	red_begin(r);
+	tell(r, 1, 207, &a); /* the path is still taught for what it was taken for */
+	red_end(r, 2);
+	assert_int_equal(count_of(r, OTHER, 207), 3);
+	assert_int_equal(count_of(r, SHOP, 107), 2);
+	assert_null(find(r, SHOP, 207));
+	red_free(r);
+}
+
 static void too_many_series_are_one(void **state)
 {
 	struct red *r = make(10);
@@ -318,6 +339,7 @@ int main(void)
 		cmocka_unit_test(counters_may_wrap),
 		cmocka_unit_test(a_move_waits_for_what_it_moves),
 		cmocka_unit_test(a_move_follows_its_process_to_another_service),
+		cmocka_unit_test(counts_follow_their_process_to_another_service),
 		cmocka_unit_test(too_many_series_are_one),
 		cmocka_unit_test(what_has_no_room_at_all_is_a_number),
 		cmocka_unit_test(series_go_with_their_service_and_begin_anew),
