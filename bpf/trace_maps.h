@@ -95,7 +95,7 @@ struct {
 /* Of threads that worked on a request, with trace.cpu: exact (trace_clock.h). */
 struct thread_clock {
 	__u64 started_ns;
-	__u64 in_ns;        /* came onto its CPU */
+	__u64 in_ns;        /* came onto its CPU; 0: it left it */
 	__u64 in_taken_ns;  /* and what had been taken from that CPU by then (taken_ns()) */
 	__u64 cpu_ns;       /* until it last left one */
 	__u64 runtime_ns;   /* by the scheduler's account at that time; 0: it never did */
