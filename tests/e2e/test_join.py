@@ -147,10 +147,10 @@ def test_by_samples():
 
 def test_exactly():
     """Goroutines move between threads: theirs is by samples in any case."""
-    accounts, _ = measure("exact", 199, 3, [Server(k, tmp) for k in kinds()])
+    accounts, _ = measure("exact", 999, 3, [Server(k, tmp) for k in kinds()])
     for a in accounts:
-        a.check_routes(0.01, 199 if a.server.kind == "go" else 0)
-        a.check_sum(0.01, 199)
+        a.check_routes(0.01, 999 if a.server.kind == "go" else 0)
+        a.check_sum(0.01, 999)
 
 
 def test_nothing_is_guessed():
