@@ -116,6 +116,21 @@ static __always_inline __u32 *tries_of(struct sock *sk, __u64 inode, int by_addr
 	return bpf_map_lookup_elem(&tries_by_address, &key);
 }
 
+/* Enough for a connection; or for one that goes on in a direction in which nothing was recognized so far. */
+static __always_inline int is_tried(__u32 n, int is_receive)
+{
+	return n >= 2 * TRACE_TRIES || (n >= 2 * TRACE_FIRST_TRIES && (n & 1) == (__u32)is_receive);
+}
+
+/* Asked before anything else is done, for the sake of all that is no HTTP. */
+static __always_inline int is_given_up(struct sock *sk, __u64 inode, int is_receive, int by_address)
+{
+	const struct socket_key key = { (__u64)sk, inode };
+	const __u32 *n = by_address ? bpf_map_lookup_elem(&tries_by_address, &key) : bpf_sk_storage_get(&tries, sk, 0, 0);
+
+	return n && is_tried(*n, is_receive);
+}
+
 /* What a transfer in this direction shows of a connection nobody knows. */
 static __always_inline enum first_bytes look_at_first(struct trace_scratch *s)
 {
@@ -133,25 +148,25 @@ static __always_inline enum first_bytes look_at_first(struct trace_scratch *s)
 	return recognize(b, n);
 }
 
-static __always_inline void begin_conn(struct conn *c, const struct trace_proc *proc, enum first_bytes first, int is_receive)
+static __always_inline void begin_conn(struct conn *c, __u64 proc, enum first_bytes first, int is_receive)
 {
 	int is_request = first == FIRST_REQUEST;
 
 	c->id = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	c->side = is_request == is_receive ? TRACE_SERVER : TRACE_CLIENT;
-	c->requests.flags = proc && (proc->flags & TRACE_PROC_LITERAL) ? HTTP1_LITERAL : 0;
+	c->requests.flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
 	c->state = CONN_HTTP1;
 	count(TRACE_COUNT_CONNECTIONS);
 }
 
 /* A connection nobody knows: NULL unless this is its first request, or a response of one that was there before us. */
-static __always_inline struct conn *meet(struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc, int is_receive, int by_address)
+static __always_inline struct conn *meet(struct sock *sk, struct trace_scratch *s, __u64 proc, int is_receive, int by_address)
 {
 	__u32 *n = is_stream(sk) ? tries_of(sk, s->t.inode, by_address) : 0;
 	enum first_bytes first;
 	struct conn *c;
 
-	if (!n || *n >= 2 * TRACE_TRIES || (*n >= 2 * TRACE_FIRST_TRIES && (*n & 1) == (__u32)is_receive))
+	if (!n || is_tried(*n, is_receive))
 		return 0;
 	*n = ((*n & ~1u) + 2) | is_receive;
 	first = look_at_first(s);
@@ -244,7 +259,7 @@ static __always_inline void end_of_stream(struct conn *c, struct sock *sk, int b
 		finish_conn(other, peer, by_address);
 }
 
-static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, const struct trace_proc *proc,
+static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, __u64 proc,
 					   enum data_shape shape, int is_receive, int by_address)
 {
 	if (!c && shape == DATA_UNSEEN)
@@ -255,10 +270,10 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 		return;
 	c->inode = s->t.inode;
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
-	c->service = proc ? proc->service : 0;
-	c->known = proc != 0;
+	c->service = proc_service(proc);
+	c->known = (proc_flags(proc) & TRACE_PROC_KNOWN) != 0;
 	if (!c->flight.who)
-		c->go = proc && (proc->flags & TRACE_PROC_GO);
+		c->go = (proc_flags(proc) & TRACE_PROC_GO) != 0;
 	s->t.is_requests = (c->side == TRACE_SERVER) == is_receive;
 	if (shape == DATA_UNSEEN)
 		pass_unseen(c, s);
@@ -266,19 +281,18 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 		look_at_transfer(c, s);
 }
 
-static __always_inline int is_wanted(const struct trace_proc *proc)
+static __always_inline int is_wanted(__u64 proc)
 {
-	return proc ? !(proc->flags & TRACE_PROC_UNWANTED) : !config.only_known;
+	return proc_flags(proc) & TRACE_PROC_KNOWN ? !(proc_flags(proc) & TRACE_PROC_UNWANTED) : !config.only_known;
 }
 
 /* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). */
-static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive, int by_address)
+static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive,
+				    int by_address)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct conn *c = find_conn(sk, by_address);
 	/* io_uring may finish a receive within a write, or the other way round. */
 	enum data_shape shape = data_is_receive(nr) == is_receive ? data_shape(nr, arg3) : DATA_UNSEEN;
-	const struct trace_proc *proc;
 	struct trace_scratch *s;
 
 	if (bytes <= 0) {
@@ -286,10 +300,7 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 			end_of_stream(c, sk, bytes < 0, by_address);
 		return 0;
 	}
-	if (c && c->state == CONN_OVER)
-		return 0;
-	proc = bpf_map_lookup_elem(&procs, &tgid);
-	if (!is_wanted(proc))
+	if (c ? c->state == CONN_OVER : is_given_up(sk, inode, is_receive, by_address))
 		return 0;
 	s = take_scratch();
 	if (!s) {
@@ -316,11 +327,14 @@ static __always_inline int transfer(struct sock *sk, __u64 nr, __u64 arg2, __u64
 #if defined(__TARGET_ARCH_x86)
 static __always_inline int transfer_of_syscall(struct sock *sk, int bytes, int flags, int is_receive)
 {
-	const struct pt_regs *regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u64 proc = proc_of(bpf_get_current_pid_tgid() >> 32);
+	const struct pt_regs *regs;
 
-	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
+	/* The end of a stream may be that of its other end, whose process is wanted. */
+	if ((bytes > 0 && !is_wanted(proc)) || (flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
-	return transfer(sk, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
+	regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return transfer(sk, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
 }
 #endif
 
@@ -376,21 +390,20 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 {
 	__u64 inode = 0;
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	const struct trace_proc *proc;
+	__u64 proc;
 	struct sock *sk;
 	int is_receive;
 
 	if ((ret < 0 && !is_broken(ret)) || data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
-	proc = bpf_map_lookup_elem(&procs, &tgid);
+	proc = proc_of(bpf_get_current_pid_tgid() >> 32);
 	if (!is_wanted(proc))
 		return 0;
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
 		return 0;
 	forget_other((__u64)sk, inode);
-	return transfer(sk, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
+	return transfer(sk, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
 }
 #endif
 

@@ -11,6 +11,7 @@
 #include "bpf/trace.h"
 #include "bpf/trace_conn.h"
 #include "bpf/trace_data.h"
+#include "bpf/trace_proc.h"
 
 enum { TRACE_SCRATCHES = 3 };
 
@@ -165,6 +166,20 @@ static __always_inline struct trace_scratch *scratch_in_map(const struct trace_s
 }
 
 const volatile struct trace_config config;
+
+__u64 proc_places[TRACE_PROC_PLACES];
+
+/* A word without KNOWN: nothing was decided of it. */
+static __always_inline __u64 proc_of(__u32 tgid)
+{
+	__u64 word = *(volatile __u64 *)&proc_places[tgid % TRACE_PROC_PLACES];
+	const struct trace_proc *p;
+
+	if (proc_tgid(word) == tgid)
+		return word;
+	p = proc_flags(word) & TRACE_PROC_CROWDED ? bpf_map_lookup_elem(&procs, &tgid) : 0;
+	return p ? proc_word(tgid, p) : tgid;
+}
 
 /*
  * Adding to what is this CPU's own is still not done alone: a softirq may close a connection meanwhile, and from Linux 7 on a

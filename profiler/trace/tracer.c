@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "bpf/http1.h"
+#include "bpf/trace_proc.h"
 #include "bpf/trace_conn.h"
 #include "bpf/trace.skel.h"
 #include "collect/bpf_load.h"
@@ -259,13 +260,29 @@ static bool find_proc(const struct tracer *t, uint32_t tgid, struct trace_proc *
 }
 
 /* What the sampler adds between the two calls is lost: a sample, when something else is decided of a process. */
+/* bpf/trace_proc.h: the hash has all of them, and their places the last that was set. */
+static void set_place(struct tracer *t, uint32_t tgid, uint64_t word)
+{
+	__u64 *place = &t->skel->bss->proc_places[tgid % TRACE_PROC_PLACES];
+	uint32_t there = proc_tgid(*place);
+	uint64_t crowded = proc_flags(*place) & TRACE_PROC_CROWDED;
+
+	if (there && there != tgid)
+		crowded = TRACE_PROC_CROWDED;
+	__atomic_store_n(place, word | crowded << PROC_TGID_BITS, __ATOMIC_RELEASE);
+}
+
 int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p)
 {
 	struct trace_proc now = *p, last;
+	int r;
 
 	if (find_proc(t, tgid, &last))
 		memcpy(now.join_ns, last.join_ns, sizeof(now.join_ns));
-	return bpf_map__update_elem(t->skel->maps.procs, &tgid, sizeof(tgid), &now, sizeof(now), BPF_ANY);
+	r = bpf_map__update_elem(t->skel->maps.procs, &tgid, sizeof(tgid), &now, sizeof(now), BPF_ANY);
+	if (r >= 0)
+		set_place(t, tgid, proc_word(tgid, p));
+	return r;
 }
 
 bool tracer_knows_proc(const struct tracer *t, uint32_t tgid)
@@ -301,6 +318,8 @@ uint32_t tracer_proc_kind(uint32_t tgid)
 void tracer_forget_proc(struct tracer *t, uint32_t tgid)
 {
 	bpf_map__delete_elem(t->skel->maps.procs, &tgid, sizeof(tgid), 0);
+	if (proc_tgid(t->skel->bss->proc_places[tgid % TRACE_PROC_PLACES]) == tgid)
+		set_place(t, tgid, 0);
 }
 
 int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_t route)
