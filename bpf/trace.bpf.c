@@ -54,13 +54,16 @@ static __always_inline struct conn *find_conn(struct sock *sk, int by_address)
 	return by_address ? bpf_map_lookup_elem(&conns_by_address, &address) : bpf_sk_storage_get(&conns, sk, 0, 0);
 }
 
-/* The state of another socket that had this address: nothing told of its end, since it was no TCP. */
-static __always_inline void forget_other(__u64 address, __u64 inode)
+/* At an address may be the state of another socket that had it: nothing told of its end, since it was no TCP. */
+static __always_inline struct conn *find_own_conn(struct sock *sk, __u64 inode, int by_address)
 {
-	struct conn *c = bpf_map_lookup_elem(&conns_by_address, &address);
+	struct conn *c = find_conn(sk, by_address);
+	__u64 address = (__u64)sk;
 
-	if (c && c->inode != inode)
-		forget_conn(&address);
+	if (!by_address || !c || c->inode == inode)
+		return c;
+	forget_conn(&address);
+	return 0;
 }
 
 static __always_inline void forget(const struct socket_key *key)
@@ -290,7 +293,7 @@ static __always_inline int is_wanted(__u64 proc)
 static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive,
 				    int by_address)
 {
-	struct conn *c = find_conn(sk, by_address);
+	struct conn *c = find_own_conn(sk, inode, by_address);
 	/* io_uring may finish a receive within a write, or the other way round. */
 	enum data_shape shape = data_is_receive(nr) == is_receive ? data_shape(nr, arg3) : DATA_UNSEEN;
 	struct trace_scratch *s;
@@ -354,20 +357,19 @@ int BPF_PROG(received, struct sock *sk, int bytes, int flags)
 /* NULL: it is no socket. */
 static __always_inline struct sock *sock_of(__u32 fd, __u64 *ret_inode)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slot, *file = 0;
+	/* Up to the table the verifier knows what it is, and lets us load from it; each of the reads behind it is a call. */
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+	struct file *file = 0;
 	struct socket *socket;
-	__u16 mode;
+	struct inode *inode;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	if (fd >= table->max_fds)
 		return 0;
-	slot = BPF_CORE_READ(table, fd) + fd;
-	bpf_probe_read_kernel(&file, sizeof(file), slot);
-	mode = BPF_CORE_READ(file, f_inode, i_mode);
-	if (!file || (mode & S_IFMT) != S_IFSOCK)
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
+	inode = BPF_CORE_READ(file, f_inode);
+	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
-	*ret_inode = BPF_CORE_READ(file, f_inode, i_ino);
+	*ret_inode = BPF_CORE_READ(inode, i_ino);
 	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);
 }
@@ -402,7 +404,6 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
 		return 0;
-	forget_other((__u64)sk, inode);
 	return transfer(sk, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
 }
 #endif
