@@ -169,7 +169,8 @@ __noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answ
 	if (by_answer)
 		f->hands_over = is_handed_over;
 	open = f->open ? __sync_fetch_and_add(&f->open, -1) : 1;
-	if (open == 1 && is_own && !f->hands_over)
+	/* A thread comes again and finds its own; of goroutines there may be more than the map holds. */
+	if (open == 1 && is_own && !f->hands_over && c->go)
 		bpf_map_delete_elem(&flights, &key);
 	return 0;
 }
