@@ -31,13 +31,16 @@ enum conn_state {
 /* in_flight.flags */
 #define IN_FLIGHT_KEPT    (1u << 0) /* its head is in `kept` */
 #define IN_FLIGHT_SAMPLED (1u << 1) /* it becomes a span, however it ends */
+#define IN_FLIGHT_ROUTED  (1u << 2) /* its route is known */
 
 struct in_flight {
 	__u64 start_ns;
-	__u64 path_hash;
-	__u32 route;
+	union {
+		__u64 path_hash;
+		__u64 route; /* with ROUTED */
+	};
 	__u32 request_bytes; /* of its body; what is above 4 GiB is not counted */
-	__u8 method, flags, reserved[6];
+	__u8 method, flags, reserved[2];
 };
 
 struct conn {
@@ -57,6 +60,8 @@ struct conn {
 	__u8 reserved[2];
 	struct in_flight q[TRACE_PIPELINE];
 };
+/* With what the kernel puts before it, and rounded up to a power of two: one of each connection. */
+_Static_assert(sizeof(struct conn) + 72 <= 2048, "a connection takes 2 KiB");
 
 /* Unlike for any other request, and like random numbers. */
 static __always_inline __u64 conn_span_id(const struct conn *c, __u32 n)
@@ -67,6 +72,11 @@ static __always_inline __u64 conn_span_id(const struct conn *c, __u32 n)
 	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
 	x ^= x >> 31;
 	return x ? x : 1;
+}
+
+static __always_inline __u32 in_flight_route(const struct in_flight *r)
+{
+	return r->flags & IN_FLIGHT_ROUTED ? r->route : TRACE_ROUTE_UNKNOWN;
 }
 
 static __always_inline struct in_flight *conn_at(struct conn *c, __u32 n)

@@ -70,7 +70,7 @@ static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 
 	f->sk = sk;
 	f->sampled_ns = 0;
 	f->exact = (struct flight_cpu){ 0 };
-	f->route = r->route;
+	f->route = in_flight_route(r);
 	f->method = r->method;
 	f->trace_flags = kept ? kept->trace_flags : 0;
 	f->flags = (r->flags & IN_FLIGHT_SAMPLED ? FLIGHT_SAMPLED : 0) | (kept && (kept->flags & TRACE_OURS) ? FLIGHT_OURS : 0);

@@ -44,7 +44,7 @@ static __always_inline void keep_request(struct conn *c, struct trace_scratch *s
 	struct ev_request *ev;
 	__u64 span_id;
 
-	if (!config.spans && r->route != TRACE_ROUTE_UNKNOWN)
+	if (!config.spans && (r->flags & IN_FLIGHT_ROUTED))
 		return;
 	span_id = conn_span_id(c, c->tail);
 	ev = keep_part(c, s) ? 0 : bpf_map_lookup_elem(&kept_requests, &span_id);
@@ -66,6 +66,7 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 {
 	struct in_flight *r;
 	__u64 span_id;
+	__u32 route;
 
 	if (!c || !s)
 		return 0;
@@ -80,8 +81,12 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 	if (!c->tail)
 		__builtin_memset(&c->responses, 0, sizeof(c->responses));
 	r = conn_at(c, c->tail);
-	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->requests.path, .method = c->requests.code,
-				 .route = route_of(c, c->requests.path) };
+	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->requests.path, .method = c->requests.code };
+	route = route_of(c, r->path_hash);
+	if (route != TRACE_ROUTE_UNKNOWN) {
+		r->route = route;
+		r->flags = IN_FLIGHT_ROUTED;
+	}
 	keep_request(c, s, r);
 	c->tail++;
 	if (c->side == TRACE_SERVER && c->tail - c->head == 1)
@@ -100,7 +105,7 @@ __noinline int end_request(struct conn *c, struct trace_scratch *s, __u64 now, _
 	r = conn_at(c, c->head);
 	span_id = conn_span_id(c, c->head);
 	start = r->start_ns > c->ended_ns ? r->start_ns : c->ended_ns;
-	e = (struct ended){ .key = { .tgid = c->tgid, .route = r->route, .status = c->status, .method = r->method, .side = c->side },
+	e = (struct ended){ .key = { .tgid = c->tgid, .route = in_flight_route(r), .status = c->status, .method = r->method, .side = c->side },
 			    .request_bytes = r->request_bytes, .response_bytes = response_bytes, .unfinished = unfinished };
 
 	if (e.key.route == TRACE_ROUTE_UNKNOWN)
