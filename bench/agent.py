@@ -79,11 +79,11 @@ def metrics(address):
 class Running:
     """An agent that pushes to a sink of ours every 15 s."""
 
-    def __init__(self, hotspan, more=""):
+    def __init__(self, hotspan, more="", receiver="", hz=HZ):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
-        self.file.write(f"frequency: {HZ}\nlisten: 127.0.0.1:0\n{more}receivers:\n  - name: sink\n    url: http://127.0.0.1:{self.server.server_port}\n")
+        self.file.write(f"frequency: {hz}\nlisten: 127.0.0.1:0\n{more}receivers:\n  - name: sink\n    url: http://127.0.0.1:{self.server.server_port}\n{receiver}")
         self.file.flush()
         self.process = subprocess.Popen([str(hotspan), "agent", "-c", self.file.name], stderr=subprocess.PIPE, text=True)
         self.address = re.search(r"metrics on http://(\S+)/metrics", self.process.stderr.readline())[1]

@@ -21,6 +21,7 @@ import time
 import agent
 import encode
 import symbols
+import trace
 import walk
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -129,7 +130,7 @@ def micro():
 
 
 def key(row):
-    return (row["bench"], row.get("profiler") or row.get("agent") or row.get("tool"), row.get("hz"))
+    return (row["bench"], row.get("profiler") or row.get("agent") or row.get("tool") or row.get("with"), row.get("hz"))
 
 
 def table(rows, baseline):
@@ -151,12 +152,12 @@ def table(rows, baseline):
         out.append(f"| {r['profiler']} | {r['hz']} | {r['samples']:.0f} | {cell('cpu_s', 1, 3)} | {cell('sampling_cpu_s', 1, 3)} | "
                    f"{cell('bpf_ns_per_sample', 1, 0)} | {cell('rss_bytes', 2**20, 1)} | {cell('kernel_bytes', 2**20)} | "
                    f"{r['output_bytes']:.0f} | {cell('work_lost_percent')} |")
-    return "\n".join(out + ["", symbols.table(rows), "", agent.table(rows)])
+    return "\n".join(out + ["", symbols.table(rows), "", agent.table(rows), "", trace.table(rows)])
 
 
 def main():
     rows = []
-    for source in (micro, bpf_stats, lambda: walk.rows(BUILD), lambda: encode.rows(BUILD), lambda: symbols.rows(BUILD / "hotspan"), end_to_end, lambda: agent.rows(BUILD / "hotspan")):
+    for source in (micro, bpf_stats, lambda: walk.rows(BUILD), lambda: encode.rows(BUILD), lambda: symbols.rows(BUILD / "hotspan"), end_to_end, lambda: agent.rows(BUILD / "hotspan"), lambda: trace.rows(BUILD)):
         for row in source():
             print(json.dumps(row), flush=True)
             rows.append(row)

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* empty - programs that do nothing, on the hooks of bpf/trace.bpf.c: what a hook costs whoever uses it. */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+SEC("tp_btf/sock_send_length")
+int empty_sent(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int empty_received(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int empty_ended(void *ctx)
+{
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trace - what tracing costs nginx under wrk, on this machine: throughput, CPU and latency a request at saturation and at 1,000
+requests a second, with nothing, with empty programs on the same hooks, with RED, with spans, and when another program is selected;
+memory of 10,000 connections; what a sample costs more when it asks for the request. Rounds are interleaved, figures are medians."""
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+import agent
+
+ROUNDS, SECONDS, PORT, HELD = 3, 3, 18098, 10000
+NGINX = """daemon off; worker_processes 1; worker_rlimit_nofile 20000; error_log %(d)s/error.log; pid %(d)s/pid;
+events { worker_connections 12000; }
+http { access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_body_temp_path %(d)s; proxy_temp_path %(d)s; fastcgi_temp_path %(d)s;
+uwsgi_temp_path %(d)s; scgi_temp_path %(d)s; server { listen 127.0.0.1:%(port)d backlog=16000; return 200 "a small page, as APIs have them"; } }
+"""
+CONFIG = """max_cpu_percent: 0
+symbol_cache: %(d)s/cache
+trace: {enabled: true, hooks: %(hooks)s, routes_file: 'off'}
+relabel_configs:
+  - {action: keep, source_labels: [__meta_process_comm], regex: %(comm)s}
+"""
+WITH = ("nothing", "empty programs", "RED", "RED and spans", "another program selected")
+TRACING = "sent|received|syscall_ended|empty_"
+
+
+class Nginx:
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="hotspan-bench-")
+        conf = pathlib.Path(self.dir.name) / "conf"
+        conf.write_text(NGINX % {"d": self.dir.name, "port": PORT})
+        self.process = subprocess.Popen(["nginx", "-c", conf, "-p", self.dir.name], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        self.worker = int(subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()[0])
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.dir.cleanup()
+
+
+def cpu_ns(pid):
+    return sum(int(f.read_text().split()[0]) for f in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+@contextlib.contextmanager
+def watching(build, what, hooks):
+    """The process that watches nginx, or None."""
+    if what == "nothing":
+        yield None
+        return
+    if what == "empty programs":
+        p = subprocess.Popen([build / "bench/bench_empty", hooks], stdout=subprocess.PIPE, text=True)
+        p.stdout.readline()
+        yield p.pid
+        p.kill()
+        p.wait()
+        return
+    with tempfile.TemporaryDirectory() as d:
+        more = CONFIG % {"d": d, "hooks": hooks, "comm": "nobody" if what == "another program selected" else "nginx"}
+        running = agent.Running(build / "hotspan", more, "    type: otlp\n    send: [traces]\n" if what == "RED and spans" else "")
+        for _ in range(4):
+            wrk(0.1)  # nginx and its route are known
+            time.sleep(0.5)
+        yield running.process.pid
+        running.stop()
+
+
+def wrk(seconds):
+    text = subprocess.run(["wrk", "-t1", "-c8", f"-d{max(1, round(seconds))}", "--latency", f"http://127.0.0.1:{PORT}/answer"], capture_output=True, text=True).stdout
+    unit = {"us": 1e3, "ms": 1e6, "s": 1e9}
+    latency = re.search(r"50%\s+([\d.]+)(us|ms|s)", text)
+    return {"requests": int(re.search(r"(\d+) requests in", text)[1]), "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),
+            "p50_ns": float(latency[1]) * unit[latency[2]]}
+
+
+def beside(pids, run):
+    """What a run of requests took: its own figures, and CPU time a request of each of these processes."""
+    before = [cpu_ns(p) if p else 0 for p in pids]
+    row = run()
+    return row, [((cpu_ns(p) if p else 0) - b) / row["requests"] for p, b in zip(pids, before)]
+
+
+def programs_of(pid, names):
+    """{id: (runs, ns)} of the programs that a process holds."""
+    own = {int(m[1]) for f in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir() if (m := re.search(r"^prog_id:\s*(\d+)", f.read_text(), re.M))}
+    text = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True).stdout
+    return {p["id"]: (p.get("run_cnt", 0), p.get("run_time_ns", 0)) for p in json.loads(text) if p["id"] in own and re.match(names, p.get("name", ""))}
+
+
+def bpf(pid, names, seconds):
+    """Runs of a process's programs a request, and their ns a run, as the kernel counts (its own part of that is in it)."""
+    knob = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+    was = knob.read_text()
+    knob.write_text("1")
+    before = programs_of(pid, names)
+    n = wrk(seconds)["requests"]
+    after = programs_of(pid, names)
+    knob.write_text(was)
+    runs, ns = (sum(after[i][k] - before.get(i, (0, 0))[k] for i in after) for k in (0, 1))
+    return {"bpf_runs": runs / n, "bpf_run_ns": ns / max(runs, 1)}
+
+
+def once(build, nginx, what, hooks):
+    with watching(build, what, hooks) as pid:
+        full, (full_nginx, full_agent) = beside((nginx.worker, pid), lambda: wrk(SECONDS))
+        calm, (calm_nginx, _) = beside((nginx.worker, pid), lambda: json.loads(subprocess.run(
+            [build / "bench/bench_pace", str(PORT), "1000", "2"], capture_output=True, text=True, check=True).stdout))
+        return {"rate": full["rate"], "full_p50_ns": full["p50_ns"], "full_nginx_ns": full_nginx, "agent_ns": full_agent, "calm_p50_ns": calm["p50_ns"],
+                "calm_nginx_ns": calm_nginx, **(bpf(pid, TRACING, 1) if pid else {})}
+
+
+def requests(build):
+    kinds = [("nothing", "sockets")] + [(w, h) for h in ("sockets", "syscalls") for w in WITH[1:]]
+    nginx = Nginx()
+    try:
+        rounds = {k: [] for k in kinds}
+        for _ in range(ROUNDS):
+            for kind in kinds:
+                rounds[kind].append(once(build, nginx, *kind))
+    finally:
+        nginx.stop()
+    median = {k: {f: statistics.median(r[f] for r in rows) for f in rows[0]} for k, rows in rounds.items()}
+    base = median["nothing", "sockets"]
+    for (what, hooks), m in median.items():
+        row = {"bench": "trace", "with": what, "hooks": "-" if what == "nothing" else hooks, **{k: round(v, 1) for k, v in m.items()}}
+        row["throughput_lost_percent"] = round(100 * (1 - statistics.median(b["rate"] / a["rate"] for a, b in zip(rounds["nothing", "sockets"], rounds[what, hooks]))), 2)
+        for k in ("full_nginx_ns", "full_p50_ns", "calm_nginx_ns", "calm_p50_ns"):
+            row[f"added_{k}"] = round(m[k] - base[k])
+        if what.startswith("RED"):
+            row["ns_above_empty"] = round(m["bpf_runs"] * (m["bpf_run_ns"] - median["empty programs", hooks]["bpf_run_ns"]))
+            row["ns_above_empty_bar"] = 500 if hooks == "sockets" else 1500
+        yield row
+
+
+def slab():
+    return 1024 * int(re.search(r"^Slab:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text(), re.M)[1])
+
+
+def grown(build):
+    """What the kernel's own memory grows by with so many connections more."""
+    before = slab()
+    client = subprocess.Popen([build / "bench/bench_pace", str(PORT), "hold", str(HELD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client.stdout.readline()
+    time.sleep(1)
+    after = slab()
+    client.communicate("")
+    time.sleep(2)
+    return after - before
+
+
+def held(build):
+    """Of both ends of each connection; the rest of the agent and its maps is the same for any number."""
+    nginx = Nginx()
+    try:
+        grown(build)
+        without = grown(build)
+        with tempfile.TemporaryDirectory() as d:
+            running = agent.Running(build / "hotspan", CONFIG % {"d": d, "hooks": "auto", "comm": "nginx|bench_pace"})
+            wrk(1)
+            bytes_ = grown(build) - without
+            page = agent.metrics(running.address)
+            running.stop()
+    finally:
+        nginx.stop()
+    yield {"bench": "trace_held", "connections": HELD, "bytes_per_end": round(bytes_ / HELD / 2), "rss_bytes": page["process_resident_memory_bytes"],
+           "kernel_bytes": page["hotspan_kernel_memory_bytes"]}
+
+
+def join(build):
+    """ns of a sample of nginx and wrk, without tracing and with."""
+    nginx = Nginx()
+    found = {"false": [], "true": []}
+    try:
+        for enabled in list(found) * ROUNDS:
+            with tempfile.TemporaryDirectory() as d:
+                more = f"max_cpu_percent: 0\nsymbol_cache: {d}/cache\ntrace: {{enabled: {enabled}, routes_file: 'off'}}\n"
+                running = agent.Running(build / "hotspan", more, hz=999)
+                wrk(2)
+                found[enabled].append(bpf(running.process.pid, "sample$", SECONDS)["bpf_run_ns"])
+                running.stop()
+    finally:
+        nginx.stop()
+    off, on = (statistics.median(found[k]) for k in found)
+    yield {"bench": "trace_join", "unit": "sample", "ns": round(on, 1), "without_ns": round(off, 1), "added_ns": round(on - off, 1)}
+
+
+def rows(build):
+    if not shutil.which("nginx") or not shutil.which("wrk"):
+        return
+    for part in (requests, held, join):
+        yield from part(build)
+
+
+def table(rows):
+    out = ["| with | hooks | requests/s | lost % | nginx us a request, added | p50 us, added | at 1,000/s: nginx us, added | p50 us, added | BPF runs | ns a run | ns a request above empty (bar) | agent s per 100,000 requests |",
+           "|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    us = lambda r, k: f"{r[k] / 1000:.2f}, {r['added_' + k] / 1000:+.2f}"
+    for r in rows:
+        if r["bench"] == "trace":
+            runs = [f"{r['bpf_runs']:.1f}", f"{r['bpf_run_ns']:.0f}"] if "bpf_runs" in r else ["-", "-"]
+            above = f"{r['ns_above_empty']} ({r['ns_above_empty_bar']})" if "ns_above_empty" in r else "-"
+            own = f"{r['agent_ns'] / 1e4:.3f}" if r["with"] not in WITH[:2] else "-"
+            out.append(f"| {r['with']} | {r['hooks']} | {r['rate']:.0f} | {r['throughput_lost_percent']} | " +
+                       " | ".join(us(r, k) for k in ("full_nginx_ns", "full_p50_ns", "calm_nginx_ns", "calm_p50_ns")) + " | " + " | ".join([*runs, above, own]) + " |")
+    for r in rows:
+        if r["bench"] == "trace_held":
+            out += ["", f"{r['connections']:,} connections, all of them traced: {r['bytes_per_end']} bytes of the kernel's for each end of one; "
+                    f"the agent's RSS {r['rss_bytes'] / 2**20:.1f} MiB, its maps and rings {r['kernel_bytes'] / 2**20:.1f} MiB."]
+    return "\n".join(out)
