@@ -43,7 +43,8 @@ struct flight {
 	__u32 route;
 	__u8 method, flags, trace_flags; /* FLIGHT_*, of traceparent: of the request */
 	__u8 hands_over;  /* of the thread: another one answered the last that it read */
-	__u8 reserved[4];
+	__u8 mixes;       /* of the thread: it had requests of several connections at once */
+	__u8 reserved[3];
 };
 #define FLIGHT_SAMPLED (1u << 0) /* it will be a span, unless the ring is full */
 #define FLIGHT_OURS    (1u << 1) /* TRACE_OURS */

@@ -92,7 +92,10 @@ struct inode {
 struct file {
 	struct inode *f_inode;
 	void *private_data;
+	unsigned int f_flags;
 } __core;
+
+#define O_NONBLOCK 04000
 
 struct fdtable {
 	unsigned int max_fds;
@@ -104,6 +107,7 @@ struct files_struct {
 } __core;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 } __core;
 

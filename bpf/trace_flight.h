@@ -34,6 +34,21 @@ static __always_inline struct flight *current_flight(const struct conn *c)
 	return key.who ? bpf_map_lookup_elem(&flights, &key) : 0;
 }
 
+/*
+ * What its thread asks of others is not known to be for the one request it works on: it may be an event loop, with work of
+ * its own beside. That is one which had several requests at once, or a process's first thread that never waits in a read.
+ */
+static __always_inline int may_be_a_loop(const struct flight *f, const struct conn *c)
+{
+	struct sock *sk = (void *)f->sk;
+
+	if (c->go)
+		return 0;
+	if (f->mixes)
+		return 1;
+	return (__u32)bpf_get_current_pid_tgid() == c->tgid && (BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
+}
+
 static __always_inline struct flight *make_flight(const struct conn *c)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -103,12 +118,14 @@ __noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
 		f->span_id = 0;
 		__sync_fetch_and_add(&f->open, -1);
 	}
-	if (f->open)
+	if (f->open) {
+		f->mixes |= f->sk != s->t.sk;
 		share_flight(f);
-	else if (sure)
+	} else if (sure) {
 		fill_flight(f, c, s->t.sk);
-	else
+	} else {
 		f->span_id = 0;
+	}
 	__sync_fetch_and_add(&f->open, 1);
 	return 0;
 }

@@ -18,7 +18,7 @@ static __always_inline void fill_trace(const struct conn *c, struct ev_request *
 		return;
 	}
 	f = c->side == TRACE_CLIENT ? current_flight(c) : 0;
-	if (f && flight_is_sure(f)) {
+	if (f && flight_is_sure(f) && !may_be_a_loop(f, c)) {
 		__builtin_memcpy(ev->trace_id, f->trace_id, sizeof(ev->trace_id));
 		ev->parent_id = f->span_id;
 		ev->trace_flags = f->trace_flags;

@@ -222,6 +222,8 @@ def check_mix(program, first_are_nested):
     if first_are_nested:  # those behind them were read at once with them: when they begin nobody knows
         missing = {ident(s) for s in asks if ident(s).endswith("x0")} - {ident(s) for s in nested}
         assert len(nested) > 20 and not missing, (len(nested), missing)
+    else:
+        assert not nested, nested[:2]
     assert all(s["state"] == ("ot=th:0" if not mix.sent[ident(s)]["span"] else "") for s in nested)
     taken = of(behind, SERVER, "/back/")
     assert sorted(map(ident, taken)) == sorted(map(ident, asks)) and not any(s["parent"] for s in taken), "nobody told the backend"
