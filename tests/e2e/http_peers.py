@@ -134,15 +134,14 @@ class Client:
     """A connection; all it asked and was told."""
 
     def __init__(self, port=0, path=None, host="127.0.0.1"):
-        self.local = "unix"
+        self.ends = ("unix", "unix")  # its own address, the server's
         if path:
             self.s = socket.socket(socket.AF_UNIX)
             self.s.connect(path)
         else:
             self.s = socket.create_connection((host, port))
             self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            address, port = self.s.getsockname()[:2]
-            self.local = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            self.ends = tuple(f"[{a}]:{p}" if ":" in a else f"{a}:{p}" for a, p, *_ in (self.s.getsockname(), self.s.getpeername()))
         self.s.settimeout(10)
         self.f = self.s.makefile("rb")
         self.told = []

@@ -76,10 +76,12 @@ class World:
     def connect(self, name, **kw):
         return Client(path=self.path) if name == "unix" else Client(self.servers[name].port, **kw)
 
-    def rows(self, n, pids, where, addresses):
-        """Of these processes and connections, at least so many; those of before and the probes aside."""
+    def rows(self, n, pids, side, clients):
+        """Of these processes and connections on this side, at least so many; those of before and the probes aside."""
+        own, other = ("local", "peer") if side == "client" else ("peer", "local")
+        ends = {c.ends for c in clients}
         def of():
-            return [r for r in self.trace.rows() if str(r["pid"]) in pids and r[where] in addresses and r["path"] not in ("/probe", "/ok/before")]
+            return [r for r in self.trace.rows() if str(r["pid"]) in pids and r["side"] == side and (r[own], r[other]) in ends and r["path"] not in ("/probe", "/ok/before")]
 
         until_settled(lambda: len(of()), n)
         return of()
