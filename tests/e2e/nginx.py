@@ -43,6 +43,10 @@ class Nginx:
     def workers(self):
         return subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
 
+    def targets(self):
+        """Configuration of an agent that looks at this nginx, and at no other that a test beside this one runs."""
+        return f"targets: {json.dumps({'include': [{'pid': int(pid)} for pid in self.workers()]})}\n"
+
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()

@@ -59,7 +59,7 @@ def route_of(uri):
 
 def test_counts_by_route_equal_the_log():
     with Nginx(tmp) as nginx:
-        agent = Agent()
+        agent = Agent(nginx.targets())
         raw(nginx.port, b"GET /ok/probe HTTP/1.0\r\n\r\n")
         for i in range(400):
             method = [b"GET", b"POST", b"DELETE"][i % 3]
@@ -77,7 +77,7 @@ def test_counts_by_route_equal_the_log():
 
 def test_starved_it_counts_all_the_same():
     with Nginx(tmp) as nginx:
-        agent = Agent()
+        agent = Agent(nginx.targets())
         os.setpriority(os.PRIO_PROCESS, agent.process.pid, 19)
         burners = [subprocess.Popen([workload("spin"), "20"], stdout=subprocess.DEVNULL) for _ in range(2 * os.cpu_count())]
         wrk = subprocess.run([need("wrk"), "-t1", "-c8", "-d4s", f"http://127.0.0.1:{nginx.port}/ok/x"], capture_output=True, text=True).stdout
