@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct buf;
+struct strlist;
 
 enum option_type {
 	OPTION_U32,
@@ -74,3 +75,21 @@ void options_fini(const struct option_table *t, void *base);
 /* "flush_interval" -> "--flush-interval", "HOTSPAN_FLUSH_INTERVAL". Returns out. */
 char *option_flag(const struct option *o, char *out, size_t len);
 char *option_env(const struct option *o, char *out, size_t len);
+
+/* ---- between the files of options.c ---- */
+
+static inline void *option_field(const struct option *o, void *base)
+{
+	return (char *)base + o->offset;
+}
+
+static inline const void *option_cfield(const struct option *o, const void *base)
+{
+	return (const char *)base + o->offset;
+}
+
+/* Of a DURATION or BYTES, in whole units, which read best: 15s, not 15000000000. Returns out. */
+char *option_amount(uint64_t v, enum option_type type, char *out, size_t len);
+void strlist_fini(struct strlist *l);
+/* Takes the place of the text at `to`, a char **; "": none. 0 or -ENOMEM. */
+int option_set_text(void *to, const char *text);
