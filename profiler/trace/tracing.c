@@ -2,42 +2,23 @@
 #include "trace/tracing.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/strmap.h"
 #include "base/units.h"
 #include "base/vec.h"
 #include "bpf/path.h"
 #include "proc/labels.h"
+#include "trace/judges.h"
 #include "trace/request_head.h"
 #include "trace/services.h"
 
 #define FORGET_NS (300 * NSEC_PER_SEC)
-/* What a process that has just begun is called may not be known yet: its exec is told a poll late. */
-#define DOUBT_NS (500 * NSEC_PER_MSEC)
 enum { MAX_HELD = 256 };
-
-/* A process that was judged. */
-struct judged {
-	uint32_t tgid;
-	uint32_t service; /* 0: not wanted */
-	uint64_t cgroup_id;
-	bool ended; /* its counts, as they are from here on, are all there will be */
-	uint64_t doubt_ns; /* until when it may be wanted after all: it counts on, and its counts wait; 0: it is settled */
-	uint64_t join_ns[EV_JOIN_MAX]; /* as it was last time */
-};
-
-/* CPU time of a service's processes by whose request it was, by samples, of those that have ended too. */
-struct joined {
-	uint32_t service;
-	uint64_t ns[EV_JOIN_MAX];
-};
 
 struct tracing {
 	struct tracing_opts opts;
@@ -46,10 +27,8 @@ struct tracing {
 	struct red *red;
 	char *routes_file;
 	struct services *services;
-	vec(struct judged) judged;
-	struct htable judged_index; /* by tgid */
+	struct judges *judges;
 	vec(struct ev_request *) held; /* of processes in doubt */
-	vec(struct joined) joined;
 	int routes_error;
 };
 
@@ -74,190 +53,24 @@ static const char *name_of(const struct tracing *t, uint32_t service, char *out,
 	return out;
 }
 
-struct question {
-	const struct tracing *t;
-	uint32_t tgid;
-};
-
-static bool same_tgid(const void *ctx, uint32_t i)
-{
-	const struct question *q = ctx;
-
-	return q->t->judged.v[i].tgid == q->tgid;
-}
-
-static struct judged *find_judged(struct tracing *t, uint32_t tgid)
-{
-	uint32_t i = htable_find(&t->judged_index, hash_u64(tgid), same_tgid, &(struct question){ t, tgid });
-
-	return i == HTABLE_NONE ? NULL : &t->judged.v[i];
-}
-
-/* NULL: no memory; it is judged again when it is asked for. */
-static struct judged *add_judged(struct tracing *t, uint32_t tgid)
-{
-	struct judged *j = vec_push(&t->judged);
-
-	if (j && htable_insert(&t->judged_index, hash_u64(tgid), t->judged.n - 1) < 0) {
-		t->judged.n--;
-		return NULL;
-	}
-	return j;
-}
-
-static bool has_ended(uint32_t tgid)
-{
-	return kill((pid_t)tgid, 0) < 0 && errno == ESRCH;
-}
-
-/* Is there nothing new to say? One that nobody knows any more is what it was. */
-static bool stands(const struct judged *j, uint32_t service, uint64_t now_ns)
-{
-	if (j->doubt_ns)
-		return !service && now_ns < j->doubt_ns;
-	return j->service == service || (!service && has_ended(j->tgid));
-}
-
-/* ---- CPU time by whose request it was ---- */
-
-static struct joined *find_joined(const struct tracing *t, uint32_t service)
-{
-	vec_foreach(b, &t->joined)
-		if (b->service == service)
-			return b;
-	return NULL;
-}
-
-static struct joined *add_joined(struct tracing *t, uint32_t service)
-{
-	struct joined *b = vec_push(&t->joined);
-
-	if (b)
-		b->service = service;
-	return b;
-}
-
-/* What a process did since last time. With no memory for it, it is added the next time. */
-static void count_joined(struct tracing *t, struct judged *j)
-{
-	uint64_t now[EV_JOIN_MAX];
-	struct joined *b;
-
-	if (!j->service || !tracer_joined(t->tracer, j->tgid, now))
-		return;
-	b = find_joined(t, j->service);
-	if (!b)
-		b = add_joined(t, j->service);
-	for (int i = 0; b && i < EV_JOIN_MAX; i++) {
-		b->ns[i] += now[i] - j->join_ns[i];
-		j->join_ns[i] = now[i];
-	}
-}
-
-static void forget_joined(struct tracing *t)
-{
-	uint32_t kept = 0;
-
-	vec_foreach(b, &t->joined)
-		if (tracing_labels(t, b->service))
-			t->joined.v[kept++] = *b;
-	t->joined.n = kept;
-}
-
-void tracing_joined(const struct tracing *t, uint32_t service, uint64_t ret[EV_JOIN_MAX])
-{
-	const struct joined *b = find_joined(t, service);
-
-	for (int i = 0; i < EV_JOIN_MAX; i++)
-		ret[i] = b ? b->ns[i] : 0;
-}
-
-void tracing_joined_all(const struct tracing *t, uint64_t ret[EV_JOIN_MAX])
-{
-	memset(ret, 0, EV_JOIN_MAX * sizeof(*ret));
-	vec_foreach(b, &t->joined)
-		for (int i = 0; i < EV_JOIN_MAX; i++)
-			ret[i] += b->ns[i];
-}
-
-/* Its service, 0: it is not wanted. The programs know it from now on. */
-static uint32_t judge_anew(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
-{
-	const char *labels = t->opts.labels_of(t->opts.labels_ctx, tgid, cgroup_id);
-	uint32_t service = labels ? services_add(t->services, labels) : 0;
-	struct judged *j = find_judged(t, tgid);
-	struct trace_proc p = { .service = service };
-	uint64_t now = time_boot_ns();
-
-	if (j && stands(j, service, now))
-		return j->service;
-	if (!j && (j = add_judged(t, tgid)) && !service) {
-		*j = (struct judged){ .tgid = tgid, .cgroup_id = cgroup_id, .doubt_ns = now + DOUBT_NS };
-		return 0;
-	}
-	if (!j)
-		return service;
-	count_joined(t, j); /* what it did until now was the former service's */
-	j->tgid = tgid;
-	j->service = service;
-	j->cgroup_id = cgroup_id;
-	j->ended = false;
-	j->doubt_ns = 0;
-	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | tracer_proc_kind(tgid) | (routes_are_literal(t->routes) ? TRACE_PROC_LITERAL : 0);
-	tracer_set_proc(t->tracer, tgid, &p);
-	return service;
-}
-
-/* One that has ended is what it was: there is nothing left to be seen of it. */
-static uint32_t judge(struct tracing *t, uint32_t tgid, uint64_t cgroup_id)
-{
-	const struct judged *j = find_judged(t, tgid);
-
-	return j && j->ended ? j->service : judge_anew(t, tgid, cgroup_id);
-}
-
 void tracing_know(struct tracing *t, uint32_t tgid)
 {
-	judge(t, tgid, 0);
+	judges_ask(t->judges, tgid, 0);
 }
 
 static uint32_t service_of(void *ctx, uint32_t tgid)
 {
-	struct judged *j = find_judged(ctx, tgid);
-
-	return j ? j->service : judge(ctx, tgid, 0);
+	return judges_service(((struct tracing *)ctx)->judges, tgid);
 }
 
-/* What has become another program is another service's. */
-static void judge_all(struct tracing *t)
+void tracing_joined(const struct tracing *t, uint32_t service, uint64_t ret[EV_JOIN_MAX])
 {
-	services_begin(t->services);
-	for (uint32_t i = 0; i < t->judged.n; i++) {
-		const struct judged *j = &t->judged.v[i];
-		bool ended = has_ended(j->tgid);
-
-		count_joined(t, &t->judged.v[i]);
-		if (!ended || j->doubt_ns)
-			judge_anew(t, j->tgid, j->cgroup_id);
-		t->judged.v[i].ended = ended;
-	}
+	judges_joined(t->judges, service, ret);
 }
 
-static void forget_ended(struct tracing *t)
+void tracing_joined_all(const struct tracing *t, uint64_t ret[EV_JOIN_MAX])
 {
-	uint32_t kept = 0;
-
-	vec_foreach(j, &t->judged)
-		if (j->ended)
-			tracer_forget_proc(t->tracer, j->tgid);
-		else
-			t->judged.v[kept++] = *j;
-	if (kept == t->judged.n)
-		return;
-	t->judged.n = kept;
-	htable_reset(&t->judged_index);
-	for (uint32_t i = 0; i < kept; i++)
-		htable_insert(&t->judged_index, hash_u64(t->judged.v[i].tgid), i);
+	judges_joined_all(t->judges, ret);
 }
 
 /* ---- routes ---- */
@@ -315,13 +128,6 @@ static uint32_t route_of(void *ctx, uint32_t service, uint32_t route)
 
 /* ---- requests ---- */
 
-static bool in_doubt(struct tracing *t, uint32_t tgid)
-{
-	const struct judged *j = find_judged(t, tgid);
-
-	return j && j->doubt_ns && !j->ended;
-}
-
 static void work_on(struct tracing *t, const struct ev_request *ev, uint32_t service)
 {
 	uint32_t route = ev->route;
@@ -357,9 +163,9 @@ static void look_again(struct tracing *t)
 
 	vec_foreach(slot, &t->held) {
 		struct ev_request *ev = *slot;
-		uint32_t service = judge(t, ev->tgid, ev->cgroup_id);
+		uint32_t service = judges_ask(t->judges, ev->tgid, ev->cgroup_id);
 
-		if (in_doubt(t, ev->tgid)) {
+		if (judges_doubt(t->judges, ev->tgid)) {
 			t->held.v[kept++] = ev;
 			continue;
 		}
@@ -372,9 +178,9 @@ static void look_again(struct tracing *t)
 static int on_request(void *ctx, const struct ev_request *ev)
 {
 	struct tracing *t = ctx;
-	uint32_t service = judge(t, ev->tgid, ev->cgroup_id);
+	uint32_t service = judges_ask(t->judges, ev->tgid, ev->cgroup_id);
 
-	if (in_doubt(t, ev->tgid))
+	if (judges_doubt(t->judges, ev->tgid))
 		hold(t, ev);
 	else
 		work_on(t, ev, service);
@@ -392,16 +198,15 @@ static int on_cell(void *ctx, const struct red_key *key, const struct red_cell *
 	struct tracing *t = ctx;
 
 	service_of(t, key->tgid);
-	return in_doubt(t, key->tgid) ? 0 : red_cell(t->red, key, sum);
+	return judges_doubt(t->judges, key->tgid) ? 0 : red_cell(t->red, key, sum);
 }
 
 /* Whoever counted in it had ended before it was read. */
 static int drop_cell(void *ctx, const struct red_key *key, const struct red_cell *sum)
 {
 	struct tracing *t = ctx;
-	const struct judged *j = find_judged(t, key->tgid);
 
-	if (j && j->ended) {
+	if (judges_ended(t->judges, key->tgid)) {
 		tracer_drop_cell(t->tracer, key);
 		red_drop_cell(t->red, key);
 	}
@@ -415,18 +220,13 @@ static bool has_gone(void *ctx, uint32_t service)
 
 static int let_go(struct tracing *t, uint64_t now_ns)
 {
-	bool any = false;
-	int r = 0;
+	int r = judges_any_ended(t->judges) ? tracer_cells(t->tracer, drop_cell, t) : 0;
 
-	vec_foreach(j, &t->judged)
-		any |= j->ended;
-	if (any)
-		r = tracer_cells(t->tracer, drop_cell, t);
 	if (r >= 0)
-		forget_ended(t);
+		judges_forget(t->judges);
 	if (services_end(t->services, now_ns)) {
 		red_forget(t->red, has_gone, t);
-		forget_joined(t);
+		judges_forget_joined(t->judges);
 	}
 	return r;
 }
@@ -442,7 +242,7 @@ int tracing_count(struct tracing *t)
 	uint64_t now = time_boot_ns();
 	int r;
 
-	judge_all(t);
+	judges_round(t->judges);
 	red_begin(t->red);
 	r = tracer_cells(t->tracer, on_cell, t);
 	/* All that was counted before was told before. */
@@ -520,6 +320,9 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 						.overflow_of = overflow_of, .route_of = route_of, .ctx = t }, &t->red);
 	if (r >= 0)
 		r = tracer_new(&opts->tracer, &t->tracer, err, err_len);
+	if (r >= 0)
+		r = judges_new(&(struct judges_opts){ .services = t->services, .tracer = t->tracer, .literal = routes_are_literal(t->routes),
+						      .labels_of = opts->labels_of, .ctx = opts->labels_ctx }, &t->judges);
 	if (r < 0) {
 		tracing_free(t);
 		return r;
@@ -540,9 +343,7 @@ struct tracing *tracing_free(struct tracing *t)
 	vec_foreach(ev, &t->held)
 		free(*ev);
 	vec_fini(&t->held);
-	vec_fini(&t->judged);
-	vec_fini(&t->joined);
-	htable_fini(&t->judged_index);
+	judges_free(t->judges);
 	free(t);
 	return NULL;
 }
