@@ -50,7 +50,8 @@ def in_series(fake, function):
 
 
 def test_samples_that_the_ring_has_no_room_for_are_under_their_own_name_or_lost():
-    """The agent stands still while short processes fill the ring: of the last ones not even a stack fits."""
+    """The agent stands still while short processes fill the ring: of the last ones not even a stack fits. What has ended before its
+    environment was read has the next name of the ladder, its program's."""
     prefix = own("full")
     with Fake() as fake, Agent(config(fake.url, hz=999)) as agent:
         load = subprocess.Popen([workload("services"), "600", "6", "3000"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PREFIX=prefix))
@@ -67,10 +68,11 @@ def test_samples_that_the_ring_has_no_room_for_are_under_their_own_name_or_lost(
         of = [(s["labels"]["service_name"], n["name"], n["self"]) for s in fake.state()["series"] for n in s["names"]
               if re.fullmatch(r"service_\d", n["name"])]
     right = sum(ns for service, function, ns in of if service == f"{prefix}-{function[-1]}")
-    wrong = [x for x in of if not x[0].endswith("-" + x[1][-1])]  # another run's on this host have their own prefix
+    unread = sum(ns for service, _, ns in of if service == "w_services")
+    wrong = [x for x in of if x[0] != "w_services" and not x[0].endswith("-" + x[1][-1])]  # another run's on this host have their own prefix
     print(f"  {full:.0f} samples lost, {m['hotspan_process_events_lost_total']:.0f} events of processes, {cut:.0f} samples cut; {right / 1e9:.2f} CPU s under their names")
     assert full > 0 and cut > 0 and right > 1e9, (full, cut, right)
-    assert not wrong, wrong
+    assert not wrong and unread < right / 100, (wrong, unread)
 
 
 def fill_rings(agent):
