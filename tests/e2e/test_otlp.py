@@ -6,6 +6,7 @@ import contextlib
 import socket
 
 from hs import *  # noqa: F403
+from pushing import is_whole
 from peers.otlp import Peer
 from pyroscope import Fake, certificates
 
@@ -105,7 +106,7 @@ def test_the_standard_variables_suffice():
         with Agent("frequency: 499\nflush_interval: 1s\n", env=dict(os.environ, **said)) as agent:
             want = burn(2, name)
             assert agent.stop() == 0
-        assert abs(peer.cpu_ns(name) / want - 1) < 0.03
+        assert is_whole(peer.cpu_ns(name), want)
         assert all(r["resource"]["deployment.environment"] == "test" for r in peer.resources())
 
 
@@ -130,7 +131,7 @@ def test_the_older_layout():
         # The server's own messages are of 1.10: it keeps what came in the other layout all the same.
         want = burn(2, name)
         assert agent.stop() == 0
-        assert abs(old.cpu_ns(name) / want - 1) < 0.03 and abs(new.cpu_ns(name) / want - 1) < 0.03
+        assert is_whole(old.cpu_ns(name), want) and is_whole(new.cpu_ns(name), want)
 
 
 def test_tls_and_credentials_over_grpc():
@@ -232,7 +233,7 @@ def test_a_compression_that_is_refused_is_given_up_once():
         assert collections.Counter(particular.seen)["zstd"] == collections.Counter(particular.seen)["gzip"] == 1, particular.seen
         assert all(h.startswith("http gzip") for h in over_http.how()), over_http.how()
         for peer in over_grpc, over_http:
-            assert abs(peer.cpu_ns(name) / want - 1) < 0.03
+            assert is_whole(peer.cpu_ns(name), want)
 
 
 def nobody():
@@ -247,7 +248,7 @@ def test_what_waits_goes_in_the_way_that_is_configured_now():
         want = burn(2, name)
         agent.wait_for("receiver prod", "wait", "next try in")
         agent.reload(config(receiver("prod", peer.http, compression="none")))
-        until(lambda: peer.how() and abs(peer.cpu_ns(name) / want - 1) < 0.03)
+        until(lambda: peer.how() and is_whole(peer.cpu_ns(name), want))
         assert all(h.startswith("http identity") for h in peer.how()), peer.how()
 
 
@@ -274,7 +275,7 @@ def test_a_server_that_is_away_gets_what_waited():
         agent.wait_for("receiver prod", "wait", "next try in")
         with Peer() as peer:
             agent.reload(config(receiver("prod", peer.grpc, protocol="grpc")))
-            until(lambda: peer.how() and abs(peer.cpu_ns(name) / want - 1) < 0.03)
+            until(lambda: peer.how() and is_whole(peer.cpu_ns(name), want))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import random
 import socket
 
 from hs import *  # noqa: F403
+from pushing import is_whole
 from pyroscope import Fake
 
 
@@ -57,10 +58,8 @@ def cpu_ns(fake, service):
 
 
 def all_there(fake, service, want):
-    """Where others want the CPUs too, what was sampled scatters about what was burnt; that no interval is missing, gaps() says."""
-    share, scatter = cpu_ns(fake, service) / want, (want / 1e9 * 199) ** -0.5
-    print(f"  {100 * share:.2f} % of the CPU burnt")
-    return abs(share - 1) < 0.02 + 2 * scatter
+    print(f"  {100 * cpu_ns(fake, service) / want:.2f} % of the CPU burnt")
+    return is_whole(cpu_ns(fake, service), want, 199)
 
 
 def in_spool(spool):
@@ -244,7 +243,7 @@ def test_a_restart_finds_what_was_left():
         agent.wait_for("stopped:", f"{left} profiles stay in a spool")
         assert left >= 3
         with Fake(port=port) as fake, Agent(config(fake.url, d)) as agent:
-            until(lambda: abs(cpu_ns(fake, name) / want - 1) < 0.03)
+            until(lambda: is_whole(cpu_ns(fake, name), want, 199))
             assert metric(agent, "hotspan_receiver_spool_total", what="found") == left
             assert agent.stop() == 0
             assert not twice(stored(fake, name))
@@ -346,7 +345,7 @@ def test_a_full_disk_is_told_and_costs_nothing_while_memory_lasts():
                 agent.wait_for("spool", "No space left on device", "waits in memory")
                 assert metric(agent, "hotspan_receiver_spool_total", what="not_written") > 0
                 with Fake(port=port) as fake:
-                    until(lambda: abs(cpu_ns(fake, name) / want - 1) < 0.03)
+                    until(lambda: is_whole(cpu_ns(fake, name), want, 199))
                     assert agent.stop() == 0
         finally:
             subprocess.run(["umount", d])

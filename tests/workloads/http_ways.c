@@ -210,8 +210,10 @@ static void *serve(void *arg)
 
 		*j = (struct job){ accept(listener, NULL, NULL), way };
 		setsockopt(j->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* of a unix socket it fails, and need not be */
-		if (j->fd < 0 || pthread_create(&t, NULL, serve_connection, j))
+		if (j->fd < 0)
 			die("accept");
+		if (pthread_create(&t, NULL, serve_connection, j))
+			die("pthread_create");
 		pthread_detach(t);
 	}
 	return NULL;
