@@ -26,7 +26,7 @@ NGINX = """worker_processes 1; error_log /tmp/error.log; pid /tmp/nginx.pid; use
 events { worker_connections 512; }
 http { sendfile on; tcp_nopush on; access_log off; keepalive_requests 100000000;
 client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
-server { listen 127.0.0.1:8080; root /www; location /file { access_log /tmp/access.log; } location /answer { return 200 "a small page, as APIs have them"; } }
+server { listen 127.0.0.1:8080; root /www; location /file { access_log /tmp/access.log; } location /answer { return 200 "a small page, as APIs have them"; } location /status { stub_status; } }
 server { listen 127.0.0.1:4318; location / { default_type application/x-protobuf; return 200; } } }
 """
 AGENT = """listen: 'off'
@@ -56,35 +56,42 @@ hooks=sockets; case $(uname -r) in 5.*|6.[012].*) hooks=syscalls;; esac
 echo "KERNEL $(uname -r) $hooks"
 nginx -c /nginx.conf
 sleep 1
-worker=$(pidof nginx | tr ' ' '\\n' | grep -vx $(cat /tmp/nginx.pid))
 # Of all threads of a process so far.
 insns() { cat /proc/$1/task/*/schedstat | awk '{n += $1} END {printf "%.0f", n}'; }
-load() { wrk -t1 -c1 -d1 http://127.0.0.1:8080/$1 | awk '/requests in/ {n = $1} /^Requests.sec/ {r = $2} /Non-2xx|Socket/ {exit} END {print n, r}'; }
+now() { awk '/^now at/ {print $3}' /proc/timer_list; }
+requests() { wget -q -O - http://127.0.0.1:8080/status | awk 'NR == 3 {print $3}'; }
+programs() { [ $1 = none ] && echo "[]" || bpftool -j prog show; }
+# wrk has begun, and has been judged, before anything is counted.
 measure() { # name, process that watches
 	for page in PAGES; do
-		for i in 1 2 3; do wget -q -O - http://127.0.0.1:8080/$page > /dev/null; sleep 0.3; done
-		s=$(insns $worker); a=$(insns $2)
-		echo "ROW $1 $page $(load $page) $(($(insns $worker) - s)) $(($(insns $2) - a))"
+		wrk -t1 -c1 -d4 http://127.0.0.1:8080/$page > /tmp/wrk &
+		wrk=$!
+		sleep 1.5
+		a=$(insns $2); n=$(requests); t=$(now)
+		sleep 0.7
+		t=$(($(now) - t)); n=$(($(requests) - n)); a=$(($(insns $2) - a))
+		echo "ROW $1 $page $n $t $a"
+		echo 1 > /proc/sys/kernel/bpf_stats_enabled
+		n=$(requests); programs $1 > /tmp/before
+		sleep 0.3
+		programs $1 > /tmp/after; n=$(($(requests) - n))
+		echo 0 > /proc/sys/kernel/bpf_stats_enabled
+		wait $wrk
+		grep -q Non-2xx /tmp/wrk && echo "wrk got errors"
+		echo "BEFORE $1 $page $(cat /tmp/before)"
+		echo "AFTER $1 $page $n $(cat /tmp/after)"
 	done
-	[ $1 = none ] && return
-	echo 1 > /proc/sys/kernel/bpf_stats_enabled
-	for page in PAGES; do
-		echo "BEFORE $1 $page $(bpftool -j prog show)"
-		l=$(load $page)
-		echo "AFTER $1 $page $l $(bpftool -j prog show)"
-	done
-	echo 0 > /proc/sys/kernel/bpf_stats_enabled
 }
 watched() { # name, command
 	name=$1; shift
 	"$@" > /tmp/out 2> /tmp/log &
 	pid=$!
-	sleep 2
+	sleep 6
 	measure $name $pid
 	kill $pid; wait $pid
 	sed "s/^/LOG $name /" /tmp/log
 }
-measure none $worker
+measure none $$
 watched empty bench_empty $hooks
 for name in AGENTS; do watched $name hotspan agent -c /$name.yaml; done
 echo END
@@ -131,7 +138,7 @@ def boot(vmlinuz, initrd):
 
 def programs(text, name, page):
     """{program: (runs a request, instructions a request)}; those of bpf_stats_enabled itself, some 48 a run, are in it."""
-    m = re.search(rf"^BEFORE {name} {page} (\[.*\])\nAFTER {name} {page} (\d+) \S+ (\[.*\])$", text, re.M)
+    m = re.search(rf"^BEFORE {name} {page} (\[.*\])\nAFTER {name} {page} (\d+) (\[.*\])$", text, re.M)
     if not m:
         return {}
     before = {p["id"]: p for p in json.loads(m[1])}
@@ -149,21 +156,21 @@ def judge(name, ratio, agent, runs):
 def rows(text, suite):
     kernel, hooks = re.search(r"KERNEL (\S+) (\S+)", text).groups()
     base = {}
-    for m in re.finditer(r"^ROW (\S+) (\S+) (\d+) (\S+) (\d+) (\d+)$", text, re.M):
-        name, page, n, rate = m[1], m[2], int(m[3]), float(m[4])
+    for m in re.finditer(r"^ROW (\S+) (\S+) (\d+) (\d+) (\d+)$", text, re.M):
+        name, page, n, rate = m[1], m[2], int(m[3]), 1e9 * int(m[3]) / int(m[4])
         base.setdefault(page, rate)
         progs = programs(text, name, page)
-        runs, agent, ratio = sum(r for r, _ in progs.values()), 0 if name == "none" else int(m[6]) / n, rate / base[page]
-        yield {"kernel": kernel, "hooks": hooks, "what": name, "page": page, "rate": rate, "ratio": ratio, "insns": 1e9 / rate, "server": int(m[5]) / n,
+        runs, agent, ratio = sum(r for r, _ in progs.values()), 0 if name == "none" else int(m[5]) / n, rate / base[page]
+        yield {"kernel": kernel, "hooks": hooks, "what": name, "page": page, "rate": rate, "ratio": ratio, "insns": 1e9 / rate,
                "agent": agent, "runs": runs, "bpf": sum(i for _, i in progs.values()), "verdict": judge(name, ratio, agent, runs)}
 
 
 def table(rows):
-    out = ["| kernel, hooks | page | with | requests/s | ratio | instructions a request | of nginx | of the agent | BPF runs | of them | bars |",
-           "|---|---|---|---|---|---|---|---|---|---|---|"]
+    out = ["| kernel, hooks | page | with | requests/s | ratio | instructions a request | of the agent | BPF runs | of them | bars |",
+           "|---|---|---|---|---|---|---|---|---|---|"]
     for r in rows:
         out.append(f"| {r['kernel'].split('-')[0].split('+')[0]}, {r['hooks']} | {r['page']} | {WHAT[r['what']]} | {r['rate']:.0f} | {r['ratio']:.3f} | {r['insns']:.0f} | "
-                   f"{r['server']:.0f} | {r['agent']:.0f} | {r['runs']:.1f} | {r['bpf']:.0f} | {r['verdict']} |")
+                   f"{r['agent']:.0f} | {r['runs']:.1f} | {r['bpf']:.0f} | {r['verdict']} |")
     return "\n".join(out)
 
 

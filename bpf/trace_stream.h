@@ -115,29 +115,29 @@ struct look {
 	struct trace_scratch *s;
 };
 
-/* 1: done. */
+/* An event, or a window; most transfers are one of each. 1: done. */
 static long look(__u32 i, void *ctx)
 {
 	struct conn *c = ((struct look *)ctx)->c;
 	struct trace_scratch *s = ((struct look *)ctx)->s;
-	int events;
+	int events = 0;
 
 	if (c->state != CONN_HTTP1)
 		return 1;
-	if (s->window.at >= s->window.end) {
+	if (s->window.at >= s->window.end)
 		events = fill_window(c, s);
-	} else {
+	if (events < 0)
+		return 1;
+	if (!events && s->window.at < s->window.end) {
 		if (s->t.is_requests && c->requests.state <= HTTP1_AT_END) {
 			s->t.part_at = s->t.window_at + s->window.at;
 			c->begun_ns = s->t.now;
 		}
 		events = read_window(c, s);
 	}
-	if (events < 0)
-		return 1;
 	if (events)
 		on_events(c, s, events);
-	return 0;
+	return !s->t.left && s->window.at >= s->window.end;
 }
 
 __noinline int look_at_transfer(struct conn *c, struct trace_scratch *s)
