@@ -51,6 +51,8 @@ struct conn {
 	__u64 inode;      /* of the socket, where the address does not tell it from another */
 	struct flight_key flight; /* who works on the oldest request in flight (flight.h); who 0: nobody */
 	__u64 flight_start_ns;
+	__u64 route_path; /* the path last looked up, its service, and its route: most connections ask for the same again */
+	__u32 route_service, route;
 	__u32 tgid, service;
 	__u32 head, tail; /* of q, counted on */
 	__u32 over;       /* requests behind those in q */

@@ -51,14 +51,13 @@ static __always_inline int may_be_a_loop(const struct flight *f, const struct co
 
 static __always_inline struct flight *make_flight(const struct conn *c)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	const struct flight_key key = c->flight; /* on the stack: Linux before 6.2 takes no key from a function's argument */
-	struct flight *f = bpf_map_lookup_elem(&flights, &key), fresh = { 0 };
+	struct flight *f = bpf_map_lookup_elem(&flights, &key), fresh;
+	__u64 start_ns = c->go ? 0 : bpf_get_current_task_btf()->start_boottime;
 
-	if (!c->go)
-		fresh.start_ns = BPF_CORE_READ(task, start_boottime);
-	if (f && f->start_ns == fresh.start_ns)
+	if (f && f->start_ns == start_ns)
 		return f;
+	fresh = (struct flight){ .start_ns = start_ns };
 	bpf_map_update_elem(&flights, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&flights, &key);
 }

@@ -13,6 +13,17 @@ static __always_inline __u32 route_of(const struct conn *c, __u64 path_hash)
 	return route ? *route : TRACE_ROUTE_UNKNOWN;
 }
 
+/* The connection's last again, if it is that. */
+static __always_inline __u32 next_route_of(struct conn *c, __u64 path_hash)
+{
+	if (c->route == TRACE_ROUTE_UNKNOWN || c->route_path != path_hash || c->route_service != c->service) {
+		c->route = route_of(c, path_hash);
+		c->route_path = path_hash;
+		c->route_service = c->service;
+	}
+	return c->route;
+}
+
 static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, struct red_key key)
 {
 	struct red_cell *cell = bpf_map_lookup_elem(&red, &key);

@@ -82,7 +82,7 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 		__builtin_memset(&c->responses, 0, sizeof(c->responses));
 	r = conn_at(c, c->tail);
 	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->requests.path, .method = c->requests.code };
-	route = route_of(c, r->path_hash);
+	route = next_route_of(c, r->path_hash);
 	if (route != TRACE_ROUTE_UNKNOWN) {
 		r->route = route;
 		r->flags = IN_FLIGHT_ROUTED;
