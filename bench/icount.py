@@ -27,7 +27,7 @@ events { worker_connections 512; }
 http { sendfile on; tcp_nopush on; access_log off; keepalive_requests 100000000;
 client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
 server { listen 127.0.0.1:8080; root /www; location /file { access_log /tmp/access.log; } location /answer { return 200 "a small page, as APIs have them"; } location /status { stub_status; } }
-server { listen 127.0.0.1:4318; location / { default_type application/x-protobuf; return 200; } } }
+server { listen 127.0.0.1:4318; client_max_body_size 0; location / { default_type application/x-protobuf; return 200; } } }
 """
 AGENT = """listen: 'off'
 symbol_cache: /tmp/cache
