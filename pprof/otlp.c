@@ -110,11 +110,12 @@ static bool is_span(const struct adding *a, const struct profile_label *l)
 /* 0: none. */
 static uint32_t add_link(struct adding *a, const struct profile_sample *s)
 {
-	const struct profile_label *l = a->p->labels.v + s->first_label;
+	for (uint32_t k = 0; s->trace && k < s->n_labels; k++) {
+		const struct profile_label *l = &a->p->labels.v[s->first_label + k];
 
-	for (uint32_t k = 0; s->trace && k < s->n_labels; k++)
-		if (is_span(a, &l[k]))
-			return dictionary_link(&a->o->dictionary, profile_str(a->p, s->trace), profile_str(a->p, l[k].str));
+		if (is_span(a, l))
+			return dictionary_link(&a->o->dictionary, profile_str(a->p, s->trace), profile_str(a->p, l->str));
+	}
 	return 0;
 }
 
