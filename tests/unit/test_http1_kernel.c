@@ -16,7 +16,7 @@
 
 #define STREAMS TESTS_DIR "/fuzz/corpus/http1"
 
-enum { MAX_STREAMS = 64, MUTATIONS = 200, REPEAT = 20000, MAX_VERIFIED = 80000 };
+enum { MAX_STREAMS = 64, MUTATIONS = 200, REPEAT = 20000, MAX_VERIFIED = 105000 }; /* 64,000 on 6.18; 7.2 prunes less */
 
 static struct {
 	struct http1_run_bpf *skel;
