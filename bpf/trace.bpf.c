@@ -396,10 +396,13 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 	struct sock *sk;
 	int is_receive;
 
-	if ((ret < 0 && !is_broken(ret)) || data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
+	/* First what ends most calls of a host, and then of processes that are not wanted. */
+	if (data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER)
 		return 0;
 	proc = proc_of(bpf_get_current_pid_tgid() >> 32);
 	if (!is_wanted(proc))
+		return 0;
+	if ((ret < 0 && !is_broken(ret)) || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
