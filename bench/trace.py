@@ -11,14 +11,15 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 import agent
 
-ROUNDS, SECONDS, PORT, HELD = 3, 3, 18098, 10000
+ROUNDS, SECONDS, SETTLE, PORT, HELD = 3, 2, 2, 18098, 10000
 NGINX = """daemon off; worker_processes 1; worker_rlimit_nofile 20000; error_log %(d)s/error.log; pid %(d)s/pid;
 events { worker_connections 12000; }
 http { access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_body_temp_path %(d)s; proxy_temp_path %(d)s; fastcgi_temp_path %(d)s;
-uwsgi_temp_path %(d)s; scgi_temp_path %(d)s; server { listen 127.0.0.1:%(port)d backlog=16000; return 200 "a small page, as APIs have them"; } }
+uwsgi_temp_path %(d)s; scgi_temp_path %(d)s; server { listen 127.0.0.1:%(port)d backlog=16000; location / { return 200 "a small page, as APIs have them"; } location /status { stub_status; } } }
 """
 CONFIG = """max_cpu_percent: 0
 symbol_cache: %(d)s/cache
@@ -65,55 +66,78 @@ def watching(build, what, hooks):
     with tempfile.TemporaryDirectory() as d:
         more = CONFIG % {"d": d, "hooks": hooks, "comm": "nobody" if what == "another program selected" else "nginx"}
         running = agent.Running(build / "hotspan", more, "    type: otlp\n    send: [traces]\n" if what == "RED and spans" else "")
-        for _ in range(4):
-            wrk(0.1)  # nginx and its route are known
-            time.sleep(0.5)
+        time.sleep(2)
         yield running.process.pid
         running.stop()
 
 
+def served():
+    """Requests so far, by nginx's own count."""
+    return int(urllib.request.urlopen(f"http://127.0.0.1:{PORT}/status").read().split()[9])
+
+
 def wrk(seconds):
-    text = subprocess.run(["wrk", "-t1", "-c8", f"-d{max(1, round(seconds))}", "--latency", f"http://127.0.0.1:{PORT}/answer"], capture_output=True, text=True).stdout
-    unit = {"us": 1e3, "ms": 1e6, "s": 1e9}
-    latency = re.search(r"50%\s+([\d.]+)(us|ms|s)", text)
-    return {"requests": int(re.search(r"(\d+) requests in", text)[1]), "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),
-            "p50_ns": float(latency[1]) * unit[latency[2]]}
+    return subprocess.Popen(["wrk", "-t1", "-c8", f"-d{seconds}", "--latency", f"http://127.0.0.1:{PORT}/answer"], stdout=subprocess.PIPE, text=True)
 
 
-def beside(pids, run):
-    """What a run of requests took: its own figures, and CPU time a request of each of these processes."""
-    before = [cpu_ns(p) if p else 0 for p in pids]
-    row = run()
-    return row, [((cpu_ns(p) if p else 0) - b) / row["requests"] for p, b in zip(pids, before)]
+def p50_ns(load):
+    m = re.search(r"50%\s+([\d.]+)(us|ms|s)", load.communicate()[0])
+    return float(m[1]) * {"us": 1e3, "ms": 1e6, "s": 1e9}[m[2]]
 
 
 def programs_of(pid, names):
     """{id: (runs, ns)} of the programs that a process holds."""
-    own = {int(m[1]) for f in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir() if (m := re.search(r"^prog_id:\s*(\d+)", f.read_text(), re.M))}
+    own = set()
+    for f in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            own |= set(map(int, re.findall(r"^prog_id:\s*(\d+)", f.read_text(), re.M)))
     text = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True).stdout
     return {p["id"]: (p.get("run_cnt", 0), p.get("run_time_ns", 0)) for p in json.loads(text) if p["id"] in own and re.match(names, p.get("name", ""))}
 
 
-def bpf(pid, names, seconds):
-    """Runs of a process's programs a request, and their ns a run, as the kernel counts (its own part of that is in it)."""
+@contextlib.contextmanager
+def bpf_stats():
     knob = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
     was = knob.read_text()
     knob.write_text("1")
-    before = programs_of(pid, names)
-    n = wrk(seconds)["requests"]
-    after = programs_of(pid, names)
-    knob.write_text(was)
+    try:
+        yield
+    finally:
+        knob.write_text(was)
+
+
+def bpf(pid, names, seconds):
+    """Runs of a process's programs a request, and their ns a run, as the kernel counts (its own part of that is in it)."""
+    with bpf_stats():
+        n, before = served(), programs_of(pid, names)
+        time.sleep(seconds)
+        after, n = programs_of(pid, names), served() - n
     runs, ns = (sum(after[i][k] - before.get(i, (0, 0))[k] for i in after) for k in (0, 1))
     return {"bpf_runs": runs / n, "bpf_run_ns": ns / max(runs, 1)}
 
 
+def full(nginx, pid):
+    """At saturation. A new process is traced until the agent has judged it: wrk has begun before anything is counted."""
+    load = wrk(SETTLE + SECONDS + 2)
+    time.sleep(SETTLE)
+    n, t, own, theirs = served(), time.monotonic(), cpu_ns(nginx.worker), cpu_ns(pid) if pid else 0
+    time.sleep(SECONDS)
+    n, t = served() - n, time.monotonic() - t
+    row = {"rate": n / t, "full_nginx_ns": (cpu_ns(nginx.worker) - own) / n, "agent_ns": (cpu_ns(pid) - theirs) / n if pid else 0,
+           **(bpf(pid, TRACING, 1) if pid else {})}
+    return row | {"full_p50_ns": p50_ns(load)}
+
+
+def calm(build, nginx):
+    """At 1,000 requests a second."""
+    own, argv = cpu_ns(nginx.worker), [build / "bench/bench_pace", str(PORT), "1000", str(SECONDS)]
+    row = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+    return {"calm_nginx_ns": (cpu_ns(nginx.worker) - own) / row["requests"], "calm_p50_ns": row["p50_ns"]}
+
+
 def once(build, nginx, what, hooks):
     with watching(build, what, hooks) as pid:
-        full, (full_nginx, full_agent) = beside((nginx.worker, pid), lambda: wrk(SECONDS))
-        calm, (calm_nginx, _) = beside((nginx.worker, pid), lambda: json.loads(subprocess.run(
-            [build / "bench/bench_pace", str(PORT), "1000", "2"], capture_output=True, text=True, check=True).stdout))
-        return {"rate": full["rate"], "full_p50_ns": full["p50_ns"], "full_nginx_ns": full_nginx, "agent_ns": full_agent, "calm_p50_ns": calm["p50_ns"],
-                "calm_nginx_ns": calm_nginx, **(bpf(pid, TRACING, 1) if pid else {})}
+        return full(nginx, pid) | calm(build, nginx)
 
 
 def requests(build):
@@ -163,7 +187,7 @@ def held(build):
         without = grown(build)
         with tempfile.TemporaryDirectory() as d:
             running = agent.Running(build / "hotspan", CONFIG % {"d": d, "hooks": "auto", "comm": "nginx|bench_pace"})
-            wrk(1)
+            wrk(1).communicate()
             bytes_ = grown(build) - without
             page = agent.metrics(running.address)
             running.stop()
@@ -182,8 +206,10 @@ def join(build):
             with tempfile.TemporaryDirectory() as d:
                 more = f"max_cpu_percent: 0\nsymbol_cache: {d}/cache\ntrace: {{enabled: {enabled}, routes_file: 'off'}}\n"
                 running = agent.Running(build / "hotspan", more, hz=999)
-                wrk(2)
+                load = wrk(SETTLE + SECONDS + 1)
+                time.sleep(SETTLE)
                 found[enabled].append(bpf(running.process.pid, "sample$", SECONDS)["bpf_run_ns"])
+                load.communicate()
                 running.stop()
     finally:
         nginx.stop()
