@@ -89,7 +89,7 @@ def test_every_way_carries_the_cpu_burnt():
         for way, peer in ways.items():
             got = peer.cpu_ns(name)
             print(f"  {way}: {100 * got / want:.2f} % of the CPU burnt; {len(peer.how())} requests, {peer.how()[0]}")
-            assert abs(got / want - 1) < 0.02, way
+            assert is_whole(got, want), way
             assert all(h.startswith(way[0][:4]) and "hotspan/" in h for h in peer.how())
         pushed = sum(s["totals"]["cpu:nanoseconds"] for s in fake.series(service_name=name))
         assert abs(pushed / got - 1) < 0.001, "both kinds carry the same"

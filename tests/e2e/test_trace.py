@@ -53,8 +53,14 @@ def programs(hooks):
     """The tags of the programs that hotspan trace with these hooks has loaded."""
     p = subprocess.Popen([HOTSPAN, "trace", "-d", "20s", "--hooks", hooks], stdout=subprocess.DEVNULL)
     tags = set()
+
+    def read():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            tags.update(re.findall(r"prog_tag:\s+(\w+)", " ".join(f.read_text() for f in pathlib.Path(f"/proc/{p.pid}/fdinfo").iterdir())))
+        return tags
+
     try:
-        until(lambda: tags.update(re.findall(r"prog_tag:\s+(\w+)", " ".join(f.read_text() for f in pathlib.Path(f"/proc/{p.pid}/fdinfo").iterdir()))) or tags)
+        until(read)
         return tags
     finally:
         p.terminate()
