@@ -64,7 +64,7 @@ class Account:
 
     def check_routes(self, share, hz):
         """A share, or what chance allows so few samples; or what passes between the hooks and the server's own clock."""
-        way = {"python": 60e-6}.get(self.server.kind, 10e-6)
+        way = {"python": 60e-6, "go": 20e-6}.get(self.server.kind, 10e-6)
         for r, (got, spent, n) in self.routes.items():
             chance = 3.5 * (spent / hz) ** 0.5 if hz else 0
             assert n >= 5 and abs(got - spent) <= max(share * spent, chance, way * n), (self.server.kind, r, got, spent, n)
