@@ -97,3 +97,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sample_share);
 } shares SEC(".maps");
+
+const volatile struct sample_config config;
+__u32 share_round; /* user space makes all shares void by counting it up */
+
+static __always_inline void count(__u32 what, __u64 n)
+{
+	__u64 *c = n ? bpf_map_lookup_elem(&counters, &what) : NULL;
+
+	if (c)
+		*c += n; /* per CPU, and a tick does not interrupt a tick */
+}

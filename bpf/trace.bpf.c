@@ -219,17 +219,34 @@ static __always_inline int is_broken(int bytes)
 	return bytes == -EPIPE || bytes == -ECONNRESET;
 }
 
+/* What follows is not seen, nor what is in flight. */
+static __always_inline void lose_conn(struct conn *c)
+{
+	count(TRACE_COUNT_LOST_SYNC);
+	abandon_flight(c);
+	c->state = CONN_OVER;
+}
+
+static __always_inline void end_conn(struct conn *c)
+{
+	struct trace_scratch *s = take_scratch();
+
+	if (!s) {
+		lose_conn(c);
+		return;
+	}
+	end_connection(c, s, bpf_ktime_get_boot_ns());
+	let_go(s);
+}
+
 static __always_inline void finish_conn(struct conn *c, struct sock *sk, int by_address)
 {
-	struct trace_scratch *s = c->state == CONN_HTTP1 ? take_scratch() : 0;
 	__u64 address = (__u64)sk;
 
-	if (s) {
-		end_connection(c, s, bpf_ktime_get_boot_ns());
-		let_go(s);
-	}
+	if (c->state == CONN_HTTP1)
+		end_conn(c);
 	if (by_address)
-		bpf_map_delete_elem(&conns_by_address, &address);
+		forget_conn(&address);
 }
 
 /* The socket at the other end, of a unix socket that is connected. It lives as long as this one. */
@@ -307,11 +324,10 @@ static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64
 		return 0;
 	s = take_scratch();
 	if (!s) {
-		count(TRACE_COUNT_LOST_SYNC);
-		if (c) {
-			abandon_flight(c);
-			c->state = CONN_OVER;
-		}
+		if (c)
+			lose_conn(c);
+		else
+			count(TRACE_COUNT_LOST_SYNC);
 		return 0;
 	}
 	__builtin_memset(&s->t, 0, sizeof(s->t)); /* a compound literal would be made on the stack, of which there is little */
@@ -413,15 +429,8 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 
 static __always_inline void close_conn(struct conn *c, int to)
 {
-	struct trace_scratch *s;
-
-	if (!c || c->state != CONN_HTTP1 || (to != TCP_CLOSE && c->side != TRACE_SERVER))
-		return;
-	s = take_scratch();
-	if (!s)
-		return;
-	end_connection(c, s, bpf_ktime_get_boot_ns());
-	let_go(s);
+	if (c && c->state == CONN_HTTP1 && (to == TCP_CLOSE || c->side == TRACE_SERVER))
+		end_conn(c);
 }
 
 /* A TCP connection of which nothing more can come, or to which the server has said all. */

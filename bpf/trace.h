@@ -97,7 +97,7 @@ struct route_key {
  * UNKNOWN     it was counted under TRACE_ROUTE_UNKNOWN: its path is to be taught, and its count moved
  * UNFINISHED  the connection ended within the response, or before it
  * PARENT      trace and parent are from a traceparent of the request, or from the request it was made for (LOCAL)
- * LOCAL       a client's request, made by a thread while it worked on one and only one request, and had not begun others meanwhile
+ * LOCAL       a client's request, made by a thread, not an event loop, while it worked on one and only one request
  * HEAD_CUT    the head is longer than what is here
  * BY_OUTCOME  it becomes a span because of how it ended: all such do
  * IPV6, UNIX  the family of the addresses; none of them: IPv4
