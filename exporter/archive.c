@@ -147,7 +147,7 @@ static int take_file(void *ctx, const char *name)
 
 static int take_files(struct archive *a)
 {
-	int r = folder_each(&a->folder, take_file, a);
+	int r = file_each_name(a->folder.fd, take_file, a);
 
 	if (r >= 0 && a->files.n)
 		qsort(a->files.v, a->files.n, sizeof(*a->files.v), by_name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,21 +68,6 @@ void folder_close(struct folder *f)
 	closep(&f->fd);
 	closep(&f->lock_fd);
 	*f = FOLDER_INIT;
-}
-
-int folder_each(const struct folder *f, int (*fn)(void *ctx, const char *name), void *ctx)
-{
-	_cleanup_(closep) int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	fd = -1; /* the stream's now */
-	while (r >= 0 && (e = readdir(dir)))
-		r = fn(ctx, e->d_name);
-	return r < 0 ? r : 0;
 }
 
 int folder_complain(const char *key, const char *path, int r, int pid, char *err, size_t err_len)

@@ -19,8 +19,5 @@ struct folder {
 int folder_open(const char *path, struct folder *ret, int *ret_pid);
 void folder_close(struct folder *f);
 
-/* Each name in it, in no order, the lock's too; until fn returns something negative: that, else 0 or negative errno. */
-int folder_each(const struct folder *f, int (*fn)(void *ctx, const char *name), void *ctx);
-
 /* Why it cannot be had, and the remedy, behind the key of the configuration that names it. Returns r. */
 int folder_complain(const char *key, const char *path, int r, int pid, char *err, size_t err_len);

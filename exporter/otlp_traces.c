@@ -104,17 +104,6 @@ void otlp_traces_end_resource(struct otlp_traces *t)
 	otlp_envelope_close(&t->envelope);
 }
 
-int otlp_traces_add(struct otlp_traces *t, const struct strmap *resource,
-		    const struct otlp_span *spans, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && r >= 0; i++)
-		r = otlp_traces_put(t, resource, &spans[i]);
-	otlp_traces_end_resource(t);
-	return r;
-}
-
 int otlp_traces_finish(struct otlp_traces *t)
 {
 	return otlp_envelope_send(&t->envelope);

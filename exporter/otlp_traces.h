@@ -3,7 +3,8 @@
 /*
  * otlp_traces - spans as ExportTraceServiceRequests of OpenTelemetry.
  *
- *	otlp_traces_new -> otlp_traces_add(resource, spans) ... -> otlp_traces_finish(): all is sent, and it is empty again
+ *	otlp_traces_new -> (otlp_traces_put(resource, span) ... -> otlp_traces_end_resource) ... -> otlp_traces_finish(): all is sent,
+ *	and it is empty again
  *
  * Requests go to opts.send as they fill up (otlp_envelope.h). Nothing is copied but into them.
  * Memory: one request. Threads: one.
@@ -47,10 +48,8 @@ struct otlp_traces;
 int otlp_traces_new(const struct otlp_opts *opts, struct otlp_traces **ret);
 struct otlp_traces *otlp_traces_free(struct otlp_traces *t);
 
-/* Spans of one resource; attributes of that: texts. 0, -ENOMEM, or what send answers: what was not sent is gone. */
-int otlp_traces_add(struct otlp_traces *t, const struct strmap *resource,
-		    const struct otlp_span *spans, size_t n);
-/* The same, one by one, between which the resource is the same. */
+/* A span of one resource, which is the same until that ends; attributes of it: texts. 0, -ENOMEM, or what send answers: what was not sent
+ * is gone. */
 int otlp_traces_put(struct otlp_traces *t, const struct strmap *resource,
 		    const struct otlp_span *span);
 void otlp_traces_end_resource(struct otlp_traces *t);

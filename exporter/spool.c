@@ -193,7 +193,7 @@ static int by_number(const void *a, const void *b)
 
 static int take_files(struct spool *s, struct spool_left *left)
 {
-	int r = folder_each(&s->folder, take_file, &(struct finding){ s, left });
+	int r = file_each_name(s->folder.fd, take_file, &(struct finding){ s, left });
 
 	if (left->n)
 		qsort(left->v, left->n, sizeof(*left->v), by_number);

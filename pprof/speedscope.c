@@ -66,18 +66,15 @@ static int share_frames(struct scope *s)
 static int name_processes(struct scope *s)
 {
 	for (uint32_t i = 0; i < s->p->samples.n; i++) {
-		const struct profile_label *comm = profile_sample_label(s->p, &s->p->samples.v[i], "comm");
-		const struct profile_label *service = profile_sample_label(s->p, &s->p->samples.v[i], "service_name");
-		const struct profile_label *pid = profile_sample_label(s->p, &s->p->samples.v[i], "pid");
 		size_t from;
 		uint32_t *slot = vec_push(&s->process_of);
 
 		if (!slot)
 			return -ENOMEM;
 		buf_reset(&s->text);
-		buf_puts(&s->text, comm ? profile_str(s->p, comm->str) : service ? profile_str(s->p, service->str) : "all");
-		if (pid)
-			buf_printf(&s->text, " (%lld)", (long long)pid->num);
+		request_owner(s->p, &s->p->samples.v[i], &s->text);
+		if (!s->text.len)
+			buf_puts(&s->text, "all");
 		from = s->text.len;
 		buf_puts(&s->text, ": ");
 		if (!request_route(s->p, &s->p->samples.v[i], &s->text))

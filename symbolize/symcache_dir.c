@@ -232,8 +232,15 @@ static bool is_ours(const char *name)
 	return strlen(name) < NAME_LEN && name[0] && strchr("gofn", name[0]) && name[1] == '-';
 }
 
-static int look_at(struct symcache_dir *d, const char *name, struct entries *all)
+struct looking {
+	struct symcache_dir *d;
+	struct entries *all;
+};
+
+static int look_at(void *ctx, const char *name)
 {
+	struct symcache_dir *d = ((struct looking *)ctx)->d;
+	struct entries *all = ((struct looking *)ctx)->all;
 	struct entry *e;
 	struct stat st;
 
@@ -256,25 +263,10 @@ static int look_at(struct symcache_dir *d, const char *name, struct entries *all
 	return 0;
 }
 
-static int look_at_all(struct symcache_dir *d, struct entries *all)
-{
-	_cleanup_(closep) int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	fd = -1; /* the stream's now */
-	while (!r && (entry = readdir(dir)))
-		r = look_at(d, entry->d_name, all);
-	return r;
-}
-
 int symcache_dir_trim(struct symcache_dir *d)
 {
 	struct entries all = { 0 };
-	int r = look_at_all(d, &all);
+	int r = file_each_name(d->fd, look_at, &(struct looking){ d, &all });
 
 	if (!r && all.bytes > d->max_bytes) {
 		qsort(all.v.v, all.v.n, sizeof(*all.v.v), oldest_first);

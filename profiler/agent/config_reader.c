@@ -148,3 +148,10 @@ int reader_mapping(struct reader *rd, const struct option_table *t, void *base, 
 	}
 	return 0;
 }
+
+int reader_entry(struct reader *rd, const struct option_table *t, void *o, const yaml_node_t *map, const char *where)
+{
+	int r = o ? options_init(t, o) : -ENOMEM;
+
+	return r < 0 ? r : reader_mapping(rd, t, o, map, "", where, NULL);
+}

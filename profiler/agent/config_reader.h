@@ -38,6 +38,9 @@ bool reader_is_null(const yaml_node_t *n);
 int reader_mapping(struct reader *rd, const struct option_table *t, void *base, const yaml_node_t *map, const char *prefix,
 		   const char *where, read_other_fn *other);
 
+/* One entry of a list into o, which is zero; NULL: there was no memory for it. */
+int reader_entry(struct reader *rd, const struct option_table *t, void *o, const yaml_node_t *map, const char *where);
+
 /* The lists of a configuration, each entry checked by itself: config_receivers.c, config_targets.c. */
 int config_read_receivers(struct reader *rd, struct config *c, const char *key, const yaml_node_t *value);
 int config_read_selectors(struct reader *rd, void *config, const char *key, const yaml_node_t *value);

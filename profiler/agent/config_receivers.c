@@ -98,9 +98,7 @@ int config_read_receivers(struct reader *rd, struct config *c, const char *key, 
 		int r;
 
 		snprintf(where, sizeof(where), "receivers[%u]", c->receivers.n - 1);
-		r = o ? options_init(&receiver_options, o) : -ENOMEM;
-		if (r >= 0)
-			r = reader_mapping(rd, &receiver_options, o, n, "", where, NULL);
+		r = reader_entry(rd, &receiver_options, o, n, where);
 		if (r >= 0)
 			r = check_receiver(rd, c, o, n, where);
 		if (r < 0)

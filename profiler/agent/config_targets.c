@@ -58,9 +58,7 @@ int config_read_rules(struct reader *rd, struct config *c, const char *key, cons
 		int r;
 
 		snprintf(where, sizeof(where), "relabel_configs[%u]", c->relabel_configs.n - 1);
-		r = o ? options_init(&relabel_options, o) : -ENOMEM;
-		if (r >= 0)
-			r = reader_mapping(rd, &relabel_options, o, n, "", where, NULL);
+		r = reader_entry(rd, &relabel_options, o, n, where);
 		if (r >= 0)
 			r = check_rule(rd, o, n, where);
 		if (r < 0)
@@ -124,9 +122,7 @@ int config_read_selectors(struct reader *rd, void *config, const char *key, cons
 		int r;
 
 		snprintf(where, sizeof(where), "targets.%s[%u]", key, list->n - 1);
-		r = o ? options_init(&selector_options, o) : -ENOMEM;
-		if (r >= 0)
-			r = reader_mapping(rd, &selector_options, o, n, "", where, NULL);
+		r = reader_entry(rd, &selector_options, o, n, where);
 		if (r >= 0)
 			r = check_selector(rd, o, n, where);
 		if (r < 0)

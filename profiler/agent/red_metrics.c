@@ -89,16 +89,6 @@ struct red_metrics *red_metrics_free(struct red_metrics *m)
 	return NULL;
 }
 
-static int add_labels(const struct strmap *from, struct strmap *to)
-{
-	int r = 0;
-
-	vec_foreach(e, &from->v)
-		if (!r && !strmap_get(to, e->key))
-			r = strmap_set(to, e->key, e->value);
-	return r;
-}
-
 static int add_resource(struct red_metrics *m, struct tracing *t, uint32_t service, const struct strmap *labels)
 {
 	struct strmap *resource = vec_push(&m->resources);
@@ -285,7 +275,7 @@ int red_metrics_fill(struct red_metrics *m, struct tracing *t, const struct strm
 	first = vec_push(&m->resources);
 	if (!first || !vec_push(&m->services))
 		return -ENOMEM;
-	r = add_labels(self, first);
+	r = strmap_copy(self, first);
 	if (r >= 0 && t)
 		r = tracing_count(t);
 	if (r >= 0 && t)

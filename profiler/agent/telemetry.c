@@ -14,6 +14,7 @@
 #include "collect/reasons.h"
 #include "exporter/net.h"
 #include "exporter/prometheus.h"
+#include "trace/tracer.h"
 #include "version.h"
 
 static double seconds(uint64_t ns)
@@ -57,15 +58,9 @@ static void samples(const struct collector_stats *c, struct buf *b)
 
 static void requests(const struct session_stats *s, struct buf *b)
 {
-	static const char *const names_of[] = {
-#define TRACE_COUNT(id, name, help) [TRACE_COUNT_##id] = name,
-#include "bpf/trace_counts.def"
-#undef TRACE_COUNT
-	};
-
 	prom_family(b, "hotspan_trace_total", PROM_COUNTER, "What the tracing programs saw and lost, as bpf/trace_counts.def explains each; zero without trace.enabled.");
 	for (uint32_t i = 0; i < TRACE_COUNT_MAX; i++)
-		prom_value(b, "hotspan_trace_total", (double)s->requests[i], "what", names_of[i], NULL);
+		prom_value(b, "hotspan_trace_total", (double)s->requests[i], "what", tracer_count_name(i), NULL);
 }
 
 static void spans(const struct push_spans_stats *s, struct buf *b)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -117,4 +118,19 @@ int file_make_path(const char *path, size_t len)
 		*p = c;
 	}
 	return 0;
+}
+
+int file_each_name(int dirfd, int (*fn)(void *ctx, const char *name), void *ctx)
+{
+	_cleanup_(closep) int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	fd = -1; /* the stream's now */
+	while (r >= 0 && (e = readdir(dir)))
+		r = fn(ctx, e->d_name);
+	return r < 0 ? r : 0;
 }

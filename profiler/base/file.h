@@ -25,6 +25,9 @@ int file_pread(int fd, void *data, size_t len, uint64_t off);
 int file_read_all(int fd, size_t max, struct buf *b);
 int file_read_path(int dirfd, const char *path, size_t max, struct buf *b);
 
+/* Calls fn with each name in a directory, in no order, until it answers below 0. 0, that, or negative errno. */
+int file_each_name(int dirfd, int (*fn)(void *ctx, const char *name), void *ctx);
+
 /* Writes all of it, through short writes and EINTR. 0 or negative errno. */
 int file_write_all(int fd, const void *data, size_t len);
 

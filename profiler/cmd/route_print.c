@@ -152,14 +152,6 @@ void route_print_json(const struct route_table *t, uint64_t wall_ns, struct buf 
 
 /* ---- facts ---- */
 
-static const struct {
-	const char *name, *help;
-} counts[] = {
-#define TRACE_COUNT(id, name, help) { name, help },
-#include "bpf/trace_counts.def"
-#undef TRACE_COUNT
-};
-
 /* What of the traffic was not seen, or not told: of what is counted the others are no loss. */
 static bool is_loss(uint32_t i)
 {
@@ -188,7 +180,7 @@ void route_print_facts(const struct route_table *t, const struct session_stats *
 	buf_putc(out, '\n');
 	for (uint32_t i = 0; i < TRACE_COUNT_MAX; i++)
 		if (is_loss(i) && s->requests[i])
-			buf_printf(out, "unseen     %llu %s\n", (unsigned long long)s->requests[i], counts[i].help);
+			buf_printf(out, "unseen     %llu %s\n", (unsigned long long)s->requests[i], tracer_count_help(i));
 }
 
 void route_print_json_facts(const struct route_table *t, const struct session_stats *s, struct buf *out)
@@ -198,6 +190,6 @@ void route_print_json_facts(const struct route_table *t, const struct session_st
 		buf_printf(out, "%s\"%s\":%llu", i ? "," : "", reason_join_name(i), (unsigned long long)s->collect.join_ns[i]);
 	buf_puts(out, "},\"tracing\":{");
 	for (uint32_t i = 0; i < TRACE_COUNT_MAX; i++)
-		buf_printf(out, "%s\"%s\":%llu", i ? "," : "", counts[i].name, (unsigned long long)s->requests[i]);
+		buf_printf(out, "%s\"%s\":%llu", i ? "," : "", tracer_count_name(i), (unsigned long long)s->requests[i]);
 	buf_putc(out, '}');
 }

@@ -45,6 +45,24 @@ const char *tracer_method(uint8_t method)
 	return method < HTTP1_METHOD_MAX ? texts[method] : texts[HTTP1_METHOD_OTHER];
 }
 
+static const struct {
+	const char *name, *help;
+} counts[TRACE_COUNT_MAX] = {
+#define TRACE_COUNT(id, name, help) { name, help },
+#include "bpf/trace_counts.def"
+#undef TRACE_COUNT
+};
+
+const char *tracer_count_name(uint32_t count)
+{
+	return counts[count].name;
+}
+
+const char *tracer_count_help(uint32_t count)
+{
+	return counts[count].help;
+}
+
 int tracer_hooks_parse(const char *name, enum tracer_hooks *ret)
 {
 	static const char *const names[] = { [TRACER_AUTO] = "auto", [TRACER_SOCKETS] = "sockets", [TRACER_SYSCALLS] = "syscalls" };
@@ -259,7 +277,6 @@ static bool find_proc(const struct tracer *t, uint32_t tgid, struct trace_proc *
 	return bpf_map__lookup_elem(t->skel->maps.procs, &tgid, sizeof(tgid), ret, sizeof(*ret), 0) == 0;
 }
 
-/* What the sampler adds between the two calls is lost: a sample, when something else is decided of a process. */
 /* bpf/trace_proc.h: the hash has all of them, and their places the last that was set. */
 static void set_place(struct tracer *t, uint32_t tgid, uint64_t word)
 {
@@ -272,6 +289,7 @@ static void set_place(struct tracer *t, uint32_t tgid, uint64_t word)
 	__atomic_store_n(place, word | crowded << PROC_TGID_BITS, __ATOMIC_RELEASE);
 }
 
+/* What the sampler adds between the two calls is lost: a sample, when something else is decided of a process. */
 int tracer_set_proc(struct tracer *t, uint32_t tgid, const struct trace_proc *p)
 {
 	struct trace_proc now = *p, last;
@@ -357,6 +375,7 @@ void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 			ret[key] += per_cpu[cpu];
 	}
 	ret[TRACE_COUNT_MISSED] += missed(t);
+	ret[TRACE_COUNT_MALFORMED] += t->malformed;
 }
 
 uint64_t tracer_kernel_bytes(const struct tracer *t)

@@ -74,6 +74,10 @@ bool tracer_joined(const struct tracer *t, uint32_t tgid, uint64_t ret[EV_JOIN_M
 /* path_hash: path.h. */
 int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_t route);
 
+/* Of enum trace_count: the rows of bpf/trace_counts.def. */
+const char *tracer_count_name(uint32_t count);
+const char *tracer_count_help(uint32_t count);
+
 /* Sums over CPUs, of enum trace_count. */
 void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX]);
 uint64_t tracer_kernel_bytes(const struct tracer *t);

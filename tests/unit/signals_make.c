@@ -27,7 +27,7 @@
 #include "exporter/net.h"
 #include "exporter/otlp_metrics.h"
 #include "exporter/otlp_send.h"
-#include "exporter/otlp_traces.h"
+#include "put_spans.h"
 #include "exporter/prom_metrics.h"
 
 enum { RESOURCES = 64, FAMILIES = 64, MANY = 50000 };
@@ -242,7 +242,7 @@ static int encode_traces(const struct otlp_opts *opts)
 	for (uint32_t i = 0, n; i < n_spans && r >= 0; i += n) {
 		for (n = 1; i + n < n_spans && span_resource[i + n] == span_resource[i];)
 			n++;
-		r = otlp_traces_add(t, &resources[span_resource[i]], spans + i, n);
+		r = put_spans(t, &resources[span_resource[i]], spans + i, n);
 	}
 	if (r >= 0)
 		r = otlp_traces_finish(t);

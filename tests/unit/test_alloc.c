@@ -25,7 +25,7 @@
 #include "exporter/net.h"
 #include "exporter/otlp_format.h"
 #include "exporter/otlp_metrics.h"
-#include "exporter/otlp_traces.h"
+#include "put_spans.h"
 #include "exporter/parcel.h"
 #include "exporter/prom_metrics.h"
 #include "exporter/receiver.h"
@@ -829,7 +829,7 @@ static int through_signals(void *ctx)
 	int r = otlp_traces_new(&opts, &traces);
 
 	if (r >= 0)
-		r = otlp_traces_add(traces, &m->resource, m->spans, MADE_POINTS);
+		r = put_spans(traces, &m->resource, m->spans, MADE_POINTS);
 	if (r >= 0)
 		r = otlp_traces_finish(traces);
 	if (r >= 0)

@@ -9,7 +9,7 @@
 #include "base/strmap.h"
 #include "exporter/metric.h"
 #include "exporter/otlp_metrics.h"
-#include "exporter/otlp_traces.h"
+#include "put_spans.h"
 #include "exporter/prom_metrics.h"
 #include "exporter/prom_name.h"
 #include "exporter/prometheus.h"
@@ -89,7 +89,7 @@ static int send_spans(size_t max_bytes, const struct strmap *resource,
 	int r, finished;
 
 	assert_int_equal(otlp_traces_new(&o, &t), 0);
-	r = otlp_traces_add(t, resource, spans, n);
+	r = put_spans(t, resource, spans, n);
 	finished = otlp_traces_finish(t);
 	otlp_traces_free(t);
 	return r < 0 ? r : finished;
@@ -209,10 +209,10 @@ static void what_send_answers_ends_it_and_is_told(void **state)
 
 	assert_int_equal(otlp_traces_new(&o, &t), 0);
 	sent.answer = -ENOSPC;
-	assert_int_equal(otlp_traces_add(t, &w, spans, 3), -ENOSPC);
+	assert_int_equal(put_spans(t, &w, spans, 3), -ENOSPC);
 	assert_int_equal(sent.requests, 1);
 	sent.answer = 0;
-	assert_int_equal(otlp_traces_add(t, &w, spans + 2, 1), 0);
+	assert_int_equal(put_spans(t, &w, spans + 2, 1), 0);
 	assert_int_equal(otlp_traces_finish(t), 0);
 	assert_int_equal(sent.requests, 2);
 	assert_true(sent_holds("\x2a\x01"
