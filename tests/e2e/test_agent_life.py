@@ -59,7 +59,8 @@ def test_reload():
         agent.wait_for("reloaded: 99 Hz", after=n)
         m = agent.metrics()
         assert m['hotspan_config_reloads_total{result="ok"}'] == 2 and m['hotspan_config_reloads_total{result="failed"}'] == 1
-        assert not any(v for k, v in m.items() if k.startswith("hotspan_samples_lost_total") and "timer_late" not in k)
+        lost = {k: v for k, v in m.items() if v and k.startswith("hotspan_samples_lost_total") and "timer_late" not in k}
+        assert not lost, lost
         p.kill()
         assert agent.stop() == 0
 

@@ -82,7 +82,7 @@ def test_every_way_carries_what_the_agent_took():
     """One interval of more than a message's 4 MiB, from two threads no two stacks of which are alike, and a program with two halves."""
     maze, spin = f"maze-{os.getpid()}", f"spin-{os.getpid()}"
     with collector() as peer:
-        config = lambda interval: f"frequency: 999\nflush_interval: {interval}\nshutdown_timeout: 20s\nmax_cpu_percent: 50\nmax_window_bytes: 256MiB\n{peer.receivers()}"
+        config = lambda interval: f"frequency: 999\nflush_interval: {interval}\nshutdown_timeout: 20s\nmax_cpu_percent: 0\nmax_memory_bytes: 1GiB\nmax_window_bytes: 256MiB\n{peer.receivers()}"
         with Agent(config("60s")) as agent:
             want = {maze: burn(maze, "maze", 480, 3), spin: burn(spin, "spin", 2)}
             agent.reload(config("1s"))

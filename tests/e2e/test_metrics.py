@@ -29,9 +29,9 @@ def test_what_arrives_over_otlp_equals_the_log():
     with Peer() as over_grpc, Peer() as over_http, Nginx(tmp) as nginx:
         begin = time.time_ns()
         with Tracing(workers(nginx), receiver("g", over_grpc.grpc, "grpc"), receiver("h", over_http.http, "http/protobuf"), trace="metrics_interval: 1s") as agent:
-            for _ in range(3):
+            for i in range(3):
                 ask(nginx, 60)
-                time.sleep(1)
+                until(lambda: min(len(peer.how()) for peer in (over_grpc, over_http)) > i)
             ask(nginx, 7)  # what no interval has: it goes at the end
             assert agent.stop() == 0
             want, log = logged(nginx), nginx.log()
