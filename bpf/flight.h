@@ -11,19 +11,31 @@
  * Nothing is guessed: time that may be another's is no request's, and counted as such (JOIN of drops.def). An event loop's
  * own work between two requests is none's; while one only is open, and waits, it is that one's.
  * Not task storage: the thread that writes the response may be another one, and ends what is not its own. Only its owner
- * opens a flight, fills it, and takes it out of the map; others end what is open, which atomic counts allow them.
+ * opens a flight and fills it; others end what is open, which atomic counts allow them, and take over what is not.
  */
 #include <linux/types.h>
 
 #include "bpf/events.h"
 
-enum { FLIGHT_MAX = 16384 };
+/* Whoever works on a request has a place in one of the sets: found without a call, which a look-up in a hash is. */
+enum { FLIGHT_SETS = 4096, FLIGHT_WAYS = 4 };
 
-struct flight_key {
-	__u64 who; /* a thread's id, or the address of a Go program's g: they are no small numbers */
-	__u32 tgid;
-	__u32 reserved;
-};
+/*
+ * Who that is: a process, and in it a thread, by its id, or a goroutine, by the address of its g: no small number. 0: nobody. An
+ * address takes a bit more than there is room for: it needs flight.start_ns too to tell two processes from each other.
+ */
+enum { FLIGHT_TGID_SHIFT = 42 };
+
+static __always_inline __u64 flight_who(__u32 tgid, __u64 it)
+{
+	return it ? (__u64)tgid << FLIGHT_TGID_SHIFT ^ it : 0;
+}
+
+static __always_inline __u32 flight_set_of(__u64 who)
+{
+	return who * 0x9e3779b97f4a7c15ull >> 52;
+}
+_Static_assert(FLIGHT_SETS == 1 << (64 - 52), "so many bits");
 
 /* Measured at switches between threads (trace.cpu: exact). */
 struct flight_cpu {
@@ -33,7 +45,9 @@ struct flight_cpu {
 };
 
 struct flight {
-	__u64 start_ns; /* the thread's start: a thread's number comes again; 0: a goroutine */
+	__u64 who;      /* 0: this place is free */
+	__u64 used_ns;  /* it was last opened; who was not here for longest makes room */
+	__u64 start_ns; /* the thread's start: a thread's number comes again; of a goroutine: its process */
 	__u64 span_id;  /* 0: what is open is not known */
 	__u64 trace_id[2];
 	__u64 sk;         /* the socket's address */
@@ -46,6 +60,10 @@ struct flight {
 	__u8 mixes;       /* of the thread: it had requests of several connections at once */
 	__u8 reserved[3];
 };
+
+struct flight_set {
+	struct flight f[FLIGHT_WAYS];
+};
 #define FLIGHT_SAMPLED (1u << 0) /* it will be a span, unless the ring is full */
 #define FLIGHT_OURS    (1u << 1) /* TRACE_OURS */
 #define FLIGHT_SHARED  (1u << 2) /* another request was open beside it */
@@ -54,13 +72,13 @@ struct flight {
 #if defined(__bpf__)
 struct task_struct;
 
-/* The g that runs on this thread; 0: none can be read. Go keeps it below the thread pointer on amd64. */
+/* The g that runs on this thread, in 16 bytes, of which all that large are multiples; 0: none can be read. Go keeps it below the thread pointer on amd64. */
 static __always_inline __u64 flight_goroutine(struct task_struct *task)
 {
 	__u64 g = 0;
 
 	bpf_probe_read_user(&g, sizeof(g), (const void *)(BPF_CORE_READ(task, thread.fsbase) - 8));
-	return g;
+	return g >> 4;
 }
 
 /* Its socket was closed without anybody telling us: a unix socket's, for one. */

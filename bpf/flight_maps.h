@@ -7,10 +7,10 @@
 #include "bpf/trace.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FLIGHT_MAX);
-	__type(key, struct flight_key);
-	__type(value, struct flight);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLIGHT_SETS);
+	__type(key, __u32);
+	__type(value, struct flight_set);
 } flights SEC(".maps");
 
 struct {
@@ -19,3 +19,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct trace_proc);
 } procs SEC(".maps");
+
+static __always_inline struct flight_set *find_flight_set(__u64 who)
+{
+	__u32 i = flight_set_of(who);
+
+	return bpf_map_lookup_elem(&flights, &i);
+}
+
+static __always_inline struct flight *find_flight(__u64 who)
+{
+	struct flight_set *set = who ? find_flight_set(who) : 0;
+
+	for (int i = 0; set && i < FLIGHT_WAYS; i++)
+		if (set->f[i].who == who)
+			return &set->f[i];
+	return 0;
+}

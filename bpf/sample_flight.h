@@ -9,17 +9,16 @@
 /* The request this thread, or goroutine, works on: this sample's CPU time is the request's. Else it is counted why not. */
 static __noinline void note_flight(struct ev_sample *ev, struct task_struct *task)
 {
-	struct flight_key key = { .who = ev->tid, .tgid = ev->tgid };
 	struct trace_proc *proc = bpf_map_lookup_elem(&procs, &ev->tgid);
 	__u64 ns = (__u64)ev->weight * ev->period_ns;
 	struct flight *f;
+	int is_go;
 
 	if (!proc || (proc->flags & TRACE_PROC_UNWANTED))
 		return;
-	if (proc->flags & TRACE_PROC_GO)
-		key.who = flight_goroutine(task);
-	f = bpf_map_lookup_elem(&flights, &key);
-	if (f && f->start_ns && f->start_ns != BPF_CORE_READ(task, start_boottime))
+	is_go = proc->flags & TRACE_PROC_GO;
+	f = find_flight(flight_who(ev->tgid, is_go ? flight_goroutine(task) : ev->tid));
+	if (f && f->start_ns != (is_go ? ev->tgid : BPF_CORE_READ(task, start_boottime)))
 		f = 0;
 	ev->join = flight_join(f);
 	if (f && ev->join == EV_JOIN_REQUEST && flight_is_stale(f))

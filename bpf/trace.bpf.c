@@ -151,14 +151,17 @@ static __always_inline enum first_bytes look_at_first(struct trace_scratch *s)
 	return recognize(b, n);
 }
 
-static __always_inline void begin_conn(struct conn *c, __u64 proc, enum first_bytes first, int is_receive)
+static __always_inline void begin_conn(struct conn *c, struct sock *sk, __u64 proc, enum first_bytes first, int is_receive)
 {
 	int is_request = first == FIRST_REQUEST;
 
 	c->id = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	c->side = is_request == is_receive ? TRACE_SERVER : TRACE_CLIENT;
-	c->requests.flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
+	c->dir[REQUESTS].m.flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
 	c->state = CONN_HTTP1;
+	c->kept.side = c->side;
+	if (config.spans)
+		fill_addresses(&c->kept, sk);
 	count(TRACE_COUNT_CONNECTIONS);
 }
 
@@ -184,28 +187,31 @@ static __always_inline struct conn *meet(struct sock *sk, struct trace_scratch *
 		count(TRACE_COUNT_CONNS_FULL);
 		return 0;
 	}
-	begin_conn(c, proc, first, is_receive);
+	begin_conn(c, sk, proc, first, is_receive);
 	return c;
 }
 
-static __always_inline struct trace_scratch *try_scratch(__u32 i)
+static __always_inline struct trace_scratch *try_scratch(__u32 i, __u64 pid_tgid)
 {
 	struct trace_scratch *s = bpf_map_lookup_elem(&trace_scratch, &i);
 
 	if (!s || __sync_lock_test_and_set(&s->taken, 1))
 		return 0;
 	s->index = i;
+	s->pid_tgid = pid_tgid;
+	s->who = s->head_hash = 0;
+	s->is_tunnel = 0;
 	return s;
 }
 
 /* This CPU's, until let_go(). A softirq that interrupts us has another; NULL: all are taken. */
-static __always_inline struct trace_scratch *take_scratch(void)
+static __always_inline struct trace_scratch *take_scratch(__u64 pid_tgid)
 {
-	struct trace_scratch *s = try_scratch(0);
+	struct trace_scratch *s = try_scratch(0, pid_tgid);
 
 	if (!s)
-		s = try_scratch(1);
-	return s ? s : try_scratch(2);
+		s = try_scratch(1, pid_tgid);
+	return s ? s : try_scratch(2, pid_tgid);
 }
 
 static __always_inline void let_go(struct trace_scratch *s)
@@ -229,7 +235,7 @@ static __always_inline void lose_conn(struct conn *c)
 
 static __always_inline void end_conn(struct conn *c)
 {
-	struct trace_scratch *s = take_scratch();
+	struct trace_scratch *s = take_scratch(bpf_get_current_pid_tgid());
 
 	if (!s) {
 		lose_conn(c);
@@ -289,12 +295,12 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 	if (!c)
 		return;
 	c->inode = s->t.inode;
-	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	c->tgid = s->pid_tgid >> 32;
 	c->service = proc_service(proc);
 	c->known = (proc_flags(proc) & TRACE_PROC_KNOWN) != 0;
-	if (!c->flight.who)
+	if (!c->flight)
 		c->go = (proc_flags(proc) & TRACE_PROC_GO) != 0;
-	s->t.is_requests = (c->side == TRACE_SERVER) == is_receive;
+	s->t.dir = (c->side == TRACE_SERVER) == is_receive ? REQUESTS : RESPONSES;
 	if (shape == DATA_UNSEEN)
 		pass_unseen(c, s);
 	else
@@ -303,12 +309,14 @@ static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, stru
 
 static __always_inline int is_wanted(__u64 proc)
 {
-	return proc_flags(proc) & TRACE_PROC_KNOWN ? !(proc_flags(proc) & TRACE_PROC_UNWANTED) : !config.only_known;
+	__u32 flags = proc_flags(proc) & (TRACE_PROC_KNOWN | TRACE_PROC_UNWANTED);
+
+	return flags == TRACE_PROC_KNOWN || (!flags && !config.only_known);
 }
 
 /* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). */
-static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes, int is_receive,
-				    int by_address)
+static __always_inline int transfer(struct sock *sk, __u64 pid_tgid, __u64 proc, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes,
+				    int is_receive, int by_address)
 {
 	struct conn *c = find_own_conn(sk, inode, by_address);
 	/* io_uring may finish a receive within a write, or the other way round. */
@@ -322,7 +330,7 @@ static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64
 	}
 	if (c ? c->state == CONN_OVER : is_given_up(sk, inode, is_receive, by_address))
 		return 0;
-	s = take_scratch();
+	s = take_scratch(pid_tgid);
 	if (!s) {
 		if (c)
 			lose_conn(c);
@@ -346,14 +354,14 @@ static __always_inline int transfer(struct sock *sk, __u64 proc, __u64 nr, __u64
 #if defined(__TARGET_ARCH_x86)
 static __always_inline int transfer_of_syscall(struct sock *sk, int bytes, int flags, int is_receive)
 {
-	__u64 proc = proc_of(bpf_get_current_pid_tgid() >> 32);
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
 	const struct pt_regs *regs;
 
 	/* The end of a stream may be that of its other end, whose process is wanted. */
 	if ((bytes > 0 && !is_wanted(proc)) || (flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
 	regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	return transfer(sk, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
+	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
 }
 #endif
 
@@ -407,15 +415,15 @@ static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 {
-	__u64 inode = 0;
-	__u64 proc;
+	__u64 inode = 0, pid_tgid, proc;
 	struct sock *sk;
 	int is_receive;
 
 	/* First what ends most calls of a host, and then of processes that are not wanted. */
 	if (data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER)
 		return 0;
-	proc = proc_of(bpf_get_current_pid_tgid() >> 32);
+	pid_tgid = bpf_get_current_pid_tgid();
+	proc = proc_of(pid_tgid >> 32);
 	if (!is_wanted(proc))
 		return 0;
 	if ((ret < 0 && !is_broken(ret)) || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
@@ -423,7 +431,7 @@ int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
 		return 0;
-	return transfer(sk, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
+	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
 }
 #endif
 

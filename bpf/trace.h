@@ -6,7 +6,7 @@
  *	red     (per CPU hash)  one cell for each (process, side, method, route, status): counts that miss nothing
  *	procs   (hash)          what user space decided of a process; one it does not know yet is traced meanwhile
  *	routes  (LRU hash)      the route of a path, by the path's hash (http1.h): user space teaches it
- *	flights (LRU hash)      who works on which request right now: what the sampler asks for (flight.h)
+ *	flights (array)         who works on which request right now: what the sampler asks for (flight.h)
  *	requests (ring buffer)  struct ev_request: spans, and requests whose path has no route yet
  */
 #include <linux/types.h>
@@ -133,9 +133,8 @@ struct ev_request {
 	__u8 method, side, trace_flags, reserved; /* enum http1_method, enum trace_side, of traceparent */
 	__u8 local_address[16], peer_address[16];
 	__u8 head[TRACE_HEAD_BYTES]; /* only the used part is sent */
-	__u8 room[TRACE_HEAD_BYTES]; /* none of it is used: the verifier does not see that */
 };
-_Static_assert(sizeof(struct ev_request) == 160 + 2 * TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct ev_request) == 160 + TRACE_HEAD_BYTES, "an ABI between BPF and the agent");
 
 /* The first bound that is not below. */
 static inline __u32 red_duration_bucket(__u64 ns)

@@ -9,11 +9,11 @@
  * Of a client the directions are the other way round. Each direction is worked on by whoever moves its bytes; requests
  * are put in by one and taken out by the other.
  */
-#include "bpf/http1.h"
+#include "bpf/http1_again.h"
 #include "bpf/trace.h"
 
 enum {
-	TRACE_PIPELINE = 64, /* requests in flight of one connection; a power of two */
+	TRACE_PIPELINE = 32, /* requests in flight of one connection; a power of two */
 	TRACE_MAX_CONNS = 65536,
 	TRACE_MAX_UNIX = 16384, /* of them over unix sockets, where nobody tells that one has closed */
 	TRACE_MAX_KEPT = 4096,
@@ -29,7 +29,8 @@ enum conn_state {
 };
 
 /* in_flight.flags */
-#define IN_FLIGHT_KEPT    (1u << 0) /* its head is in `kept` */
+#define IN_FLIGHT_KEPT    (1u << 0) /* its head is kept, */
+#define IN_FLIGHT_IN_CONN (1u << 3) /* in the connection; else in `kept_requests` */
 #define IN_FLIGHT_SAMPLED (1u << 1) /* it becomes a span, however it ends */
 #define IN_FLIGHT_ROUTED  (1u << 2) /* its route is known */
 
@@ -43,13 +44,20 @@ struct in_flight {
 	__u8 method, flags, reserved[2];
 };
 
+enum { REQUESTS, RESPONSES };
+
+struct direction {
+	struct http1 m;
+	struct http1_again again;
+};
+
 struct conn {
-	struct http1 requests, responses;
+	struct direction dir[2];
 	__u64 id;         /* random; span ids come of it */
 	__u64 begun_ns;   /* the first byte of the request whose head is being read */
 	__u64 ended_ns;   /* the last response's end */
 	__u64 inode;      /* of the socket, where the address does not tell it from another */
-	struct flight_key flight; /* who works on the oldest request in flight (flight.h); who 0: nobody */
+	__u64 flight;     /* who works on the oldest request in flight (flight.h); 0: nobody */
 	__u64 flight_start_ns;
 	__u64 route_path; /* the path last looked up, its service, and its route: most connections ask for the same again */
 	__u32 route_service, route;
@@ -58,22 +66,24 @@ struct conn {
 	__u32 over;       /* requests behind those in q */
 	__u16 status;     /* of the response on its way; 0: none is */
 	__u8 state, side;
-	__u8 go, known; /* as user space said of the process */
-	__u8 reserved[2];
-	struct in_flight q[TRACE_PIPELINE];
+	__u8 go, known;   /* as user space said of the process */
+	__u8 is_kept;     /* `kept` is taken, */
+	__u8 reserved;
+	__u32 kept_n;     /* by this request, counted as tail is */
+	__u32 aside_n;    /* the last one of which a part lies in `kept_requests`, and one; 0: there was none */
+	__u64 kept_hash;  /* of all of the head that lies in it, as struct http1_again has it; 0: not known */
+	struct ev_request kept; /* of one request; its addresses are the connection's */
+	struct in_flight q[TRACE_PIPELINE]; /* behind `kept`: the verifier sees no end of a head there */
 };
 /* With what the kernel puts before it, and rounded up to a power of two: one of each connection. */
 _Static_assert(sizeof(struct conn) + 72 <= 2048, "a connection takes 2 KiB");
 
-/* Unlike for any other request, and like random numbers. */
+/* Unlike any other request's: from a random number on, in steps that do not come back for long. */
 static __always_inline __u64 conn_span_id(const struct conn *c, __u32 n)
 {
-	__u64 x = c->id + n * 0x9e3779b97f4a7c15ull;
+	__u64 id = c->id + n * 0x9e3779b97f4a7c15ull;
 
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	x ^= x >> 31;
-	return x ? x : 1;
+	return id ? id : 1;
 }
 
 static __always_inline __u32 in_flight_route(const struct in_flight *r)

@@ -4,34 +4,33 @@
  * trace_flight - who works on a request: opened when its head was read, closed when the last byte of the response is written.
  */
 #include "bpf/trace_clock.h"
-#include "bpf/trace_maps.h"
+#include "bpf/trace_kept.h"
 
-static __always_inline __u64 current_who(const struct conn *c)
+static __always_inline __u64 current_who(const struct conn *c, struct trace_scratch *s)
 {
-	return c->go ? flight_goroutine((void *)bpf_get_current_task()) : (__u32)bpf_get_current_pid_tgid();
+	if (!s->who)
+		s->who = flight_who(s->pid_tgid >> 32, c->go ? flight_goroutine((void *)bpf_get_current_task()) : (__u32)s->pid_tgid);
+	return s->who;
 }
 
-static __always_inline int is_current(const struct conn *c)
+static __always_inline int is_current(const struct conn *c, struct trace_scratch *s)
 {
-	return c->flight.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && c->flight.who == current_who(c);
+	return c->flight == current_who(c, s);
 }
 
 /* Its response begins. */
-static __always_inline void note_answer(struct conn *c)
+static __always_inline void note_answer(struct conn *c, struct trace_scratch *s)
 {
-	const struct flight_key key = c->flight;
-	struct flight *f = is_current(c) ? 0 : bpf_map_lookup_elem(&flights, &key);
+	struct flight *f = is_current(c, s) ? 0 : find_flight(c->flight);
 
 	if (f && f->start_ns == c->flight_start_ns)
 		f->hands_over = 1;
 }
 
 /* Of who runs now; NULL: nobody is there. */
-static __always_inline struct flight *current_flight(const struct conn *c)
+static __always_inline struct flight *current_flight(const struct conn *c, struct trace_scratch *s)
 {
-	const struct flight_key key = { .who = current_who(c), .tgid = c->tgid };
-
-	return key.who ? bpf_map_lookup_elem(&flights, &key) : 0;
+	return find_flight(current_who(c, s));
 }
 
 /*
@@ -49,17 +48,71 @@ static __always_inline int may_be_a_loop(const struct flight *f, const struct co
 	return (__u32)bpf_get_current_pid_tgid() == c->tgid && (BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
 }
 
+static __always_inline void begin_flight(struct flight *f, __u64 start_ns)
+{
+	f->start_ns = start_ns;
+	f->span_id = 0;
+	f->flags = f->hands_over = f->mixes = 0;
+}
+
+/* Of a set the one that is free, or was not used for longest. */
+static __always_inline __u32 oldest_of(const struct flight_set *set)
+{
+	__u64 age, oldest = set->f[0].open ? ~0ull : set->f[0].used_ns;
+	__u32 at = 0;
+
+	for (__u32 i = 1; i < FLIGHT_WAYS; i++) {
+		age = set->f[i].open ? ~0ull : set->f[i].used_ns;
+		if (age < oldest) {
+			oldest = age;
+			at = i;
+		}
+	}
+	return at;
+}
+
+/* Its owner may be about to open it: whoever sees the other's mark, which both set first, gives way. */
+static __always_inline struct flight *take_over(struct flight_set *set, __u64 who, __u64 start_ns)
+{
+	struct flight *f = &set->f[oldest_of(set) % FLIGHT_WAYS];
+	__u64 owner = f->who;
+
+	if (f->open || __sync_val_compare_and_swap(&f->who, owner, who) != owner)
+		return 0;
+	if (*(volatile __u32 *)&f->open) {
+		f->who = owner;
+		return 0;
+	}
+	begin_flight(f, start_ns);
+	return f;
+}
+
+/* NULL: there is no room. */
 static __always_inline struct flight *make_flight(const struct conn *c)
 {
-	const struct flight_key key = c->flight; /* on the stack: Linux before 6.2 takes no key from a function's argument */
-	struct flight *f = bpf_map_lookup_elem(&flights, &key), fresh;
-	__u64 start_ns = c->go ? 0 : bpf_get_current_task_btf()->start_boottime;
+	__u64 start_ns = c->go ? c->tgid : bpf_get_current_task_btf()->start_boottime;
+	struct flight *f = find_flight(c->flight);
+	struct flight_set *set;
 
-	if (f && f->start_ns == start_ns)
-		return f;
-	fresh = (struct flight){ .start_ns = start_ns };
-	bpf_map_update_elem(&flights, &key, &fresh, BPF_ANY);
-	return bpf_map_lookup_elem(&flights, &key);
+	if (f && f->start_ns != start_ns) {
+		f->open = 0;
+		begin_flight(f, start_ns);
+	}
+	set = f ? 0 : find_flight_set(c->flight);
+	return set ? take_over(set, c->flight, start_ns) : f;
+}
+
+/* Requests that were open there before; -1: it is another's by now. */
+static __always_inline int count_open(struct flight *f, __u64 who, __u64 now)
+{
+	int before = __sync_fetch_and_add(&f->open, 1);
+
+	if (*(volatile __u64 *)&f->who == who) {
+		f->used_ns = now;
+		return before;
+	}
+	__sync_fetch_and_add(&f->open, -1);
+	return -1;
 }
 
 /* Another one is open as well, or will be. */
@@ -76,9 +129,8 @@ static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 
 {
 	const struct in_flight *r = conn_at(c, c->head);
 	__u64 span_id = conn_span_id(c, c->head);
-	struct ev_request *kept;
+	const struct ev_request *kept = find_kept(c, r, span_id);
 
-	kept = r->flags & IN_FLIGHT_KEPT ? bpf_map_lookup_elem(&kept_requests, &span_id) : 0;
 	f->trace_id[0] = kept ? kept->trace_id[0] : 0;
 	f->trace_id[1] = kept ? kept->trace_id[1] : 0;
 	f->sk = sk;
@@ -102,22 +154,25 @@ static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 
 __noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
 {
 	struct flight *f;
+	int open;
 
 	if (!c || !s)
 		return 0;
 	/* Whether a thread or a goroutine works on it user space knows. */
-	c->flight = (struct flight_key){ .who = c->known ? current_who(c) : 0, .tgid = c->tgid };
-	f = c->flight.who ? make_flight(c) : 0;
-	if (!f) {
-		c->flight.who = 0;
+	c->flight = c->known ? current_who(c, s) : 0;
+	f = c->flight ? make_flight(c) : 0;
+	open = f ? count_open(f, c->flight, s->t.now) : -1;
+	if (open < 0) {
+		c->flight = 0;
 		return 0;
 	}
 	c->flight_start_ns = f->start_ns;
-	if (f->open && f->span_id && (f->sk == s->t.sk || flight_is_stale(f))) {
+	if (open && f->span_id && (f->sk == s->t.sk || flight_is_stale(f))) {
 		f->span_id = 0;
 		__sync_fetch_and_add(&f->open, -1);
+		open--;
 	}
-	if (f->open) {
+	if (open) {
 		f->mixes |= f->sk != s->t.sk;
 		share_flight(f);
 	} else if (sure) {
@@ -125,7 +180,6 @@ __noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
 	} else {
 		f->span_id = 0;
 	}
-	__sync_fetch_and_add(&f->open, 1);
 	return 0;
 }
 
@@ -144,7 +198,7 @@ static __always_inline void take_back(__u32 tgid, __u64 ns)
 static __always_inline void settle_flight(struct flight *f, const struct conn *c, struct trace_scratch *s, int is_own, int is_handed_over)
 {
 	if (is_handed_over || f->hands_over) {
-		take_back(c->flight.tgid, f->sampled_ns);
+		take_back(c->go ? f->start_ns : f->who >> FLIGHT_TGID_SHIFT, f->sampled_ns);
 		return;
 	}
 	s->cpu_flags = f->flags & FLIGHT_SHARED ? 0 : TRACE_CPU_KNOWN;
@@ -158,35 +212,43 @@ static __always_inline void settle_flight(struct flight *f, const struct conn *c
 	s->cpu_flags |= TRACE_CPU_EXACT;
 }
 
-/* The oldest in flight ends; s: NULL when it is not to be counted. by_answer: whoever runs now has written the last byte. */
+/* The oldest in flight ends. by_answer: whoever runs now has written the last byte. */
 __noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answer)
 {
-	struct flight_key key;
 	struct flight *f;
 	int is_own, is_handed_over;
-	__u32 open;
 
-	if (!c)
+	if (!c || !s)
 		return 0;
-	key = c->flight;
-	f = bpf_map_lookup_elem(&flights, &key);
-	is_own = is_current(c);
+	f = find_flight(c->flight);
+	is_own = is_current(c, s);
 	is_handed_over = by_answer && !is_own;
-	c->flight.who = 0;
-	if (!f || f->start_ns != c->flight_start_ns)
-		return 0;
-	if (f->span_id == conn_span_id(c, c->head)) {
-		if (s)
+	if (f && f->start_ns == c->flight_start_ns) {
+		if (f->span_id == conn_span_id(c, c->head)) {
 			settle_flight(f, c, s, is_own, is_handed_over);
-		flight_order();
-		f->span_id = 0;
-		flight_order();
+			flight_order();
+			f->span_id = 0;
+			flight_order();
+		}
+		if (by_answer)
+			f->hands_over = is_handed_over;
+		if (f->open)
+			__sync_fetch_and_add(&f->open, -1);
 	}
-	if (by_answer)
-		f->hands_over = is_handed_over;
-	open = f->open ? __sync_fetch_and_add(&f->open, -1) : 1;
-	/* A thread comes again and finds its own; of goroutines there may be more than the map holds. */
-	if (open == 1 && is_own && !f->hands_over && c->go)
-		bpf_map_delete_elem(&flights, &key);
+	c->flight = 0;
 	return 0;
+}
+
+/* Nobody works on what is in flight there, as far as can be known from now on. */
+static __always_inline void abandon_flight(struct conn *c)
+{
+	struct flight *f = find_flight(c->flight);
+
+	if (f && f->start_ns == c->flight_start_ns) {
+		if (f->span_id == conn_span_id(c, c->head))
+			f->span_id = 0;
+		if (f->open)
+			__sync_fetch_and_add(&f->open, -1);
+	}
+	c->flight = 0;
 }

@@ -85,12 +85,17 @@ struct {
 	__type(value, struct red_cell);
 } red SEC(".maps");
 
-/* Requests whose head is kept until they end, by span id. */
+/* Requests whose head is kept until they end, by span id: of those on a connection all but one. */
+struct kept_request {
+	struct ev_request ev;
+	__u8 room[TRACE_HEAD_BYTES]; /* none of it is used: the verifier does not see that */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, TRACE_MAX_KEPT);
 	__type(key, __u64);
-	__type(value, struct ev_request);
+	__type(value, struct kept_request);
 } kept_requests SEC(".maps");
 
 /* Of threads that worked on a request, with trace.cpu: exact (trace_clock.h). */
@@ -132,17 +137,21 @@ struct transfer {
 	__u64 part_at;   /* where the head at hand begins, or goes on, in the buffer at hand; 0: there is none of it */
 	__u64 sk;        /* an address to read from */
 	__u64 inode;     /* of the socket, where only its address is known */
-	__u32 is_requests, reserved;
+	__u32 dir, reserved; /* REQUESTS or RESPONSES */
 };
 
 /* Each CPU has several: a softirq may close a connection while a program works on another one. */
 struct trace_scratch {
 	__u32 taken, index;
 	struct flight_cpu used; /* by the request that ends at once */
-	__u32 cpu_flags, reserved; /* TRACE_CPU_*, of it */
+	__u32 cpu_flags; /* TRACE_CPU_*, of it */
+	__u32 is_tunnel; /* behind the response whose head was read there is no HTTP */
 	struct transfer t;
 	struct http1_window window;
-	struct ev_request request;
+	__u64 pid_tgid; /* whoever runs; */
+	__u64 who;      /* the same as flight.h has it, once it was asked for */
+	__u64 head_hash; /* of the head just read, when all of it is in the window, as struct http1_again has it; 0: not known */
+	struct kept_request request;
 	struct conn no_conn; /* zero, like the next: what new ones are made of */
 	struct red_cell no_cell;
 };

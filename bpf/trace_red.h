@@ -42,17 +42,14 @@ struct ended {
 	__u32 unfinished;
 };
 
-__noinline int count_request(struct trace_scratch *s, const struct ended *e)
+static __always_inline void count_request(struct trace_scratch *s, const struct ended *e)
 {
-	struct red_cell *cell;
+	struct red_cell *cell = cell_of(s, e->key);
 	__u32 i;
 
-	if (!s || !e)
-		return 0;
-	cell = cell_of(s, e->key);
 	count(cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
-		return 0;
+		return;
 	trace_add(cell->duration_ns, e->duration_ns);
 	trace_add(cell->request_bytes, e->request_bytes);
 	trace_add(cell->response_bytes, e->response_bytes);
@@ -67,5 +64,4 @@ __noinline int count_request(struct trace_scratch *s, const struct ended *e)
 	i = red_size_bucket(e->response_bytes);
 	if (i < TRACE_SIZES)
 		trace_add(cell->response_sizes[i], 1);
-	return 0;
 }

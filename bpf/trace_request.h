@@ -6,18 +6,18 @@
 #include "bpf/trace_flight.h"
 #include "bpf/trace_kept.h"
 
-static __always_inline void fill_trace(const struct conn *c, struct ev_request *ev)
+static __always_inline void fill_trace(const struct conn *c, struct trace_scratch *s, struct ev_request *ev)
 {
 	struct flight *f;
 
-	if (c->requests.flags & HTTP1_TRACED) {
-		__builtin_memcpy(ev->trace_id, c->requests.trace_id, sizeof(ev->trace_id));
-		__builtin_memcpy(&ev->parent_id, c->requests.parent_id, sizeof(ev->parent_id));
-		ev->trace_flags = c->requests.trace_flags;
+	if (c->dir[REQUESTS].m.flags & HTTP1_TRACED) {
+		__builtin_memcpy(ev->trace_id, c->dir[REQUESTS].m.trace_id, sizeof(ev->trace_id));
+		__builtin_memcpy(&ev->parent_id, c->dir[REQUESTS].m.parent_id, sizeof(ev->parent_id));
+		ev->trace_flags = c->dir[REQUESTS].m.trace_flags;
 		ev->flags |= TRACE_PARENT;
 		return;
 	}
-	f = c->side == TRACE_CLIENT ? current_flight(c) : 0;
+	f = c->side == TRACE_CLIENT ? current_flight(c, s) : 0;
 	if (f && flight_is_sure(f) && !may_be_a_loop(f, c)) {
 		__builtin_memcpy(ev->trace_id, f->trace_id, sizeof(ev->trace_id));
 		ev->parent_id = f->span_id;
@@ -42,46 +42,45 @@ static __always_inline int is_sampled(const struct ev_request *ev)
 static __always_inline void keep_request(struct conn *c, struct trace_scratch *s, struct in_flight *r)
 {
 	struct ev_request *ev;
-	__u64 span_id;
 
-	if (!config.spans && (r->flags & IN_FLIGHT_ROUTED))
+	if (!config.spans && (r->flags & IN_FLIGHT_ROUTED)) {
+		if (is_in_conn(c))
+			c->is_kept = 0; /* a part of it was */
 		return;
-	span_id = conn_span_id(c, c->tail);
-	ev = keep_part(c, s) ? 0 : bpf_map_lookup_elem(&kept_requests, &span_id);
+	}
+	if (!keep_part(c, s))
+		r->flags |= is_in_conn(c) ? IN_FLIGHT_KEPT | IN_FLIGHT_IN_CONN : IN_FLIGHT_KEPT;
+	ev = find_kept(c, r, conn_span_id(c, c->tail));
 	if (!ev) {
 		count(TRACE_COUNT_HEAD_LOST);
 		return;
 	}
-	r->flags |= IN_FLIGHT_KEPT;
 	if (!config.spans)
 		return;
-	fill_trace(c, ev);
+	fill_trace(c, s, ev);
 	if (is_sampled(ev)) {
 		r->flags |= IN_FLIGHT_SAMPLED;
 		ev->trace_flags |= 1;
 	}
 }
 
-__noinline int begin_request(struct conn *c, struct trace_scratch *s)
+static __always_inline void begin_request(struct conn *c, struct trace_scratch *s)
 {
 	struct in_flight *r;
-	__u64 span_id;
 	__u32 route;
 
-	if (!c || !s)
-		return 0;
 	if (c->tail - c->head >= TRACE_PIPELINE || c->over) {
 		c->over++;
 		count(TRACE_COUNT_PIPELINE_FULL);
-		span_id = conn_span_id(c, c->tail);
-		bpf_map_delete_elem(&kept_requests, &span_id); /* what was kept of its head is no part of the next one's */
-		return 0;
+		/* What was kept of its head is no part of the next one's. */
+		drop_kept(c, conn_span_id(c, c->tail), is_in_conn(c));
+		return;
 	}
 	/* Whatever came before the first request does not answer it: of HEAD's answer what follows would be taken for the body. */
 	if (!c->tail)
-		__builtin_memset(&c->responses, 0, sizeof(c->responses));
+		__builtin_memset(&c->dir[RESPONSES].m, 0, sizeof(struct http1));
 	r = conn_at(c, c->tail);
-	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->requests.path, .method = c->requests.code };
+	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->dir[REQUESTS].m.path, .method = c->dir[REQUESTS].m.code };
 	route = next_route_of(c, r->path_hash);
 	if (route != TRACE_ROUTE_UNKNOWN) {
 		r->route = route;
@@ -91,7 +90,6 @@ __noinline int begin_request(struct conn *c, struct trace_scratch *s)
 	c->tail++;
 	if (c->side == TRACE_SERVER && c->tail - c->head == 1)
 		open_flight(c, s, 1);
-	return 0;
 }
 
 __noinline int end_request(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes, __u32 unfinished)
@@ -134,27 +132,17 @@ static __always_inline void end_over(struct conn *c, struct trace_scratch *s, __
 	c->ended_ns = now;
 }
 
-__noinline int end_response(struct conn *c, struct trace_scratch *s)
+static __always_inline void end_response(struct conn *c, struct trace_scratch *s)
 {
-	if (!c || !s)
-		return 0;
-	if (c->flight.who)
+	if (c->flight)
 		close_flight(c, s, 1);
 	if (c->head != c->tail)
-		end_request(c, s, s->t.now, c->responses.body, 0);
+		end_request(c, s, s->t.now, c->dir[RESPONSES].m.body, 0);
 	else if (c->over)
-		end_over(c, s, s->t.now, c->responses.body);
+		end_over(c, s, s->t.now, c->dir[RESPONSES].m.body);
 	c->status = 0;
 	if (c->side == TRACE_SERVER && c->head != c->tail)
 		open_flight(c, s, 0);
-	return 0;
-}
-
-/* Nobody works on what is in flight there, as far as can be known from now on. */
-static __always_inline void abandon_flight(struct conn *c)
-{
-	if (c->flight.who)
-		close_flight(c, 0, 0);
 }
 
 /* Whatever is in flight gets no more answer. */
@@ -162,10 +150,10 @@ __noinline int end_connection(struct conn *c, struct trace_scratch *s, __u64 now
 {
 	if (!c || !s)
 		return 0;
-	if (c->flight.who)
+	if (c->flight)
 		close_flight(c, s, 0);
-	if (c->status && c->responses.state == HTTP1_IN_REST && c->head != c->tail)
-		end_request(c, s, now, c->responses.body, 0);
+	if (c->status && c->dir[RESPONSES].m.state == HTTP1_IN_REST && c->head != c->tail)
+		end_request(c, s, now, c->dir[RESPONSES].m.body, 0);
 	for (int i = 0; i < TRACE_PIPELINE && c->head != c->tail; i++)
 		end_request(c, s, now, 0, 1);
 	c->state = CONN_OVER;

@@ -8,20 +8,35 @@
 /* At the head of a response: what the request says of it. */
 static __always_inline __u32 on_response_head(struct conn *c, struct trace_scratch *s)
 {
-	__u32 method = c->head != c->tail ? conn_at(c, c->head)->method : HTTP1_METHOD_OTHER, more = http1_answers(&c->responses, method);
-	__u16 code = c->responses.code;
+	__u32 method = c->head != c->tail ? conn_at(c, c->head)->method : HTTP1_METHOD_OTHER, more = http1_answers(&c->dir[RESPONSES].m, method);
+	__u16 code = c->dir[RESPONSES].m.code;
 
 	if (code < 200 && code != 101)
 		return more;
 	c->status = code;
-	if (c->flight.who)
-		note_answer(c);
-	if (code == 101 || (method == HTTP1_METHOD_CONNECT && code < 300)) {
-		end_response(c, s);
-		abandon_flight(c);
-		c->state = CONN_OVER;
-	}
-	return more;
+	if (c->flight)
+		note_answer(c, s);
+	s->is_tunnel = code == 101 || (method == HTTP1_METHOD_CONNECT && code < 300);
+	return s->is_tunnel ? HTTP1_END : more;
+}
+
+/* The one at hand. Of its number the verifier knows nothing, so that it follows both at once. */
+static __always_inline struct direction *direction(struct conn *c, const struct trace_scratch *s)
+{
+	return &c->dir[*(const volatile __u32 *)&s->t.dir & 1];
+}
+
+/* All that is left of the transfer is body: events. */
+static __always_inline __u32 pass_rest(struct conn *c, struct trace_scratch *s)
+{
+	struct http1 *m = &direction(c, s)->m;
+	__u64 rest = s->t.left + s->window.end - s->window.at;
+
+	if (!rest || http1_unseen(m) < rest)
+		return 0;
+	s->t.left = 0;
+	s->window.at = s->window.end;
+	return http1_pass(m, rest);
 }
 
 __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
@@ -33,44 +48,58 @@ __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
 		end_connection(c, s, s->t.now);
 		return 0;
 	}
-	if (s->t.is_requests) {
+	if (s->t.dir == REQUESTS) {
 		if (events & HTTP1_HEAD)
 			begin_request(c, s);
-		s->t.part_at = 0;
+		s->t.part_at = s->head_hash = 0;
 		if ((events & HTTP1_END) && c->head != c->tail && !c->over)
-			conn_at(c, c->tail - 1)->request_bytes = c->requests.body;
+			conn_at(c, c->tail - 1)->request_bytes = c->dir[REQUESTS].m.body;
 		return 0;
 	}
 	if (events & HTTP1_HEAD)
-		events |= on_response_head(c, s);
+		events |= on_response_head(c, s) | pass_rest(c, s);
 	if (events & HTTP1_END)
 		end_response(c, s);
+	if (s->is_tunnel) {
+		abandon_flight(c);
+		c->state = CONN_OVER;
+	}
 	return 0;
 }
 
-/* Of the direction at hand. */
-static __always_inline struct http1 *parser(struct conn *c, const struct trace_scratch *s)
+/* Where a request begins, in the window. */
+static __always_inline void note_begin(struct conn *c, struct trace_scratch *s)
 {
-	return s->t.is_requests ? &c->requests : &c->responses;
+	if (s->t.dir != REQUESTS || c->dir[REQUESTS].m.state > HTTP1_AT_END)
+		return;
+	s->t.part_at = s->t.window_at + s->window.at;
+	c->begun_ns = s->t.now;
 }
 
-/* Events. */
-static __always_inline __u32 pass(struct conn *c, struct trace_scratch *s, __u64 n)
+/* A head that is the last one again: its events. */
+static __always_inline __u32 read_again(struct conn *c, struct trace_scratch *s)
 {
-	data_advance(&s->t.d, n);
-	s->t.left -= n;
-	return http1_pass(parser(c, s), n);
+	struct direction *d = direction(c, s);
+	__u32 events;
+
+	if (!http1_begins(&d->m))
+		return 0;
+	note_begin(c, s);
+	events = http1_next_again(&d->m, &s->window, &d->again, c->id);
+	s->head_hash = events ? d->again.hash : 0;
+	return events;
 }
 
 /*
- * The next bytes, or none: -1. Else events, of bytes that need not be seen. What they mean is left to the caller: the stack
- * of all who are at work may be 512 bytes (before Linux 6.13), and on_events() is where it is deepest.
+ * The next bytes, or none: -1. Else events, of bytes that need not be seen or were seen before. What they mean is left to the
+ * caller: the stack of all who are at work may be 512 bytes (before Linux 6.13), and on_events() is where it is deepest.
  */
 __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 {
 	struct http1_window *w;
 	struct transfer *t;
 	__u64 n, unseen;
+	__u32 events;
 
 	if (!c || !s)
 		return -1;
@@ -80,34 +109,48 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 		keep_part(c, s); /* a head goes on in another buffer */
 		t->part_at = 0;
 	}
-	if (!t->left || data_next_buffer(&t->d))
-		return -1;
-	unseen = http1_unseen(parser(c, s));
-	n = t->left < t->d.left ? t->left : t->d.left;
 	w->at = w->end = 0;
-	t->window_at = t->d.at;
+	events = pass_rest(c, s);
+	if (events || !t->left || data_next_buffer(&t->d))
+		return events ? events : -1;
+	n = t->left < t->d.left ? t->left : t->d.left;
+	unseen = http1_unseen(&direction(c, s)->m);
 	if (unseen)
-		return pass(c, s, n < unseen ? n : unseen);
-	n = n < HTTP1_WINDOW ? n : HTTP1_WINDOW;
-	if (bpf_probe_read_user(w->bytes, n, (const void *)t->d.at)) {
+		n = n < unseen ? n : unseen;
+	else
+		n = n < HTTP1_WINDOW ? n : HTTP1_WINDOW;
+	t->window_at = t->d.at;
+	data_advance(&t->d, n);
+	t->left -= n;
+	if (unseen)
+		return http1_pass(&direction(c, s)->m, n);
+	if (bpf_probe_read_user(w->bytes, n, (const void *)t->window_at)) {
 		count(TRACE_COUNT_UNREADABLE);
 		end_connection(c, s, t->now);
 		return -1;
 	}
 	w->end = n;
-	data_advance(&t->d, n);
-	t->left -= n;
-	if (t->is_requests && !t->part_at && http1_in_head(&c->requests))
+	if (t->dir == REQUESTS && !t->part_at && http1_in_head(&c->dir[REQUESTS].m))
 		t->part_at = t->window_at;
-	return 0;
+	return read_again(c, s);
 }
 
 /* Up to the next event, or the window's end. */
 __noinline int read_window(struct conn *c, struct trace_scratch *s)
 {
+	struct direction *d;
+	int is_whole;
+	__u32 events;
+
 	if (!c || !s)
 		return 0;
-	return http1_next(parser(c, s), &s->window);
+	d = direction(c, s);
+	is_whole = !s->window.at && http1_begins(&d->m);
+	note_begin(c, s);
+	events = http1_next(&d->m, &s->window);
+	is_whole = is_whole && (events & HTTP1_HEAD) && s->window.at <= HTTP1_WINDOW;
+	s->head_hash = is_whole ? http1_keep(&d->again, &d->m, &s->window, events, c->id) : 0;
+	return events;
 }
 
 struct look {
@@ -128,13 +171,8 @@ static long look(__u32 i, void *ctx)
 		events = fill_window(c, s);
 	if (events < 0)
 		return 1;
-	if (!events && s->window.at < s->window.end) {
-		if (s->t.is_requests && c->requests.state <= HTTP1_AT_END) {
-			s->t.part_at = s->t.window_at + s->window.at;
-			c->begun_ns = s->t.now;
-		}
+	if (!events && s->window.at < s->window.end)
 		events = read_window(c, s);
-	}
 	if (events)
 		on_events(c, s, events);
 	return !s->t.left && s->window.at >= s->window.end;
@@ -147,7 +185,8 @@ __noinline int look_at_transfer(struct conn *c, struct trace_scratch *s)
 	if (!c || !s)
 		return 0;
 	s->window.at = s->window.end = 0;
-	bpf_loop(TRACE_MAX_LOOKS, look, &l, 0);
+	if (!look(0, &l) && !look(1, &l))
+		bpf_loop(TRACE_MAX_LOOKS, look, &l, 0);
 	if (s->t.part_at)
 		keep_part(c, s);
 	if (s->t.left && c->state == CONN_HTTP1)
@@ -160,12 +199,13 @@ static __always_inline void pass_unseen(struct conn *c, struct trace_scratch *s)
 {
 	__u32 events;
 
-	if (http1_unseen(parser(c, s)) < s->t.left) {
+	if (http1_unseen(&direction(c, s)->m) < s->t.left) {
 		count(TRACE_COUNT_UNSEEN);
 		end_connection(c, s, s->t.now);
 		return;
 	}
-	events = pass(c, s, s->t.left);
+	s->window.at = s->window.end = 0;
+	events = pass_rest(c, s);
 	if (events)
 		on_events(c, s, events);
 }

@@ -15,7 +15,7 @@ def kept_alive(c):
 
 
 def pipelined(c):
-    paths = [f"/{'chunks/2' if i % 7 == 0 else 'ok'}/pipelined/{i}" for i in range(60)]
+    paths = [f"/{'chunks/2' if i % 7 == 0 else 'ok'}/pipelined/{i}" for i in range(30)]
     c.send(b"".join(request("GET", path) for path in paths))
     for path in paths:
         c.answer("GET", path)

@@ -36,7 +36,7 @@ def check(name, hooks="sockets"):
 
     if name != "nginx":  # whose log ends it
         until_settled(lambda: log().total(), want.total())
-    assert len(asked) > 300
+    assert len(asked) > 250
     if name != "own":  # which works for the proxies too
         same("log", log(), want)
     assert sum(n for k, n in seen.items() if k[1] == "/cut/body") == 1, [k for k in seen if k[1].startswith("/cut/")]
@@ -251,6 +251,7 @@ def test_a_request_begins_with_its_first_byte():
     c.answer("GET", "/ok/first/byte")
     c.close()
     rows = w.rows(1, [ME], "client", [c]) + w.rows(1, w.servers["own"].pids(), "server", [c])
+    rows = [r for r in rows if r["path"] == "/ok/first/byte"]  # another connection may have had these ports
     assert len(rows) == 2 and all(250e6 <= r["duration_ns"] < 5e9 for r in rows), rows
 
 

@@ -20,7 +20,7 @@ def test_a_ring_that_overruns_costs_routes_and_no_counts():
             agent.process.send_signal(signal.SIGSTOP)
             for _ in range(many // 2000):
                 request = b"GET /ok/many HTTP/1.1\r\nHost: x\r\n\r\n"
-                raw(nginx.port, *[request * 40] * 49, request * 39 + b"GET /ok/many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", pause=0.002)
+                raw(nginx.port, *[request * 25] * 79, request * 24 + b"GET /ok/many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", pause=0.002)
             agent.process.send_signal(signal.SIGCONT)
             until(lambda: sum(agent.counts().values()) >= many)
             time.sleep(2)

@@ -294,8 +294,8 @@ def test_a_ratio_is_of_trace_ids():
     with Peer() as peer, server(THREADS, "front") as front, \
             Agent(config(receiver("p", peer.http)), env={**os.environ, "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}) as agent:
         introduce(front)
-        for i in range(40):
-            raw(front, b"GET /work/1 HTTP/1.1\r\nHost: t\r\n\r\n" * 39 + b"GET /work/1 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        for i in range(50):
+            raw(front, b"GET /work/1 HTTP/1.1\r\nHost: t\r\n\r\n" * 31 + b"GET /work/1 HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert agent.stop() == 0
         found = of(spans(peer, "front"), SERVER, "/work/1")
     print(f"  {len(found)} of 1600")

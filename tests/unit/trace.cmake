@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(http1 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1.c USES base bpf_headers)
+unit_test(http1_again SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1_again.c USES base bpf_headers)
 unit_test(http1_kernel SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1_kernel.c USES base bpf_headers bpf::http1_run)
 script_test(http1_cost unit 60 unit/http1_cost.py)
 unit_test(routes SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_routes.c USES trace)
