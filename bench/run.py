@@ -124,7 +124,7 @@ def bpf_stats():
 
 
 def micro():
-    for name in ("pprof", "symbolize", "collect", "unwind"):
+    for name in ("pprof", "symbolize", "collect", "unwind", "spans"):
         text = subprocess.run([BUILD / f"bench/bench_{name}"], check=True, capture_output=True, text=True).stdout
         yield from map(json.loads, text.splitlines())
 
