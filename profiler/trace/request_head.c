@@ -4,49 +4,67 @@
 #include <string.h>
 #include <strings.h>
 
-/* Up to one of the bytes; *at moves behind it. found: whether there was one. */
-static struct slice take_until(const char **at, const char *end, const char *stop, bool *found)
+static struct slice behind(struct slice s, size_t n)
 {
-	struct slice s = { *at, 0 };
+	return (struct slice){ s.s + n, s.len - n };
+}
 
-	while (*at < end && !memchr(stop, **at, strlen(stop)))
-		++*at;
-	s.len = (size_t)(*at - s.s);
-	*found = *at < end;
-	*at += *found;
+/* Up to the first of these bytes. Each is looked for before those that were found: the nearest is best told first. */
+static struct slice up_to(struct slice s, const char *stops, bool *found)
+{
+	*found = false;
+	for (; *stops; stops++) {
+		const char *stop = s.len ? memchr(s.s, *stops, s.len) : NULL;
+
+		if (stop) {
+			s.len = (size_t)(stop - s.s);
+			*found = true;
+		}
+	}
+	return s;
+}
+
+/* The same of what is left, which begins behind that byte then. */
+static struct slice take_until(struct slice *left, const char *stops, bool *found)
+{
+	struct slice s = up_to(*left, stops, found);
+
+	*left = behind(*left, s.len + *found);
 	return s;
 }
 
 /* Slices of a slice: before the first of these bytes, and from it on. */
-static struct slice before(struct slice *s, const char *stop)
+static struct slice before(struct slice *s, const char *stops)
 {
-	const char *at = s->s, *end = s->s + s->len;
-	struct slice first;
+	bool found;
+	struct slice first = up_to(*s, stops, &found);
 
-	while (at < end && !memchr(stop, *at, strlen(stop)))
-		at++;
-	first = (struct slice){ s->s, (size_t)(at - s->s) };
-	*s = (struct slice){ at, (size_t)(end - at) };
+	*s = behind(*s, first.len);
 	return first;
 }
 
-static bool begins_with(struct slice s, const char *with)
+static bool begins_with(struct slice s, const char *with, size_t len)
 {
-	return s.len >= strlen(with) && !strncasecmp(s.s, with, strlen(with));
+	return s.len >= len && !strncasecmp(s.s, with, len);
+}
+
+static bool is_absolute(struct slice target)
+{
+	return target.len && *target.s != '/' && (begins_with(target, "http://", 7) || begins_with(target, "https://", 8));
 }
 
 static void parse_target(struct request_head *h)
 {
 	struct slice rest = h->target;
 
-	if (begins_with(rest, "http://") || begins_with(rest, "https://")) {
+	if (is_absolute(rest)) {
 		h->scheme = before(&rest, ":");
-		rest = (struct slice){ rest.s + 3, rest.len - 3 };
+		rest = behind(rest, 3);
 		h->authority = before(&rest, "/?#");
 	}
 	h->path = before(&rest, "?#");
 	if (rest.len && *rest.s == '?') {
-		rest = (struct slice){ rest.s + 1, rest.len - 1 };
+		rest = behind(rest, 1);
 		h->query = before(&rest, "#");
 	}
 }
@@ -67,42 +85,49 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
+static bool is_header(struct slice line, const char *name, size_t len)
+{
+	return line.len > len && line.s[len] == ':' && begins_with(line, name, len);
+}
+
+/* The first of each name that says something counts. */
 static void parse_header(struct request_head *h, struct slice line)
 {
-	const struct {
+	static const struct {
 		const char *name;
-		struct slice *to;
-	} wanted[] = { { "host", &h->host }, { "user-agent", &h->user_agent }, { "tracestate", &h->tracestate } };
-	struct slice name = before(&line, ":");
+		size_t len, offset;
+	} wanted[] = {
+#define WANTED(name, member) { name, sizeof(name) - 1, offsetof(struct request_head, member) }
+		WANTED("host", host), WANTED("user-agent", user_agent), WANTED("tracestate", tracestate)
+#undef WANTED
+	};
 
-	if (!line.len)
-		return;
-	line = trim((struct slice){ line.s + 1, line.len - 1 });
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (!wanted[i].to->len && name.len == strlen(wanted[i].name) && !strncasecmp(name.s, wanted[i].name, name.len))
-			*wanted[i].to = line;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct slice *to = (struct slice *)((char *)h + wanted[i].offset);
+
+		if (is_header(line, wanted[i].name, wanted[i].len) && !to->len)
+			*to = trim(behind(line, wanted[i].len + 1));
+	}
 }
 
 void request_head_parse(const void *bytes, size_t len, struct request_head *ret)
 {
-	const char *at = bytes, *end = at + len;
-	struct slice line;
+	struct slice left = { bytes, len }, line;
 	bool whole;
 
 	*ret = (struct request_head){ .minor = -1 };
-	while (at < end && (*at == '\r' || *at == '\n'))
-		at++;
-	ret->method = take_until(&at, end, " \n", &whole);
-	ret->target = take_until(&at, end, " \r\n", &whole);
+	while (left.len && (*left.s == '\r' || *left.s == '\n'))
+		left = behind(left, 1);
+	ret->method = take_until(&left, " \n", &whole);
+	ret->target = take_until(&left, " \r\n", &whole);
 	ret->target_cut = !whole;
 	parse_target(ret);
-	line = trim(take_until(&at, end, "\n", &whole));
-	if (begins_with(line, "HTTP/1.") && line.len == 8)
+	line = trim(take_until(&left, "\n", &whole));
+	if (line.len == 8 && begins_with(line, "HTTP/1.", 7))
 		ret->minor = line.s[7] - '0';
-	while (at < end) {
-		line = take_until(&at, end, "\n", &whole);
-		if (whole) /* one that is cut off says something else, maybe */
-			parse_header(ret, line);
+	for (const char *end; left.len && (end = memchr(left.s, '\n', left.len)); left = behind(left, line.len + 1)) {
+		line = (struct slice){ left.s, (size_t)(end - left.s) }; /* one that is cut off says something else, maybe */
+		parse_header(ret, line);
 	}
 }
 

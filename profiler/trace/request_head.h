@@ -9,10 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct slice {
-	const char *s;
-	size_t len;
-};
+#include "base/slice.h"
 
 struct request_head {
 	struct slice method, target;
