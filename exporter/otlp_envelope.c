@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/strmap.h"
 #include "base/wire.h"
 #include "exporter/attribute.h"
@@ -31,54 +32,72 @@ void otlp_envelope_fini(struct otlp_envelope *e)
 	buf_fini(&e->out);
 }
 
-/* A value that is there says something, even an empty one. */
-static void put_text(struct buf *b, const char *text)
+static uint8_t *put_slice(uint8_t *p, struct slice s)
 {
-	size_t mark = wire_begin(b, ANY_STRING);
-
-	buf_append_utf8(b, text, strlen(text));
-	wire_end(b, mark);
+	return mempcpy(wire_put_small(p, s.len), s.s, s.len);
 }
 
-static void put_any(struct buf *b, const struct attribute *a)
+/* An AnyValue. One that is there says something, even an empty text. */
+static uint8_t *put_any(uint8_t *p, const struct attribute *a, struct slice text)
 {
 	switch (a->type) {
 	case ATTRIBUTE_TEXT:
-		put_text(b, a->text);
-		break;
+		return put_slice(wire_put_tag(p, ANY_STRING, WIRE_LEN), text);
 	case ATTRIBUTE_INT:
-		wire_uint_present(b, ANY_INT, (uint64_t)a->number);
-		break;
+		return wire_put(wire_put_tag(p, ANY_INT, WIRE_VARINT), (uint64_t)a->number);
 	case ATTRIBUTE_DOUBLE:
-		wire_double_present(b, ANY_DOUBLE, a->real);
-		break;
+		return wire_put_double(wire_put_tag(p, ANY_DOUBLE, WIRE_FIXED64), a->real);
 	case ATTRIBUTE_BOOL:
-		wire_uint_present(b, ANY_BOOL, a->truth);
-		break;
+		return wire_put(wire_put_tag(p, ANY_BOOL, WIRE_VARINT), a->truth);
 	}
+	return p;
 }
 
+/* Most of a span is these: room for the whole of one is looked for once. text: as it is to be written. */
+static void put_pair(struct buf *b, uint32_t field, const struct attribute *a, struct slice text)
+{
+	uint8_t *p = buf_reserve(b, 6 * WIRE_VARINT_MAX + a->key.len + text.len), *pair, *value;
+
+	if (!p)
+		return;
+	pair = p = wire_put_tag(p, field, WIRE_LEN);
+	p = put_slice(wire_put_tag(p + 1, KEY_VALUE_KEY, WIRE_LEN), a->key);
+	value = p = wire_put_tag(p, KEY_VALUE_VALUE, WIRE_LEN);
+	p = wire_close(value, put_any(p + 1, a, text));
+	b->len = (size_t)(wire_close(pair, p) - b->data);
+}
+
+/* Texts that are no UTF-8 are repaired beside. */
 void otlp_put_attributes(struct buf *b, uint32_t field, const struct attribute *a, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		size_t pair = wire_begin(b, field), value;
+	_cleanup_(buf_fini) struct buf repaired = BUF_INIT;
 
-		wire_utf8(b, KEY_VALUE_KEY, a[i].key);
-		value = wire_begin(b, KEY_VALUE_VALUE);
-		put_any(b, &a[i]);
-		wire_end(b, value);
-		wire_end(b, pair);
+	for (; n; a++, n--) {
+		struct slice text = a->type == ATTRIBUTE_TEXT ? a->text : SLICE("");
+
+		if (text.len && utf8_prefix(text.s, text.len) < text.len) {
+			buf_reset(&repaired);
+			buf_append_utf8(&repaired, text.s, text.len);
+			b->error = b->error ? b->error : buf_error(&repaired);
+			text = (struct slice){ (char *)repaired.data, repaired.len };
+		}
+		put_pair(b, field, a, text);
 	}
 }
 
+/* Here the names are of others, too. */
 static void put_resource(struct buf *b, const struct strmap *attributes)
 {
 	size_t mark = wire_begin(b, RESOURCE_ITEMS_RESOURCE);
 
 	vec_foreach(e, &attributes->v) {
-		struct attribute a = { .key = e->key, .type = ATTRIBUTE_TEXT, .text = e->value };
+		size_t pair = wire_begin(b, RESOURCE_ATTRIBUTES), value;
 
-		otlp_put_attributes(b, RESOURCE_ATTRIBUTES, &a, 1);
+		wire_utf8(b, KEY_VALUE_KEY, e->key);
+		value = wire_begin(b, KEY_VALUE_VALUE);
+		wire_utf8_present(b, ANY_STRING, e->value, strlen(e->value));
+		wire_end(b, value);
+		wire_end(b, pair);
 	}
 	wire_end(b, mark);
 }

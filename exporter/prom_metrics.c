@@ -58,10 +58,8 @@ static void put_label(struct buf *b, const struct attribute *a)
 
 static void put_text_label(struct buf *b, const char *key, const char *text)
 {
-	struct attribute a = { .key = key, .type = ATTRIBUTE_TEXT, .text = text };
-
 	if (text)
-		put_label(b, &a);
+		put_label(b, &(struct attribute){ .key = slice_of(key), .type = ATTRIBUTE_TEXT, .text = slice_of(text) });
 }
 
 /* Who it is to Prometheus. */
@@ -72,18 +70,18 @@ static void put_job(struct buf *b, const struct strmap *resource)
 
 	buf_puts(b, "job=\"");
 	if (space && *space) {
-		prom_escape(b, space);
+		prom_escape(b, slice_of(space));
 		buf_putc(b, '/');
 	}
-	prom_escape(b, name ? name : "unknown_service");
+	prom_escape(b, slice_of(name ? name : "unknown_service"));
 	buf_putc(b, '"');
 	put_text_label(b, "instance", strmap_get(resource, "service.instance.id"));
 }
 
-static bool is_taken(const char *key, const char *const *taken, size_t n)
+static bool is_taken(struct slice key, const char *const *taken, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (prom_labels_clash(key, taken[i]))
+		if (prom_labels_clash(key, slice_of(taken[i])))
 			return true;
 	return false;
 }
@@ -206,10 +204,10 @@ static void put_target_info(struct page *g, const struct strmap *resource)
 	put_job(&g->labels, resource);
 	for (uint32_t i = 0; i < resource->v.n; i++) {
 		const struct strmap_entry *e = &resource->v.v[i];
-		bool repeated = is_taken(e->key, taken, ARRAY_SIZE(taken));
+		bool repeated = is_taken(slice_of(e->key), taken, ARRAY_SIZE(taken));
 
 		for (uint32_t j = 0; j < i && !repeated; j++)
-			repeated = prom_labels_clash(e->key, resource->v.v[j].key);
+			repeated = prom_labels_clash(slice_of(e->key), slice_of(resource->v.v[j].key));
 		if (!repeated && strcmp(e->key, "service.instance.id"))
 			put_text_label(&g->labels, e->key, e->value);
 	}

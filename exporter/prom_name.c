@@ -128,19 +128,19 @@ static char of_label(char c)
 	return isalnum((unsigned char)c) ? c : '_';
 }
 
-void prom_label_name(struct buf *b, const char *key)
+void prom_label_name(struct buf *b, struct slice key)
 {
-	if (isdigit((unsigned char)*key))
+	if (key.len && isdigit((unsigned char)*key.s))
 		buf_puts(b, "key_");
-	for (; *key; key++)
-		buf_putc(b, of_label(*key));
+	for (size_t i = 0; i < key.len; i++)
+		buf_putc(b, of_label(key.s[i]));
 }
 
-bool prom_labels_clash(const char *a, const char *b)
+bool prom_labels_clash(struct slice a, struct slice b)
 {
-	while (*a && of_label(*a) == of_label(*b)) {
-		a++;
-		b++;
-	}
-	return !*a && !*b;
+	size_t same = 0;
+
+	while (same < a.len && same < b.len && of_label(a.s[same]) == of_label(b.s[same]))
+		same++;
+	return same == a.len && same == b.len;
 }

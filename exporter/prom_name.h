@@ -21,6 +21,6 @@ struct buf;
 /* Of a family. */
 void prom_metric_name(struct buf *b, const struct metric_family *f);
 /* Of an attribute. */
-void prom_label_name(struct buf *b, const char *key);
+void prom_label_name(struct buf *b, struct slice key);
 /* Whether two attributes have the same one. */
-bool prom_labels_clash(const char *a, const char *b);
+bool prom_labels_clash(struct slice a, struct slice b);

@@ -11,9 +11,10 @@
 #include "base/buf.h"
 
 /* quotes: whether they are escaped, too. */
-static void escape(struct buf *b, const char *s, bool quotes)
+static void escape(struct buf *b, struct slice text, bool quotes)
 {
-	size_t left = strlen(s);
+	const char *s = text.s;
+	size_t left = text.len;
 
 	while (left) {
 		size_t n = utf8_len(s, left);
@@ -31,9 +32,9 @@ static void escape(struct buf *b, const char *s, bool quotes)
 	}
 }
 
-void prom_escape(struct buf *b, const char *s)
+void prom_escape(struct buf *b, struct slice text)
 {
-	escape(b, s, true);
+	escape(b, text, true);
 }
 
 void prom_family(struct buf *b, const char *name, enum prom_type type, const char *help)
@@ -43,7 +44,7 @@ void prom_family(struct buf *b, const char *name, enum prom_type type, const cha
 	};
 
 	buf_printf(b, "# HELP %s ", name);
-	escape(b, help, false);
+	escape(b, slice_of(help), false);
 	buf_printf(b, "\n# TYPE %s %s\n", name, types[type]);
 }
 
@@ -72,7 +73,7 @@ void prom_value(struct buf *b, const char *name, double value, ...)
 	va_start(ap, value);
 	while ((label = va_arg(ap, const char *))) {
 		buf_printf(b, "%s%s=\"", open, label);
-		prom_escape(b, va_arg(ap, const char *));
+		prom_escape(b, slice_of(va_arg(ap, const char *)));
 		buf_putc(b, '"');
 		open = ",";
 	}

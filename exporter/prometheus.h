@@ -9,6 +9,8 @@
  *
  * Source: prometheus.io, exposition formats. Errors: buf_error() of the buffer, once at the end.
  */
+#include "base/slice.h"
+
 struct buf;
 
 #define PROM_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -21,6 +23,6 @@ void prom_family(struct buf *b, const char *name, enum prom_type type, const cha
 void prom_value(struct buf *b, const char *name, double value, ...) __attribute__((sentinel));
 
 /* The value of a label: escaped, U+FFFD for bytes that are no UTF-8, since one of them costs the whole page. */
-void prom_escape(struct buf *b, const char *s);
+void prom_escape(struct buf *b, struct slice text);
 /* The shortest text that reads back as the same number. */
 void prom_number(struct buf *b, double v);

@@ -49,7 +49,7 @@ struct service {
 };
 
 static const struct attribute reasons[] = {
-#define JOIN(id, name, help) [EV_JOIN_##id] = { .key = "reason", .type = ATTRIBUTE_TEXT, .text = name },
+#define JOIN(id, name, help) [EV_JOIN_##id] = { .key = SLICE("reason"), .type = ATTRIBUTE_TEXT, .text = SLICE(name) },
 #include "bpf/drops.def"
 #undef JOIN
 };
@@ -114,7 +114,7 @@ static int resource_of_service(struct red_metrics *m, struct tracing *t, uint32_
 
 static void add_text(struct row *row, const char *key, const char *text)
 {
-	row->attributes[row->n_attributes++] = (struct attribute){ .key = key, .type = ATTRIBUTE_TEXT, .text = text };
+	row->attributes[row->n_attributes++] = (struct attribute){ .key = slice_of(key), .type = ATTRIBUTE_TEXT, .text = slice_of(text) };
 }
 
 /* What Beyla did not have yet follows from the side and the status: without it no two series become one. */
@@ -131,7 +131,7 @@ static void describe(struct row *row, struct tracing *t, enum red_names names)
 
 	add_text(row, keys[names].method, tracer_method(k->method));
 	if (k->status != TRACE_STATUS_NONE)
-		row->attributes[row->n_attributes++] = (struct attribute){ .key = keys[names].status, .type = ATTRIBUTE_INT, .number = k->status };
+		row->attributes[row->n_attributes++] = (struct attribute){ .key = slice_of(keys[names].status), .type = ATTRIBUTE_INT, .number = k->status };
 	if (*route)
 		add_text(row, "http.route", route);
 	if (names != RED_NAMES_STABLE)

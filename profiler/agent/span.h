@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/texts.h"
 #include "exporter/attribute.h"
 #include "exporter/otlp_traces.h"
 
@@ -29,13 +30,13 @@ struct span_opts {
 	bool query;
 };
 
-/* The attributes' texts are in it: it does not move. */
+/* Attributes point into it and into the request: neither moves. */
 struct span {
 	struct otlp_span otlp;
 	struct attribute attributes[SPAN_ATTRIBUTES];
-	size_t used;
+	struct texts texts; /* in text: what is in no other place */
 	char text[SPAN_TEXT_BYTES];
 };
 
-/* route: "" where there is none; borrowed as long as the span is used. What finds no room is counted as dropped in it. */
+/* route: "" where there is none; it and the request are borrowed as long as the span is used. What finds no room is counted as dropped in it. */
 void span_fill(struct span *s, const struct ev_request *ev, const char *route, const struct span_opts *o);

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,27 +85,52 @@ size_t utf8_len(const void *text, size_t left)
 	return n;
 }
 
-size_t utf8_prefix(const char *s, size_t len)
+static uint64_t load64(const char *s)
+{
+	uint64_t v;
+
+	memcpy(&v, s, sizeof(v));
+	return v;
+}
+
+#define NOT_ASCII 0x8080808080808080
+
+/* Most of all text is. By eight, of which the last may have been looked at before. */
+static bool is_ascii(const char *s, size_t len)
+{
+	uint64_t all = 0;
+
+	if (len < sizeof(all)) {
+		for (size_t i = 0; i < len; i++)
+			all |= (unsigned char)s[i];
+		return !(all & NOT_ASCII);
+	}
+	for (size_t i = 0; i + sizeof(all) < len && !(all & NOT_ASCII); i += sizeof(all))
+		all |= load64(s + i);
+	return !((all | load64(s + len - sizeof(all))) & NOT_ASCII);
+}
+
+static size_t good_prefix(const char *s, size_t len)
 {
 	size_t at = 0, n;
-	uint64_t eight;
 
 	do {
-		/* Most of all text is ASCII. */
-		for (; at + sizeof(eight) <= len; at += sizeof(eight)) {
-			memcpy(&eight, s + at, sizeof(eight));
-			if (eight & 0x8080808080808080)
-				break;
-		}
+		while (at + sizeof(uint64_t) <= len && !(load64(s + at) & NOT_ASCII))
+			at += sizeof(uint64_t);
 		n = at < len ? utf8_len(s + at, len - at) : 0;
 		at += n;
 	} while (n);
 	return at;
 }
 
+size_t utf8_prefix(const char *s, size_t len)
+{
+	return is_ascii(s, len) ? len : good_prefix(s, len);
+}
+
 void buf_append_utf8(struct buf *b, const char *s, size_t len)
 {
-	for (size_t good; (good = utf8_prefix(s, len)) < len;) {
+	for (size_t good; (good = good_prefix(s, len)) < len;) {
 		buf_append(b, s, good);
 		buf_puts(b, "\xef\xbf\xbd");
 		s += good + 1;

@@ -11,27 +11,6 @@ void wire_varint(struct buf *b, uint64_t v)
 		b->len += (size_t)(wire_put(p, v) - p);
 }
 
-/* Fields 1 to 15 have a tag of one byte. */
-static inline void tag(struct buf *b, uint32_t field, uint32_t type)
-{
-	if (field < 16)
-		buf_putc(b, (char)(field << 3 | type));
-	else
-		wire_varint(b, (uint64_t)field << 3 | type);
-}
-
-void wire_uint_present(struct buf *b, uint32_t field, uint64_t v)
-{
-	tag(b, field, WIRE_VARINT);
-	wire_varint(b, v);
-}
-
-void wire_uint(struct buf *b, uint32_t field, uint64_t v)
-{
-	if (v)
-		wire_uint_present(b, field, v);
-}
-
 void wire_int(struct buf *b, uint32_t field, int64_t v)
 {
 	wire_uint(b, field, (uint64_t)v);
@@ -47,58 +26,20 @@ void wire_bool(struct buf *b, uint32_t field, int v)
 	wire_uint(b, field, !!v);
 }
 
-static void little_endian(struct buf *b, uint64_t v, uint32_t bytes)
-{
-	uint8_t le[8];
-
-	for (uint32_t i = 0; i < bytes; i++)
-		le[i] = (uint8_t)(v >> (8 * i));
-	buf_append(b, le, bytes);
-}
-
-static uint64_t bits_of(double v)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &v, sizeof(bits));
-	return bits;
-}
-
-void wire_fixed64_present(struct buf *b, uint32_t field, uint64_t v)
-{
-	tag(b, field, WIRE_FIXED64);
-	little_endian(b, v, 8);
-}
-
-void wire_fixed64(struct buf *b, uint32_t field, uint64_t v)
-{
-	if (v)
-		wire_fixed64_present(b, field, v);
-}
-
-void wire_fixed32(struct buf *b, uint32_t field, uint32_t v)
-{
-	if (!v)
-		return;
-	tag(b, field, WIRE_FIXED32);
-	little_endian(b, v, 4);
-}
-
 void wire_double_present(struct buf *b, uint32_t field, double v)
 {
-	wire_fixed64_present(b, field, bits_of(v));
+	uint8_t *p = buf_reserve(b, WIRE_VARINT_MAX + sizeof(v));
+
+	if (p)
+		b->len = (size_t)(wire_put_double(wire_put_tag(p, field, WIRE_FIXED64), v) - b->data);
 }
 
 void wire_double(struct buf *b, uint32_t field, double v)
 {
-	wire_fixed64(b, field, bits_of(v));
-}
+	uint64_t bits;
 
-void wire_bytes(struct buf *b, uint32_t field, const void *data, size_t len)
-{
-	tag(b, field, WIRE_LEN);
-	wire_varint(b, len);
-	buf_append(b, data, len);
+	memcpy(&bits, &v, sizeof(bits));
+	wire_fixed64(b, field, bits);
 }
 
 void wire_string(struct buf *b, uint32_t field, const char *s)
@@ -109,33 +50,49 @@ void wire_string(struct buf *b, uint32_t field, const char *s)
 
 void wire_utf8(struct buf *b, uint32_t field, const char *s)
 {
+	if (s && *s)
+		wire_utf8_present(b, field, s, strlen(s));
+}
+
+void wire_utf8_present(struct buf *b, uint32_t field, const char *s, size_t len)
+{
 	size_t mark;
 
-	if (!s || !*s)
+	if (utf8_prefix(s, len) == len) {
+		wire_bytes(b, field, s, len);
 		return;
+	}
 	mark = wire_begin(b, field);
-	buf_append_utf8(b, s, strlen(s));
+	buf_append_utf8(b, s, len);
 	wire_end(b, mark);
+}
+
+/* Room for n fixed fields behind their length; NULL: there are none, or no memory. */
+static uint8_t *begin_packed(struct buf *b, uint32_t field, size_t n)
+{
+	uint8_t *p = n ? buf_reserve(b, 2 * WIRE_VARINT_MAX + 8 * n) : NULL;
+
+	return p ? wire_put(wire_put_tag(p, field, WIRE_LEN), 8 * n) : NULL;
 }
 
 void wire_packed_fixed64(struct buf *b, uint32_t field, const uint64_t *v, size_t n)
 {
-	if (!n)
-		return;
-	tag(b, field, WIRE_LEN);
-	wire_varint(b, 8 * n);
-	for (size_t i = 0; i < n; i++)
-		little_endian(b, v[i], 8);
+	uint8_t *p = begin_packed(b, field, n);
+
+	for (size_t i = 0; p && i < n; i++)
+		p = wire_put_fixed64(p, v[i]);
+	if (p)
+		b->len = (size_t)(p - b->data);
 }
 
 void wire_packed_double(struct buf *b, uint32_t field, const double *v, size_t n)
 {
-	if (!n)
-		return;
-	tag(b, field, WIRE_LEN);
-	wire_varint(b, 8 * n);
-	for (size_t i = 0; i < n; i++)
-		little_endian(b, bits_of(v[i]), 8);
+	uint8_t *p = begin_packed(b, field, n);
+
+	for (size_t i = 0; p && i < n; i++)
+		p = wire_put_double(p, v[i]);
+	if (p)
+		b->len = (size_t)(p - b->data);
 }
 
 void wire_packed(struct buf *b, uint32_t field, const struct buf *varints)
@@ -146,26 +103,12 @@ void wire_packed(struct buf *b, uint32_t field, const struct buf *varints)
 		wire_bytes(b, field, varints->data, varints->len);
 }
 
-size_t wire_begin(struct buf *b, uint32_t field)
+uint8_t *wire_close_long(uint8_t *length, uint8_t *end)
 {
-	tag(b, field, WIRE_LEN);
-	buf_putc(b, 0);
-	return b->len;
-}
+	uint8_t bytes[WIRE_VARINT_MAX];
+	size_t len = (size_t)(end - length) - 1, n = (size_t)(wire_put(bytes, len) - bytes);
 
-void wire_end(struct buf *b, size_t mark)
-{
-	uint8_t len[WIRE_VARINT_MAX];
-	size_t content = b->len - mark, n;
-
-	if (b->error)
-		return;
-	n = (size_t)(wire_put(len, content) - len);
-	if (n > 1) {
-		if (!buf_reserve(b, n - 1))
-			return;
-		memmove(b->data + mark + n - 1, b->data + mark, content);
-		b->len += n - 1;
-	}
-	memcpy(b->data + mark - 1, len, n);
+	memmove(length + n, length + 1, len);
+	memcpy(length, bytes, n);
+	return length + n + len;
 }

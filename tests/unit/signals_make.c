@@ -176,14 +176,14 @@ static void read_attribute(bool of_span)
 		spans[n_spans - 1].attributes = a;
 	if (!of_span && !points[n_points - 1].n_attributes++)
 		points[n_points - 1].attributes = a;
-	a->key = decode(word());
+	a->key = slice_of(decode(word()));
 	value = word();
 	a->type = *value == 't'   ? ATTRIBUTE_TEXT
 		  : *value == 'i' ? ATTRIBUTE_INT
 		  : *value == 'd' ? ATTRIBUTE_DOUBLE
 				  : ATTRIBUTE_BOOL;
 	if (a->type == ATTRIBUTE_TEXT)
-		a->text = decode(value + 1);
+		a->text = slice_of(decode(value + 1));
 	else if (a->type == ATTRIBUTE_INT)
 		a->number = strtoll(value + 1, NULL, 10);
 	else if (a->type == ATTRIBUTE_DOUBLE)

@@ -794,7 +794,7 @@ static void make_signals(struct made_signals *m)
 
 	memset(m, 0, sizeof(*m));
 	assert_int_equal(strmap_set(&m->resource, "service.name", "web"), 0);
-	m->attribute = (struct attribute){ "url.path", ATTRIBUTE_TEXT, { .text = text } };
+	m->attribute = (struct attribute){ SLICE("url.path"), ATTRIBUTE_TEXT, { .text = slice_of(text) } };
 	for (int i = 0; i < MADE_POINTS; i++) {
 		m->spans[i] = (struct otlp_span){ .trace_id = { 1 },
 						  .span_id = { 1 },

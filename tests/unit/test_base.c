@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/strpool.h"
+#include "base/texts.h"
 #include "base/units.h"
 #include "base/url.h"
 #include "base/wire.h"
@@ -100,6 +101,55 @@ static void a_url_is_shown_without_what_is_secret_in_it(void **state)
 	assert_string_equal(url_shown("http://u:p@h", small, sizeof(small)), "http://");
 }
 
+/* One that is none, and a sequence that is one, at every place of texts of every length around eight and its multiples. */
+static void what_is_no_utf8_is_found_wherever_it_is(void **state)
+{
+	for (size_t len = 0; len < 40; len++) {
+		char *text = malloc(len ? len : 1); /* ASan sees a byte too far */
+
+		memset(text, 'a', len);
+		assert_int_equal(utf8_prefix(text, len), len);
+		for (size_t at = 0; at < len; at++) {
+			text[at] = '\xff';
+			assert_int_equal(utf8_prefix(text, len), at);
+			if (at) {
+				memcpy(text + at - 1, "\xc3\xa4", 2);
+				assert_int_equal(utf8_prefix(text, len), len);
+				text[at - 1] = 'a';
+			}
+			text[at] = 'a';
+		}
+		free(text);
+	}
+}
+
+static void texts_end_where_their_room_does(void **state)
+{
+	for (size_t size = 1; size < 30; size++) {
+		char *room = malloc(size);
+		struct texts t = { .room = room, .size = size };
+		struct slice s, more;
+
+		texts_begin(&t);
+		texts_add(&t, SLICE("a-"));
+		texts_add(&t, SLICE(""));
+		texts_add_number(&t, 4711);
+		texts_add_number(&t, 0);
+		texts_add_hex(&t, 0x0a1b, 6);
+		s = texts_end(&t); /* 13 bytes and a NUL */
+		assert_int_equal(!s.s, size < 14);
+		if (s.s)
+			assert_string_equal(s.s, "a-47110000a1b");
+		assert_int_equal(s.len, s.s ? 13 : 0);
+		texts_begin(&t);
+		texts_add(&t, SLICE("x"));
+		more = texts_end(&t); /* what had no room took none */
+		assert_int_equal(!more.s, size < (s.s ? 16 : 2));
+		assert_true(t.used <= size);
+		free(room);
+	}
+}
+
 static void an_arena_gives_aligned_memory_and_takes_it_back(void **state)
 {
 	struct arena a = { 0 };
@@ -124,6 +174,8 @@ int main(void)
 		cmocka_unit_test(json_strings_escape_what_could_end_a_script),
 		cmocka_unit_test(durations_read_as_people_write_them),
 		cmocka_unit_test(a_url_is_shown_without_what_is_secret_in_it),
+		cmocka_unit_test(what_is_no_utf8_is_found_wherever_it_is),
+		cmocka_unit_test(texts_end_where_their_room_does),
 		cmocka_unit_test(an_arena_gives_aligned_memory_and_takes_it_back),
 	};
 

@@ -111,11 +111,11 @@ static void a_span_is_the_known_one(void **state)
 		"J\x07\x0a\x01\x65\x12\x02\x0a\x00P\x03z\x05\x12\x01\x65\x18\x02"
 		"\x85\x01\x01\x03\x00\x00\x1a'" URL "\x1a'" URL;
 	const struct attribute attributes[] = {
-		{ "k", ATTRIBUTE_TEXT, { .text = "v" } },
-		{ "n", ATTRIBUTE_INT, { .number = 0 } },
-		{ "b", ATTRIBUTE_BOOL, { .truth = false } },
-		{ "d", ATTRIBUTE_DOUBLE, { .real = 0.5 } },
-		{ "e", ATTRIBUTE_TEXT, { .text = "" } },
+		{ SLICE("k"), ATTRIBUTE_TEXT, { .text = SLICE("v") } },
+		{ SLICE("n"), ATTRIBUTE_INT, { .number = 0 } },
+		{ SLICE("b"), ATTRIBUTE_BOOL, { .truth = false } },
+		{ SLICE("d"), ATTRIBUTE_DOUBLE, { .real = 0.5 } },
+		{ SLICE("e"), ATTRIBUTE_TEXT, { .text = SLICE("") } },
 	};
 	const struct otlp_span span = {
 		IDS,
@@ -141,9 +141,9 @@ static void a_span_is_the_known_one(void **state)
 
 static void what_is_no_text_becomes_text(void **state)
 {
-	const struct attribute path = { "url.path",
+	const struct attribute path = { SLICE("url.path"),
 					ATTRIBUTE_TEXT,
-					{ .text = "/\xff\xc3\xa4\xe2\x82" } };
+					{ .text = SLICE("/\xff\xc3\xa4\xe2\x82") } };
 	const struct otlp_span span = { IDS, .kind = OTLP_SPAN_SERVER, .name = "\x80G",
 					.attributes = &path, .n_attributes = 1 };
 	_cleanup_(strmap_fini) struct strmap w = service("\xc0w");
@@ -178,9 +178,9 @@ static void a_request_ends_where_it_is_full(void **state)
 {
 	struct otlp_span *spans = calloc(SPANS, sizeof(*spans));
 	const struct attribute path = {
-		"url.path",
+		SLICE("url.path"),
 		ATTRIBUTE_TEXT,
-		{ .text = "/some/path/of/middling/length/that/people/ask/for" }
+		{ .text = SLICE("/some/path/of/middling/length/that/people/ask/for") }
 	};
 	_cleanup_(strmap_fini) struct strmap w = service("w");
 
@@ -238,7 +238,7 @@ static int send_metrics(size_t max_bytes, const struct metric_set *set)
 	return r;
 }
 
-static const struct attribute k_is_v = { "k", ATTRIBUTE_TEXT, { .text = "v" } };
+static const struct attribute k_is_v = { SLICE("k"), ATTRIBUTE_TEXT, { .text = SLICE("v") } };
 static const double bounds[] = { 0.5, 1 };
 static const uint64_t counts[] = { 1, 0, 2 };
 
@@ -423,10 +423,10 @@ static void labels_clash_where_their_names_do(void **state)
 {
 	_cleanup_(buf_fini) struct buf b = BUF_INIT;
 
-	assert_true(prom_labels_clash("http.route", "http_route") && prom_labels_clash("a", "a"));
-	assert_false(prom_labels_clash("http.route", "http.routes") || prom_labels_clash("a", "") ||
-		     prom_labels_clash("", "a"));
-	prom_label_name(&b, "2xx.share");
+	assert_true(prom_labels_clash(SLICE("http.route"), SLICE("http_route")) && prom_labels_clash(SLICE("a"), SLICE("a")));
+	assert_false(prom_labels_clash(SLICE("http.route"), SLICE("http.routes")) || prom_labels_clash(SLICE("a"), SLICE("")) ||
+		     prom_labels_clash(SLICE(""), SLICE("a")));
+	prom_label_name(&b, SLICE("2xx.share"));
 	buf_putc(&b, '\0');
 	assert_string_equal((char *)b.data, "key_2xx_share");
 }
@@ -480,12 +480,12 @@ static void a_page_is_what_prometheus_reads(void **state)
 		"\"shop\"} 1\n"
 		"target_info{job=\"db\",service_name=\"db\"} 1\n";
 	const struct attribute attributes[] = {
-		{ "http.route", ATTRIBUTE_TEXT, { .text = "/a\\b\"c\nd\xff" } },
-		{ "http.response.status_code", ATTRIBUTE_INT, { .number = 200 } },
-		{ "http_route", ATTRIBUTE_TEXT, { .text = "one label too many" } },
-		{ "job", ATTRIBUTE_TEXT, { .text = "ours" } },
-		{ "service.name", ATTRIBUTE_TEXT, { .text = "said already" } },
-		{ "ok", ATTRIBUTE_BOOL, { .truth = true } },
+		{ SLICE("http.route"), ATTRIBUTE_TEXT, { .text = SLICE("/a\\b\"c\nd\xff") } },
+		{ SLICE("http.response.status_code"), ATTRIBUTE_INT, { .number = 200 } },
+		{ SLICE("http_route"), ATTRIBUTE_TEXT, { .text = SLICE("one label too many") } },
+		{ SLICE("job"), ATTRIBUTE_TEXT, { .text = SLICE("ours") } },
+		{ SLICE("service.name"), ATTRIBUTE_TEXT, { .text = SLICE("said already") } },
+		{ SLICE("ok"), ATTRIBUTE_BOOL, { .truth = true } },
 	};
 	struct strmap two[] = { service("web"), service("db") };
 	const struct metric_point h = { .attributes = attributes,
