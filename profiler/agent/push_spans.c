@@ -21,23 +21,32 @@
 
 #define WAIT_NS (2 * NSEC_PER_SEC)
 
+#define NONE UINT32_MAX
+
 /* A request that waits. */
 struct waiting {
-	uint32_t labels, route; /* in texts */
-	uint32_t at;            /* in bytes */
+	uint32_t route; /* in routes */
+	uint32_t at;    /* in bytes */
+	uint32_t next;  /* of its service; NONE: no other is */
+};
+
+/* A service's, in the order in which they came; NONE: it has none. */
+struct queue {
+	uint32_t first, last;
 };
 
 struct push_spans {
 	struct push_spans_opts opts;
 	const struct strmap *labels; /* NULL: none */
 	vec(struct waiting) waiting;
-	struct buf bytes;     /* struct ev_request each, up to the end of its head */
-	struct strpool texts; /* labels and routes */
+	vec(struct queue) queues; /* by the id of the service's labels */
+	struct buf bytes; /* struct ev_request each, up to the end of its head, and on to where the next may begin */
+	struct strpool services, routes; /* their labels; their texts */
+	uint32_t last_service, last_route; /* as often as not the next one's too */
 	uint64_t since_ns;    /* CLOCK_BOOTTIME: the first of them came; as push_spans_tick() has it */
 	struct otlp_sender sender;
 	struct otlp_traces *out;
-	struct span span;     /* being made */
-	struct ev_request ev; /* it is made of */
+	struct span span; /* being made */
 	struct push_spans_stats stats;
 };
 
@@ -67,8 +76,10 @@ struct push_spans *push_spans_free(struct push_spans *s)
 		return NULL;
 	otlp_traces_free(s->out);
 	vec_fini(&s->waiting);
+	vec_fini(&s->queues);
 	buf_fini(&s->bytes);
-	strpool_fini(&s->texts);
+	strpool_fini(&s->services);
+	strpool_fini(&s->routes);
 	free(s);
 	return NULL;
 }
@@ -82,57 +93,39 @@ void push_spans_set_labels(struct push_spans *s, const struct strmap *labels)
 
 static void forget(struct push_spans *s)
 {
-	s->waiting.n = 0;
+	s->waiting.n = s->queues.n = 0;
 	s->since_ns = 0;
+	s->last_service = s->last_route = 0;
 	buf_reset(&s->bytes);
-	strpool_reset(&s->texts);
+	strpool_reset(&s->services);
+	strpool_reset(&s->routes);
 }
 
-static void read_request(struct push_spans *s, const struct waiting *w)
-{
-	const uint8_t *from = s->bytes.data + w->at;
-
-	memcpy(&s->ev, from, offsetof(struct ev_request, head));
-	memcpy(s->ev.head, from + offsetof(struct ev_request, head), s->ev.head_len);
-}
-
-/* Of one service. */
-static int send_service(struct push_spans *s, const struct waiting *w, uint32_t n, const struct span_opts *o)
+/* What waits of one service. */
+static int send_service(struct push_spans *s, uint32_t service, const struct span_opts *o)
 {
 	_cleanup_(strmap_fini) struct strmap resource = { 0 };
-	int r = resource_of_target(strpool_str(&s->texts, w->labels), s->labels, &resource);
+	int r = resource_of_target(strpool_str(&s->services, service), s->labels, &resource);
 
-	for (uint32_t i = 0; i < n && r >= 0; i++) {
-		read_request(s, &w[i]);
-		span_fill(&s->span, &s->ev, strpool_str(&s->texts, w[i].route), o);
+	for (uint32_t i = s->queues.v[service].first; i != NONE && r >= 0; i = s->waiting.v[i].next) {
+		const struct waiting *w = &s->waiting.v[i];
+
+		span_fill(&s->span, (const struct ev_request *)(s->bytes.data + w->at), strpool_str(&s->routes, w->route), o);
 		r = otlp_traces_put(s->out, &resource, &s->span.otlp);
 	}
 	otlp_traces_end_resource(s->out);
 	return r;
 }
 
-static int by_service(const void *a, const void *b)
-{
-	const struct waiting *x = a, *y = b;
-
-	if (x->labels != y->labels)
-		return x->labels < y->labels ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
 static void send_all(struct push_spans *s)
 {
 	struct span_opts o = { .utc_at_boot_ns = time_utc_ns() - time_boot_ns(), .threshold = s->opts.threshold, .query = s->opts.query };
-	const struct waiting *v = s->waiting.v;
 	int r = 0;
 
 	s->sender.time_ns = s->since_ns + o.utc_at_boot_ns;
-	qsort(s->waiting.v, s->waiting.n, sizeof(*v), by_service);
-	for (uint32_t i = 0, n; i < s->waiting.n && r >= 0; i += n) {
-		for (n = 1; i + n < s->waiting.n && v[i].labels == v[i + n].labels;)
-			n++;
-		r = send_service(s, v + i, n, &o);
-	}
+	for (uint32_t i = 0; i < s->queues.n && r >= 0; i++)
+		if (s->queues.v[i].first != NONE)
+			r = send_service(s, i, &o);
 	otlp_traces_finish(s->out); /* what had room, whatever became of the rest */
 }
 
@@ -155,18 +148,51 @@ void push_spans_flush(struct push_spans *s)
 
 /* ---- gathering ---- */
 
+static uint32_t text_id(struct strpool *p, uint32_t last, const char *text)
+{
+	return last && !strcmp(strpool_str(p, last), text) ? last : strpool_add(p, text);
+}
+
+static struct queue *queue_of(struct push_spans *s, uint32_t service)
+{
+	while (s->queues.n <= service) {
+		struct queue *q = vec_push(&s->queues);
+
+		if (!q)
+			return NULL;
+		*q = (struct queue){ NONE, NONE };
+	}
+	return &s->queues.v[service];
+}
+
+/* The next one begins where a struct ev_request may. */
+static void copy_request(struct buf *to, const struct ev_request *ev)
+{
+	static const uint8_t zeros[_Alignof(struct ev_request)];
+
+	buf_append(to, ev, offsetof(struct ev_request, head) + ev->head_len);
+	buf_append(to, zeros, -to->len % sizeof(zeros));
+}
+
 static bool keep(struct push_spans *s, const struct ev_request *ev, const char *labels, const char *route)
 {
-	uint32_t at = (uint32_t)s->bytes.len;
-	struct waiting *w = vec_push(&s->waiting);
+	struct waiting w = { .at = (uint32_t)s->bytes.len, .next = NONE }, *slot;
+	uint32_t i = s->waiting.n;
+	struct queue *q;
 
-	buf_append(&s->bytes, ev, offsetof(struct ev_request, head) + ev->head_len);
-	if (w)
-		*w = (struct waiting){ .labels = strpool_add(&s->texts, labels), .route = strpool_add(&s->texts, route), .at = at };
-	if (w && !buf_error(&s->bytes) && !strpool_error(&s->texts))
-		return true;
-	s->waiting.n -= w != NULL;
-	return false;
+	s->last_service = text_id(&s->services, s->last_service, labels);
+	w.route = s->last_route = text_id(&s->routes, s->last_route, route);
+	copy_request(&s->bytes, ev);
+	q = queue_of(s, s->last_service);
+	if (!q || strpool_error(&s->services) || strpool_error(&s->routes) || buf_error(&s->bytes) || !(slot = vec_push(&s->waiting)))
+		return false;
+	*slot = w;
+	if (q->first == NONE)
+		q->first = i;
+	else
+		s->waiting.v[q->last].next = i;
+	q->last = i;
+	return true;
 }
 
 void push_spans_add(struct push_spans *s, const struct ev_request *ev, const char *labels, const char *route)

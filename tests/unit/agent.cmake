@@ -12,6 +12,8 @@ unit_test(span SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_span.c USES agent)
 unit_test(selector SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_selector.c USES agent)
 unit_test(push SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_push.c ${CMAKE_CURRENT_LIST_DIR}/fixture_fake.c USES agent)
 add_dependencies(test_push fake_pyroscope)
+unit_test(push_spans SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_push_spans.c USES agent)
+target_link_options(test_push_spans PRIVATE -Wl,--wrap=net_formats,--wrap=net_send)
 
 add_executable(relabel_apply ${CMAKE_CURRENT_LIST_DIR}/relabel_apply.c)
 target_link_libraries(relabel_apply PRIVATE proc)
