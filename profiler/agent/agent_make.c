@@ -181,8 +181,10 @@ bool agent_wants_spans(const struct config *c)
 /* What we send would make what we send next. */
 static void on_span(void *ctx, const struct ev_request *ev, const char *labels, const char *route)
 {
-	if (ev->tgid != (uint32_t)getpid())
-		push_spans_add(((struct agent *)ctx)->spans, ev, labels, route);
+	struct agent *a = ctx;
+
+	if (ev->tgid != a->pid)
+		push_spans_add(a->spans, ev, labels, route);
 }
 
 static struct tracer_opts tracer_opts_of(const struct config *c)
@@ -200,6 +202,7 @@ static int make_spans(struct agent *a)
 	const struct push_spans_opts opts = { .net = a->net, .threshold = tracer_threshold(c->trace_sample_percent / 100), .query = c->trace_query };
 	int r = agent_wants_spans(c) ? push_spans_new(&opts, &a->spans) : 0;
 
+	a->pid = (uint32_t)getpid();
 	if (r >= 0 && a->spans)
 		push_spans_set_labels(a->spans, &c->labels);
 	return r;

@@ -30,6 +30,7 @@ struct agent {
 	struct receive *receive; /* the same */
 	struct scrape *scrape; /* the same */
 	struct red_metrics *red;
+	uint32_t pid; /* our own: to ask for it is a system call */
 	struct push_spans *spans; /* NULL: no receiver took traces when we began */
 	struct metric_export *metric_export;
 	int routes_error; /* told */

@@ -19,6 +19,7 @@ struct judged {
 	uint32_t tgid;
 	uint32_t service; /* 0: not wanted */
 	uint64_t cgroup_id;
+	uint64_t turn; /* in which it was judged last */
 	bool ended; /* its counts, as they are from here on, are all there will be */
 	uint64_t doubt_ns; /* until when it may be wanted after all: it counts on, and its counts wait; 0: it is settled */
 	uint64_t join_ns[EV_JOIN_MAX]; /* as it was last time */
@@ -32,6 +33,7 @@ struct joined {
 
 struct judges {
 	struct judges_opts opts;
+	uint64_t turn; /* from 1 on */
 	vec(struct judged) judged;
 	struct htable index; /* of judged, by tgid */
 	vec(struct joined) joined;
@@ -152,8 +154,11 @@ static uint32_t judge_anew(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 	struct trace_proc p = { .service = service };
 	uint64_t now = time_boot_ns();
 
-	if (j && stands(j, service, now))
+	if (j && stands(j, service, now)) {
+		j->turn = js->turn;
+		j->cgroup_id = cgroup_id ? cgroup_id : j->cgroup_id;
 		return j->service;
+	}
 	if (!j && (j = add_judged(js, tgid)) && !service) {
 		*j = (struct judged){ .tgid = tgid, .cgroup_id = cgroup_id, .doubt_ns = now + DOUBT_NS };
 		return 0;
@@ -165,10 +170,22 @@ static uint32_t judge_anew(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 	j->service = service;
 	j->cgroup_id = cgroup_id;
 	j->ended = false;
+	j->turn = js->turn;
 	j->doubt_ns = 0;
 	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | tracer_proc_kind(tgid) | (js->opts.literal ? TRACE_PROC_LITERAL : 0);
 	tracer_set_proc(js->opts.tracer, tgid, &p);
 	return service;
+}
+
+void judges_turn(struct judges *js)
+{
+	js->turn++;
+}
+
+/* What its labels are takes more than all else of a request, and a thousand of one process may be told in a turn. */
+static bool is_known(const struct judges *js, const struct judged *j, uint64_t cgroup_id)
+{
+	return j->turn == js->turn && !j->doubt_ns && j->cgroup_id == cgroup_id;
 }
 
 /* One that has ended is what it was: there is nothing left to be seen of it. */
@@ -176,7 +193,7 @@ uint32_t judges_ask(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 {
 	const struct judged *j = find_judged(js, tgid);
 
-	return j && j->ended ? j->service : judge_anew(js, tgid, cgroup_id);
+	return j && (j->ended || is_known(js, j, cgroup_id)) ? j->service : judge_anew(js, tgid, cgroup_id);
 }
 
 uint32_t judges_service(struct judges *js, uint32_t tgid)
@@ -246,6 +263,7 @@ int judges_new(const struct judges_opts *opts, struct judges **ret)
 	if (!*ret)
 		return -ENOMEM;
 	(*ret)->opts = *opts;
+	judges_turn(*ret);
 	return 0;
 }
 

@@ -30,7 +30,9 @@ struct judges_opts {
 int judges_new(const struct judges_opts *opts, struct judges **ret);
 struct judges *judges_free(struct judges *j);
 
-/* Its service, 0: it is not wanted; judged anew. */
+/* A turn begins: until the next one nothing new is known of a process that was judged and is not in doubt. */
+void judges_turn(struct judges *j);
+/* Its service, 0: it is not wanted; judged anew, once a turn. */
 uint32_t judges_ask(struct judges *j, uint32_t tgid, uint64_t cgroup_id);
 /* As it was judged, if it was. */
 uint32_t judges_service(struct judges *j, uint32_t tgid);

@@ -189,6 +189,7 @@ static int on_request(void *ctx, const struct ev_request *ev)
 
 int tracing_poll(struct tracing *t)
 {
+	judges_turn(t->judges);
 	look_again(t);
 	return tracer_drain(t->tracer, on_request, t);
 }
