@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encoding a window of real stacks, the pprof file that $HOTSPAN_BENCH_WINDOW names (encode.py records one). */
-#include <fcntl.h>
+/* Encoding a window of real stacks, from tables in memory to bytes in memory. */
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/gzip.h"
 #include "base/strmap.h"
 #include "bench.h"
 #include "pprof/encode.h"
 #include "pprof/otlp.h"
 #include "pprof/profile.h"
-#include "pprof/reader.h"
-
-static struct profile *window(struct bench *b)
-{
-	const char *path = getenv("HOTSPAN_BENCH_WINDOW");
-	_cleanup_(buf_fini) struct buf raw = BUF_INIT;
-	struct profile *p;
-	char err[256];
-
-	if (!path)
-		return NULL;
-	if (file_read_path(AT_FDCWD, path, SIZE_MAX, &raw) < 0 || reader_decode(raw.data, raw.len, &p, err, sizeof(err)) < 0)
-		abort();
-	b->units = p->samples.n;
-	return p;
-}
+#include "window_file.h"
 
 static int encode_gzip(const struct profile *p, struct buf *out)
 {
@@ -60,23 +43,23 @@ static int encode_otlp_gzip(const struct profile *p, struct buf *out)
 
 static void measure(struct bench *b, int (*encode)(const struct profile *p, struct buf *out))
 {
-	struct profile *p = window(b);
+	struct profile *p = window_file_whole();
 	struct buf out = BUF_INIT;
-	int64_t samples = 0;
+	double samples;
 
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->samples.n; i++)
-		samples += p->values.v[(size_t)i * p->types.n];
+	samples = (double)window_samples(p);
+	b->units = p->samples.n;
 	BENCH_LOOP(b) {
 		buf_reset(&out);
 		if (encode(p, &out) < 0)
 			abort();
 	}
 	bench_metric(b, "stacks", p->samples.n);
-	bench_metric(b, "samples", (double)samples);
+	bench_metric(b, "samples", samples);
 	bench_metric(b, "frames_per_stack", (double)p->frames.n / p->samples.n);
-	bench_metric(b, "bytes_per_sample", (double)out.len / (double)samples);
+	bench_metric(b, "bytes_per_sample", (double)out.len / samples);
 	buf_fini(&out);
 	profile_free(p);
 }
