@@ -75,7 +75,7 @@ def json_lines(argv, **env):
 
 def encoded(build, folder):
     """Our rows of a window of so many stacks at least."""
-    for seconds in (SECONDS, 2 * SECONDS, 4 * SECONDS):
+    for seconds in range(SECONDS, 4 * SECONDS, 5):
         record(build, folder, seconds)
         rows = json_lines([build / "bench/bench_pprof", "window"], HOTSPAN_BENCH_WINDOW=str(folder))
         if rows[0]["stacks"] >= STACKS:
