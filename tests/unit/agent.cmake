@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(budget SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_budget.c USES agent)
 unit_test(config SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_config.c USES agent)
-unit_test(identity SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_identity.c USES proc)
+# Who a process is.
+foreach(name declared startup identity users targets)
+	unit_test(${name} SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c USES proc)
+endforeach()
 unit_test(locate SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_locate.c USES agent)
 target_link_options(test_locate PRIVATE -Wl,--wrap=sym_image_resolve,--wrap=sym_image_segment)
 unit_test(placement SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_placement.c USES proc)
