@@ -352,29 +352,53 @@ static __always_inline int transfer(struct sock *sk, __u64 pid_tgid, __u64 proc,
 }
 
 #if defined(__TARGET_ARCH_x86)
-static __always_inline int transfer_of_syscall(struct sock *sk, int bytes, int flags, int is_receive)
+/* Of a hook at sockets; args: its sk, bytes, flags. */
+static __always_inline int transfer_of_socket(const __u64 *args, __u64 pid_tgid, __u64 proc, int is_receive)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+	struct sock *sk = (void *)args[0];
+	int bytes = args[1], flags = args[2];
 	const struct pt_regs *regs;
 
-	/* The end of a stream may be that of its other end, whose process is wanted. */
-	if ((bytes > 0 && !is_wanted(proc)) || (flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
+	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
 	regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
 }
 #endif
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(sent, struct sock *sk, int bytes, int flags)
+/*
+ * What most calls on a host come to, that nobody wants to see, is a function of its own: for it no registers need be saved.
+ * The end of a stream may be that of its other end, whose process is wanted.
+ */
+static __always_inline int is_looked_at(const __u64 *args, __u64 proc)
 {
-	return transfer_of_syscall(sk, bytes, flags, 0);
+	return (int)args[1] <= 0 || is_wanted(proc);
+}
+
+static __noinline int send_wanted(const __u64 *args, __u64 pid_tgid, __u64 proc)
+{
+	return transfer_of_socket(args, pid_tgid, proc, 0);
+}
+
+static __noinline int receive_wanted(const __u64 *args, __u64 pid_tgid, __u64 proc)
+{
+	return transfer_of_socket(args, pid_tgid, proc, 1);
+}
+
+SEC("tp_btf/sock_send_length")
+int sent(const __u64 *args)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+
+	return is_looked_at(args, proc) ? send_wanted(args, pid_tgid, proc) : 0;
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(received, struct sock *sk, int bytes, int flags)
+int received(const __u64 *args)
 {
-	return transfer_of_syscall(sk, bytes, flags, 1);
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+
+	return is_looked_at(args, proc) ? receive_wanted(args, pid_tgid, proc) : 0;
 }
 
 #if defined(__TARGET_ARCH_x86)
