@@ -3,8 +3,9 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <isa-l/igzip_lib.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include "base/units.h"
@@ -17,12 +18,14 @@
 #define ELFCOMPRESS_ZSTD 2 /* newer than glibc 2.36 */
 #endif
 
-/* Pages of the output that are ours at a time. (zlib counts in 32 bits, so some piece there must be.) */
+/* What is written at a time, and then let go. (ISA-L counts in 32 bits, so some piece there must be.) */
 #define PIECE (32 * MIB)
 
-static uInt piece(size_t left)
+static uint32_t piece(const void *from, const void *to)
 {
-	return left < PIECE ? (uInt)left : (uInt)PIECE;
+	size_t left = (size_t)((const char *)to - (const char *)from);
+
+	return left < PIECE ? (uint32_t)left : (uint32_t)PIECE;
 }
 
 /* Written pages go to the file they are mapped from. out is the start of a mapping. */
@@ -31,39 +34,59 @@ static void let_go(uint8_t *out, const uint8_t *end)
 	madvise(out, (size_t)(end - out), MADV_DONTNEED);
 }
 
+static bool at_end(const struct inflate_state *z)
+{
+	return z->block_state == ISAL_BLOCK_FINISH;
+}
+
+/* False: damaged, or cut short: then it asks for nothing, and gives nothing, for ever. */
+static bool step(struct inflate_state *z, const uint8_t *in_end, const uint8_t *out_end)
+{
+	const uint8_t *in = z->next_in, *out = z->next_out;
+
+	z->avail_in = piece(in, in_end);
+	z->avail_out = piece(out, out_end);
+	return isal_inflate(z) == ISAL_DECOMP_OK && (at_end(z) || z->next_in != in || z->next_out != out);
+}
+
+/* gold and ld -r write several streams one after another. Of the next one it has read some bytes ahead. */
+static void next_stream(struct inflate_state *z)
+{
+	z->next_in -= z->read_in_length / 8;
+	isal_inflate_reset(z);
+}
+
+/* The end of the stream, and its checksum, may come after the last byte of output. */
+static bool ends_here(struct inflate_state *z, const uint8_t *in_end)
+{
+	uint8_t more;
+
+	z->next_out = &more;
+	return at_end(z) || (step(z, in_end, &more + 1) && at_end(z) && z->next_out == &more);
+}
+
 static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len, bool file)
 {
-	z_stream z = { 0 };
+	struct inflate_state *z = malloc(sizeof(*z));
 	const uint8_t *in_end = in + in_len, *out_end = out + len;
-	int r;
+	bool good;
 
-	if (inflateInit(&z) != Z_OK)
+	if (!z)
 		return -ENOMEM;
-	z.next_in = (Bytef *)in;
-	z.next_out = out;
+	isal_inflate_init(z);
+	z->crc_flag = ISAL_ZLIB;
+	z->next_in = (uint8_t *)in;
+	z->next_out = out;
 	do {
-		z.avail_in = piece((size_t)(in_end - z.next_in));
-		z.avail_out = piece((size_t)(out_end - z.next_out));
-		r = inflate(&z, Z_NO_FLUSH);
-		if (file && !z.avail_out)
-			let_go(out, z.next_out);
-		/* gold and ld -r write several streams one after another. */
-		if (r == Z_STREAM_END && z.next_out < out_end && z.next_in < in_end)
-			r = inflateReset(&z);
-	} while (r == Z_OK && z.next_in < in_end && z.next_out < out_end);
-	/* The checksum may come after the last byte of output. */
-	if (r == Z_OK && z.next_out == out_end) {
-		uint8_t more;
-
-		z.next_out = &more;
-		z.avail_out = 1;
-		z.avail_in = piece((size_t)(in_end - z.next_in));
-		r = inflate(&z, Z_NO_FLUSH);
-		r = r == Z_STREAM_END && z.next_out == &more ? Z_STREAM_END : Z_DATA_ERROR;
-		z.next_out = (Bytef *)out_end;
-	}
-	inflateEnd(&z);
-	return r == Z_STREAM_END && z.next_out == out_end ? 0 : -EBADMSG;
+		good = step(z, in_end, out_end);
+		if (good && file && !z->avail_out)
+			let_go(out, z->next_out);
+		if (good && at_end(z) && z->next_out < out_end)
+			next_stream(z);
+	} while (good && z->next_out < out_end);
+	good = good && ends_here(z, in_end);
+	free(z);
+	return good ? 0 : -EBADMSG;
 }
 
 static int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)

@@ -5,6 +5,9 @@
  *
  *	SHF_COMPRESSED   Elf64_Chdr or Elf32_Chdr: zlib or zstd, the size; the stream
  *	.zdebug_*        "ZLIB", the size in 8 bytes, big-endian; a zlib stream
+ *
+ * A zlib stream is inflated by ISA-L, in half of zlib's time: nothing else that a large debug file needs takes as long. (libdeflate
+ * is as fast, but wants the whole of input and output in memory at once.) Memory: 90 KiB while it runs.
  */
 #include <stdbool.h>
 #include <stddef.h>
