@@ -11,7 +11,6 @@
 
 enum { PROGRAMS_MAX = 1 << 20 };
 #define INFLATED_DEFAULT (4ull << 30)
-#define PAGES_KEPT	 (32ull << 20)
 
 int dwarf_scan_file(struct dwarf_scan *s, struct dwarf_unit *u, uint64_t number, uint32_t *ret)
 {
@@ -143,18 +142,15 @@ static void trim(struct dwarf_scan *s)
 static void drop_pages(struct dwarf_scan *s, uint64_t at, uint64_t *dropped)
 {
 	static const enum dwarf_section_id beside[] = { DWARF_LINE, DWARF_RANGES, DWARF_RNGLISTS };
-	const uint8_t *info = s->main.s[DWARF_INFO].data;
 
-	if (at - *dropped < PAGES_KEPT)
+	if (!dwarf_store_drop_behind(&s->store, s->main.s[DWARF_INFO].data, at, dropped))
 		return;
-	dwarf_store_drop_pages(&s->store, info + *dropped, info + at);
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
 		struct dwarf_section b = s->main.s[beside[i]];
 
 		if (b.len)
 			dwarf_store_drop_pages(&s->store, b.data, b.data + b.len);
 	}
-	*dropped = at;
 }
 
 static int read_units(struct dwarf_scan *s, const struct dwarf_split *sp)

@@ -6,6 +6,7 @@
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "base/units.h"
@@ -18,7 +19,7 @@
 #define ELFCOMPRESS_ZSTD 2 /* newer than glibc 2.36 */
 #endif
 
-/* What is written at a time, and then let go. (ISA-L counts in 32 bits, so some piece there must be.) */
+/* What is written, or read, at a time, and then let go. (ISA-L counts in 32 bits, so some piece there must be.) */
 #define PIECE (32 * MIB)
 
 static uint32_t piece(const void *from, const void *to)
@@ -28,10 +29,13 @@ static uint32_t piece(const void *from, const void *to)
 	return left < PIECE ? (uint32_t)left : (uint32_t)PIECE;
 }
 
-/* Written pages go to the file they are mapped from. out is the start of a mapping. */
-static void let_go(uint8_t *out, const uint8_t *end)
+/* Whole pages of what is mapped from a file: they are there when they are wanted again. */
+static void let_go(const uint8_t *from, const uint8_t *to)
 {
-	madvise(out, (size_t)(end - out), MADV_DONTNEED);
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)from + page - 1) / page * page, end = (uintptr_t)to / page * page;
+
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 static bool at_end(const struct inflate_state *z)
@@ -39,14 +43,20 @@ static bool at_end(const struct inflate_state *z)
 	return z->block_state == ISAL_BLOCK_FINISH;
 }
 
-/* False: damaged, or cut short: then it asks for nothing, and gives nothing, for ever. */
-static bool step(struct inflate_state *z, const uint8_t *in_end, const uint8_t *out_end)
+/* False: damaged, or cut short: then it takes nothing, and gives nothing, for ever. */
+static bool step(struct inflate_state *z, const uint8_t *in_end, const uint8_t *out_end, bool files)
 {
 	const uint8_t *in = z->next_in, *out = z->next_out;
+	int r;
 
 	z->avail_in = piece(in, in_end);
 	z->avail_out = piece(out, out_end);
-	return isal_inflate(z) == ISAL_DECOMP_OK && (at_end(z) || z->next_in != in || z->next_out != out);
+	r = isal_inflate(z);
+	if (files) {
+		let_go(in, z->next_in);
+		let_go(out, z->next_out);
+	}
+	return r == ISAL_DECOMP_OK && (at_end(z) || z->next_in != in || z->next_out != out);
 }
 
 /* gold and ld -r write several streams one after another. Of the next one it has read some bytes ahead. */
@@ -62,10 +72,10 @@ static bool ends_here(struct inflate_state *z, const uint8_t *in_end)
 	uint8_t more;
 
 	z->next_out = &more;
-	return at_end(z) || (step(z, in_end, &more + 1) && at_end(z) && z->next_out == &more);
+	return at_end(z) || (step(z, in_end, &more + 1, false) && at_end(z) && z->next_out == &more);
 }
 
-static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len, bool file)
+static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t len, bool files)
 {
 	struct inflate_state *z = malloc(sizeof(*z));
 	const uint8_t *in_end = in + in_len, *out_end = out + len;
@@ -78,9 +88,7 @@ static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t l
 	z->next_in = (uint8_t *)in;
 	z->next_out = out;
 	do {
-		good = step(z, in_end, out_end);
-		if (good && file && !z->avail_out)
-			let_go(out, z->next_out);
+		good = step(z, in_end, out_end, files);
 		if (good && at_end(z) && z->next_out < out_end)
 			next_stream(z);
 	} while (good && z->next_out < out_end);
@@ -118,12 +126,12 @@ int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate
 	return b->bad || ret->len > LEN_MAX || ret->len / RATIO_MAX > bytes_left(b) ? -EBADMSG : 0;
 }
 
-int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool file)
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool files)
 {
-	int r = how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len, file)
+	int r = how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len, files)
 				    : inflate_zstd(b->at, bytes_left(b), out, len);
 
-	if (!r && file)
+	if (!r && files)
 		let_go(out, out + len);
 	return r;
 }

@@ -26,7 +26,7 @@ struct inflate_header {
 int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate_header *ret);
 
 /*
- * file: out is mapped from one, its pages need not stay with us.
+ * files: the stream and out are mapped from some, whose pages need not stay with us.
  * 0: exactly len bytes were written. -EBADMSG: damaged, shorter or longer. -ENOMEM.
  */
-int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool file);
+int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool files);

@@ -108,11 +108,14 @@ static void grant_budget(struct dwarf_scan *s)
 	s->budget.bytes = BUDGET_FACTOR * bytes + BUDGET_BASE;
 }
 
-static int index_units(const struct dwarf_object *o, struct dwarf_unit_index *x)
+/* A page per unit is touched, and the kernel maps what lies around each. */
+static int index_units(const struct dwarf_store *st, const struct dwarf_object *o, struct dwarf_unit_index *x)
 {
+	struct dwarf_section info = o->s[DWARF_INFO];
 	struct dwarf_unit u;
+	uint64_t dropped = 0;
 
-	for (uint64_t at = 0; at < o->s[DWARF_INFO].len && x->offsets.n < UNITS_MAX; at = u.end) {
+	for (uint64_t at = 0; at < info.len && x->offsets.n < UNITS_MAX; at = u.end) {
 		uint64_t *slot;
 
 		if (dwarf_unit_header(o, at, &u) == -EBADMSG)
@@ -121,7 +124,10 @@ static int index_units(const struct dwarf_object *o, struct dwarf_unit_index *x)
 		if (!slot)
 			return -ENOMEM;
 		*slot = at;
+		dwarf_store_drop_behind(st, info.data, at, &dropped);
 	}
+	if (info.len)
+		dwarf_store_drop_pages(st, info.data + dropped, info.data + info.len);
 	return 0;
 }
 
@@ -132,10 +138,6 @@ int dwarf_scan_open(struct dwarf_scan *s, const struct dwarf_files *files)
 	if (r < 0)
 		return r;
 	grant_budget(s);
-	r = index_units(&s->main, &s->main_index);
-	/* A page per unit was touched, and the kernel maps what lies around each. */
-	if (s->main.s[DWARF_INFO].len)
-		dwarf_store_drop_pages(&s->store, s->main.s[DWARF_INFO].data,
-				       s->main.s[DWARF_INFO].data + s->main.s[DWARF_INFO].len);
-	return r ? r : index_units(&s->alt, &s->alt_index);
+	r = index_units(&s->store, &s->main, &s->main_index);
+	return r ? r : index_units(&s->store, &s->alt, &s->alt_index);
 }

@@ -7,6 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/units.h"
+
+#define PAGES_KEPT (32 * MIB)
+
 static int keep(struct dwarf_store *st, void *at, size_t len, bool heap, bool file)
 {
 	struct dwarf_mapping *m = vec_push(&st->mappings);
@@ -118,6 +122,15 @@ void dwarf_store_drop_pages(const struct dwarf_store *st, const uint8_t *from, c
 		if (begin < end)
 			madvise((void *)begin, end - begin, MADV_DONTNEED);
 	}
+}
+
+bool dwarf_store_drop_behind(const struct dwarf_store *st, const uint8_t *section, uint64_t at, uint64_t *io)
+{
+	if (at - *io < PAGES_KEPT)
+		return false;
+	dwarf_store_drop_pages(st, section + *io, section + at);
+	*io = at;
+	return true;
 }
 
 void dwarf_store_fini(struct dwarf_store *st)

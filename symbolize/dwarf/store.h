@@ -41,4 +41,6 @@ void dwarf_store_let_go(struct dwarf_store *st, uint32_t i);
 void dwarf_store_forget(struct dwarf_store *st, uint32_t n);
 /* Bytes of a section that will not be read again soon: their pages leave our memory. */
 void dwarf_store_drop_pages(const struct dwarf_store *st, const uint8_t *from, const uint8_t *to);
+/* Of a section that is read from its start on, when the reader, at this offset, has left 32 MiB behind: true then. *io: how far they are dropped. */
+bool dwarf_store_drop_behind(const struct dwarf_store *st, const uint8_t *section, uint64_t at, uint64_t *io);
 void dwarf_store_fini(struct dwarf_store *st);
