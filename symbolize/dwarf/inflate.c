@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/units.h"
 
@@ -97,11 +98,44 @@ static int inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t l
 	return good ? 0 : -EBADMSG;
 }
 
-static int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len)
+static size_t up_to(size_t at, size_t end)
 {
-	size_t n = ZSTD_decompress(out, len, in, in_len);
+	return end - at < PIECE ? end : at + PIECE;
+}
 
-	return !ZSTD_isError(n) && n == len ? 0 : -EBADMSG;
+/* One frame after another, until both sides are used up. */
+static size_t run_zstd(ZSTD_DStream *z, ZSTD_inBuffer *in, size_t in_len, ZSTD_outBuffer *out, size_t len, bool files)
+{
+	size_t left, was_in, was_out;
+
+	do {
+		was_in = in->pos;
+		was_out = out->pos;
+		in->size = up_to(was_in, in_len);
+		out->size = up_to(was_out, len);
+		left = ZSTD_decompressStream(z, out, in);
+		if (files) {
+			let_go((const uint8_t *)in->src + was_in, (const uint8_t *)in->src + in->pos);
+			let_go((uint8_t *)out->dst + was_out, (uint8_t *)out->dst + out->pos);
+		}
+	} while (!ZSTD_isError(left) && (left || in->pos < in_len) && (in->pos != was_in || out->pos != was_out));
+	return left;
+}
+
+static int inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t len, bool files)
+{
+	ZSTD_DStream *z = ZSTD_createDStream();
+	ZSTD_inBuffer i = { .src = in };
+	ZSTD_outBuffer o = { .dst = out };
+	size_t left;
+
+	if (!z)
+		return -ENOMEM;
+	left = run_zstd(z, &i, in_len, &o, len, files);
+	ZSTD_freeDStream(z);
+	if (ZSTD_isError(left))
+		return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? -ENOMEM : -EBADMSG;
+	return !left && i.pos == in_len && o.pos == len ? 0 : -EBADMSG;
 }
 
 int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate_header *ret)
@@ -129,7 +163,7 @@ int inflate_header_read(struct bytes *b, bool zdebug, bool elf64, struct inflate
 int inflate_bytes(const struct bytes *b, enum inflate_how how, uint8_t *out, size_t len, bool files)
 {
 	int r = how == INFLATE_ZLIB ? inflate_zlib(b->at, bytes_left(b), out, len, files)
-				    : inflate_zstd(b->at, bytes_left(b), out, len);
+				    : inflate_zstd(b->at, bytes_left(b), out, len, files);
 
 	if (!r && files)
 		let_go(out, out + len);

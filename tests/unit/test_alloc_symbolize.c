@@ -167,6 +167,7 @@ static void a_symcache_survives_every_failure(void **state)
 	every_failure_is_survived(build_a_symcache, NULL, 20);
 	every_failure_is_survived(convert_an_image, TESTS_DIR "/fuzz/corpus/dwarf/object-gcc", 20);
 	every_failure_is_survived(convert_an_image, TESTS_DIR "/fuzz/corpus/dwarf/zdebug", 20);
+	every_failure_is_survived(convert_an_image, TESTS_DIR "/fuzz/corpus/dwarf/zstd", 20);
 	every_failure_is_survived(convert_an_image, BUILD_DIR "/tests/unit/helper_child", 40);
 }
 
