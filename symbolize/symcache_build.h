@@ -51,7 +51,10 @@ int symcache_build_function(struct symcache_build *b, const struct symcache_func
 /* parent: SYMCACHE_NONE for a function on its own; call_file, call_line: where the parent calls it. */
 int symcache_build_node(struct symcache_build *b, uint32_t function, uint32_t parent, uint32_t call_file,
 			uint32_t call_line, uint32_t *ret);
-/* [start, end); empty ones are passed over. Two nodes of the same depth for one address: the one added first. */
+/*
+ * [start, end); empty ones are passed over. Several nodes for one address: the one of the function added first, of that the deepest,
+ * of those the one added first.
+ */
 int symcache_build_range(struct symcache_build *b, uint32_t node, uint64_t start, uint64_t end);
 /*
  * A sequence of lines, addresses ascending, its last row marks the end (line and file are not looked at).

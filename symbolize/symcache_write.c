@@ -18,7 +18,7 @@ struct writer {
 	struct symcache_header h;
 	struct symcache_out out;
 	struct symcache_build_table code, symbols, lines;
-	uint32_t *node_ids, *function_ids; /* new numbers; SYMCACHE_NONE: nothing refers to it */
+	uint32_t *node_ids, *function_ids; /* new numbers; SYMCACHE_NONE: nothing refers to it; of nodes, while sweeping: its root */
 	uint32_t *strings;                 /* new offsets; while marking: 1 is in use */
 	/* of lines */
 	struct line_row last; /* written */
@@ -38,13 +38,29 @@ static void writer_fini(struct writer *w)
 	free(w);
 }
 
-/* The deepest node, then the one added first. */
+/*
+ * The function added first, of it the deepest node, then the one added first. Functions lie over each other where a linker kept one
+ * of several copies and points the others' debug information at it, too; the copies need not be inlined alike. What it kept is the first.
+ */
 static bool node_wins(const void *ctx, const struct span *x, const struct span *y)
 {
-	const struct symcache_build *b = ((const struct writer *)ctx)->b;
-	uint32_t dx = build_node_depth(&b->nodes.v[x->id]), dy = build_node_depth(&b->nodes.v[y->id]);
+	const struct writer *w = ctx;
+	uint32_t fx = w->node_ids[x->id], fy = w->node_ids[y->id];
+	uint32_t dx = build_node_depth(&w->b->nodes.v[x->id]), dy = build_node_depth(&w->b->nodes.v[y->id]);
 
-	return dx != dy ? dx > dy : x->id < y->id;
+	return fx != fy ? fx < fy : dx != dy ? dx > dy : x->id < y->id;
+}
+
+static int find_roots(struct writer *w)
+{
+	const struct symcache_build *b = w->b;
+
+	w->node_ids = malloc((b->nodes.n + 1ul) * sizeof(uint32_t));
+	if (!w->node_ids)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < b->nodes.n; i++)
+		w->node_ids[i] = b->nodes.v[i].parent == SYMCACHE_NONE ? i : w->node_ids[b->nodes.v[i].parent];
+	return 0;
 }
 
 static int code_piece(void *ctx, uint64_t start, uint64_t end, const struct span *owner)
@@ -168,10 +184,9 @@ static int mark(struct writer *w)
 {
 	struct symcache_build *b = w->b;
 
-	w->node_ids = malloc((b->nodes.n + 1ul) * sizeof(uint32_t));
 	w->function_ids = malloc((b->functions.n + 1ul) * sizeof(uint32_t));
 	w->strings = calloc(b->strings.entries.n + 1ul, sizeof(uint32_t));
-	if (!w->node_ids || !w->function_ids || !w->strings)
+	if (!w->function_ids || !w->strings)
 		return -ENOMEM;
 	memset(w->node_ids, 0xff, b->nodes.n * sizeof(uint32_t));
 	memset(w->function_ids, 0xff, b->functions.n * sizeof(uint32_t));
@@ -242,6 +257,8 @@ static int write_body(struct writer *w)
 	struct symcache_build *b = w->b;
 	int r = write_lines(w);
 
+	if (!r)
+		r = find_roots(w);
 	if (!r)
 		r = spans_sweep(&b->ranges, &code);
 	if (!r)

@@ -17,9 +17,12 @@
  *
  * Read: DWARF 2 to 5, 32 and 64 bit, little-endian; GNU's extensions for split DWARF 4 and dwz.
  * Object files (x86-64, arm64) have the addresses that elf_image gives them.
- * Not read: .debug_types, ref_sig8. There is no fall-back to libdw: of the 340 test files of elfutils 0.188 (DWARF 2 to 5,
- * each form, GNU's and dwz's extensions) it reads units of no file that this refuses, but of big-endian ones and of object
- * files of other machines, neither of which runs here; it costs 10 to 49 ms an address, and tells of no damage.
+ * Not read: .debug_types, ref_sig8. There is no fall-back to libdw: it costs 10 to 49 ms an address, tells of no damage, and knows nothing
+ * that this does not. Of the 340 test files of elfutils 0.188 (DWARF 2 to 5, each form, GNU's and dwz's extensions) it reads units of no
+ * file that this refuses, but of big-endian ones and of object files of other machines, neither of which runs here. At 60,000 random
+ * addresses of those files, of 386 debug files of Debian 12 and of what compilers of C, C++, Objective-C, Fortran, Ada, D, OCaml, Pascal, Go
+ * and Rust make, neither it nor llvm-symbolizer has a name or a line where this has none, but for the gaps between functions, for which
+ * libdw gives the line before them.
  * Sources: DWARF 5 standard, February 2017; "DebugFission" and "DebugFissionDWP" of the GCC wiki.
  */
 #include <stdbool.h>

@@ -240,6 +240,30 @@ static void units_that_overlap_are_read_as_they_say(void **state)
 	scanned_done(&s, &f);
 }
 
+/* As ld leaves them of an inline function compiled twice: the first copy's code is what runs, and the second was inlined otherwise. */
+static void copies_at_one_address_are_read_as_the_first_one(void **state)
+{
+	struct fix f = { 0 };
+	struct scanned s;
+
+	fix_abbrevs(&f);
+	for (int copy = 0; copy < 2; copy++) {
+		uint32_t into;
+
+		fix_unit(&f, "u", 0);
+		into = fix_abstract(&f, "into", 3);
+		fix_function(&f, "f", 0x2000, 0x20);
+		fix_inlined(&f, into, 0x2000, copy ? 0x10 : 0x8, 7);
+		fix_null(&f);
+		fix_null(&f);
+		fix_unit_end(&f);
+	}
+	s = scan(&f);
+	assert_string_equal(scanned_at(&s, 0x2007), "_Zinto:0<f:7");
+	assert_string_equal(scanned_at(&s, 0x2008), "f:0");
+	scanned_done(&s, &f);
+}
+
 static void a_code_without_an_abbreviation_ends_its_unit(void **state)
 {
 	struct fix f = { 0 };
@@ -409,6 +433,7 @@ int main(void)
 		cmocka_unit_test(what_the_linker_dropped_is_left_out),
 		cmocka_unit_test(entries_that_run_over_their_unit_cost_only_the_rest_of_it),
 		cmocka_unit_test(units_that_overlap_are_read_as_they_say),
+		cmocka_unit_test(copies_at_one_address_are_read_as_the_first_one),
 		cmocka_unit_test(a_code_without_an_abbreviation_ends_its_unit),
 		cmocka_unit_test(abbreviations_that_lie_are_refused),
 		cmocka_unit_test(nesting_has_a_bound),

@@ -151,19 +151,23 @@ static void a_chain_goes_from_the_inlined_to_the_physical(void **state)
 
 /* What every address should answer; filled the slow way. */
 struct model {
-	uint32_t parent[NODES], depth[NODES], function[NODES], call_line[NODES];
+	uint32_t parent[NODES], root[NODES], depth[NODES], function[NODES], call_line[NODES];
 	uint32_t nodes, owner[SPACE], file[SPACE], line[SPACE];
 	bool lined[SPACE];
 };
 
+static bool model_wins(const struct model *m, uint32_t n, uint32_t o)
+{
+	if (m->root[n] != m->root[o])
+		return m->root[n] < m->root[o];
+	return m->depth[n] > m->depth[o] || (m->depth[n] == m->depth[o] && n < o);
+}
+
 static void model_range(struct model *m, uint32_t n, uint32_t start, uint32_t end)
 {
-	for (uint32_t x = start; x < end; x++) {
-		uint32_t o = m->owner[x];
-
-		if (o == SYMCACHE_NONE || m->depth[n] > m->depth[o] || (m->depth[n] == m->depth[o] && n < o))
+	for (uint32_t x = start; x < end; x++)
+		if (m->owner[x] == SYMCACHE_NONE || model_wins(m, n, m->owner[x]))
 			m->owner[x] = n;
-	}
 }
 
 /* nested: a child within a range of its parent; otherwise anywhere, as in damaged DWARF. */
@@ -177,6 +181,7 @@ static void random_nodes(struct symcache_build *b, struct model *m, const uint32
 		uint32_t lo = inside ? from[p] : 0, hi = inside ? to[p] : SPACE;
 
 		m->parent[i] = p;
+		m->root[i] = p == SYMCACHE_NONE ? i : m->root[p];
 		m->depth[i] = p == SYMCACHE_NONE ? 0 : m->depth[p] + 1;
 		m->function[i] = below(FUNCTIONS);
 		m->call_line[i] = line;
