@@ -21,7 +21,7 @@
 #include "symbolize/build_id.h"
 
 #define SYMCACHE_MAGIC   0x65686361636d7973ull /* "symcache"; not on a host of the other byte order */
-#define SYMCACHE_VERSION 1
+#define SYMCACHE_VERSION 2
 #define SYMCACHE_BLOCK 16 /* rows: 64 save a tenth of the file, and cost 60 ns more a search */
 
 enum symcache_table { SYMCACHE_CODE, SYMCACHE_SYMBOLS, SYMCACHE_LINES, SYMCACHE_TABLES };

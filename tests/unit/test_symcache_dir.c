@@ -148,9 +148,9 @@ static void why_there_is_none_is_remembered_for_a_while(void **state)
 	assert_int_equal(symcache_dir_remember(d, &id, "timed out"), 0);
 	assert_int_equal(get(d, 1, why, sizeof(why)), -ENODATA);
 	assert_string_equal(why, "timed out");
-	assert_int_equal(utimensat(AT_FDCWD, tree_path(&tree, "g-ab010102.1.none"), old, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, tree_path(&tree, "g-ab010102.2.none"), old, 0), 0);
 	assert_int_equal(get(d, 1, why, sizeof(why)), -ENOENT);
-	tree_write(&tree, "g-ab010102.1.none", "0.0.0-other crashed\n", 20);
+	tree_write(&tree, "g-ab010102.2.none", "0.0.0-other crashed\n", 20);
 	assert_int_equal(get(d, 1, why, sizeof(why)), -ENOENT);
 	assert_int_equal(symcache_dir_remember(d, &id, "crashed"), 0);
 	/* One that came after all takes its place. */
@@ -169,17 +169,17 @@ static void a_damaged_file_is_removed(void **state)
 
 	assert_int_equal(symcache_dir_open(tree.path, 0, &d), 0);
 	assert_int_equal(put(d, 1, "one", 0), 0);
-	fd = open(tree_path(&tree, "g-ab010102.1"), O_WRONLY | O_CLOEXEC);
+	fd = open(tree_path(&tree, "g-ab010102.2"), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "x", 1, 300), 1);
 	close(fd);
 	assert_int_equal(get(d, 1, name, sizeof(name)), -ENOENT);
 	assert_int_equal(files_in(tree.path), 0);
 	/* A link is no file of ours, a folder neither. */
 	assert_int_equal(put(d, 2, "two", 0), 0);
-	assert_int_equal(symlink("g-ab020102.1", tree_path(&tree, "g-ab010102.1")), 0);
+	assert_int_equal(symlink("g-ab020102.2", tree_path(&tree, "g-ab010102.2")), 0);
 	assert_int_equal(get(d, 1, name, sizeof(name)), -ENOENT);
-	assert_int_equal(unlink(tree_path(&tree, "g-ab010102.1")), 0);
-	assert_int_equal(mkfifo(tree_path(&tree, "g-ab010102.1"), 0600), 0);
+	assert_int_equal(unlink(tree_path(&tree, "g-ab010102.2")), 0);
+	assert_int_equal(mkfifo(tree_path(&tree, "g-ab010102.2"), 0600), 0);
 	assert_int_equal(get(d, 1, name, sizeof(name)), -ENOENT);
 	symcache_dir_free(d);
 }
@@ -218,7 +218,7 @@ static void another_users_file_is_not_believed(void **state)
 		skip();
 	assert_int_equal(symcache_dir_open(tree.path, 0, &d), 0);
 	assert_int_equal(put(d, 1, "one", 0), 0);
-	assert_int_equal(chown(tree_path(&tree, "g-ab010102.1"), 65534, 65534), 0);
+	assert_int_equal(chown(tree_path(&tree, "g-ab010102.2"), 65534, 65534), 0);
 	assert_int_equal(get(d, 1, name, sizeof(name)), -ENOENT);
 	symcache_dir_free(d);
 }
@@ -308,7 +308,7 @@ static void a_killed_writer_leaves_nothing_broken(void **state)
 
 			r = get(d, k, name, sizeof(name));
 			assert_true(!r || r == -ENOENT);
-			snprintf(path, sizeof(path), "g-ab0%d0102.1", k);
+			snprintf(path, sizeof(path), "g-ab0%d0102.2", k);
 			assert_int_equal(!r, !access(tree_path(&tree, path), F_OK));
 		}
 	}
