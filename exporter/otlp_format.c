@@ -16,7 +16,7 @@
 #include "exporter/pyroscope.h"
 #include "exporter/receiver_opts.h"
 
-enum { GZIP_LEVEL = 1, ZSTD_LEVEL = 3, FRAME_BYTES = 5, REQUEST_MAX = 64 << 20 };
+enum { GZIP_LEVEL = 1, ZSTD_LEVEL = 1, FRAME_BYTES = 5, REQUEST_MAX = 64 << 20 };
 
 static bool is(const char *text, const char *what)
 {
