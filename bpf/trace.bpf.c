@@ -436,26 +436,30 @@ static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, 
 	return sk ? sk : sock_of(SYSCALL_ARG1(regs), ret_inode);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_ended, struct pt_regs *regs, long ret)
+static __noinline int end_syscall(const __u64 *args, const struct pt_regs *regs)
 {
-	__u64 inode = 0, pid_tgid, proc;
+	__u64 inode = 0, pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+	long ret = args[1];
 	struct sock *sk;
 	int is_receive;
 
-	/* First what ends most calls of a host, and then of processes that are not wanted. */
-	if (data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER)
+	if (!is_wanted(proc) || (ret < 0 && !is_broken(ret)))
 		return 0;
-	pid_tgid = bpf_get_current_pid_tgid();
-	proc = proc_of(pid_tgid >> 32);
-	if (!is_wanted(proc))
-		return 0;
-	if ((ret < 0 && !is_broken(ret)) || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
+	if (data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	if (!sk)
 		return 0;
 	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
+}
+
+/* First of all what ends most calls of a host: they move no data. */
+SEC("tp_btf/sys_exit")
+int syscall_ended(const __u64 *args)
+{
+	const struct pt_regs *regs = (void *)args[0];
+
+	return data_may_move(SYSCALL_OF(regs)) ? end_syscall(args, regs) : 0;
 }
 #endif
 

@@ -70,6 +70,14 @@ static __always_inline enum data_shape data_shape(__u64 nr, __u64 arg3)
 	return DATA_OTHER;
 }
 
+/* DATA_OTHER, for most of those that are, in few instructions: each bit a number below 64, and the range of the others. */
+static __always_inline int data_may_move(__u64 nr)
+{
+	const __u64 low = 1ull << 0 | 1ull << 1 | 1ull << 19 | 1ull << 20 | 1ull << 40 | 15ull << 44;
+
+	return nr < 64 ? low >> nr & 1 : nr >= SYSCALL_SPLICE && nr <= 426;
+}
+
 static __always_inline int data_is_receive(__u64 nr)
 {
 	return nr == 0 || nr == 19 || nr == SYSCALL_RECVFROM || nr == SYSCALL_RECVMSG || nr == SYSCALL_RECVMMSG || nr == 327;

@@ -298,7 +298,7 @@ def judge_agent(text):
         return "deep stacks: " + " ".join(re.findall(r"^WALKED (.*)", text, re.M))[:300]
     verifier = re.search(r"^VERIFIER (\d+)", text, re.M)
     if not verifier or verifier[1] != "0":
-        return "verifier: " + " ".join(re.findall(r"^VERIFIED (.*)", text, re.M))[:300]
+        return "verifier: " + " ".join(re.findall(r"^VERIFIED (ERROR: .*)", text, re.M) or re.findall(r"^VERIFIED (.*)", text, re.M))[:300]
     http1 = re.search(r"^HTTP1 (\d+)", text, re.M)
     if verified(text, "sample") != "-" and (not http1 or http1[1] != "0"):  # before 6.1 nothing is traced
         return "http1: " + " ".join(re.findall(r"^PARSED (.*)", text, re.M))[-300:]
