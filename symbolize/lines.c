@@ -14,8 +14,8 @@
 #include "symbolize/symcache.h"
 #include "symbolize/symcache_dir.h"
 
-/* Two descriptors each. */
-enum { QUEUE_MAX = 256 };
+enum { QUEUE_MAX = 256 }; /* two descriptors each */
+enum { AWAITED_NICE = 5 }; /* a quarter of a CPU that somebody else wants too */
 
 struct lines {
 	struct symcache_dir *dir;
@@ -68,7 +68,7 @@ int lines_new(const struct lines_opts *opts, struct lines **ret)
 		r = open_dirs(l, opts);
 	if (r >= 0)
 		r = converter_new(&(struct converter_opts){ .dir = l->dir, .debug_dir = opts->debug_dir, .exe_fd = l->exe_fd, .fetcher = l->fetcher,
-							    .queue_max = QUEUE_MAX }, &l->converter);
+							    .queue_max = QUEUE_MAX, .limits.nice = opts->awaited ? AWAITED_NICE : 0 }, &l->converter);
 	if (r < 0) {
 		lines_free(l);
 		return r;

@@ -20,6 +20,7 @@ struct lines_opts {
 	const char *dir;       /* of symcaches; NULL: the user's own (symcache_dir_default()) */
 	uint64_t max_bytes;    /* of it; 0: 1 GiB */
 	const char *debug_dir; /* NULL: "/usr/lib/debug" */
+	bool awaited;          /* somebody waits for them: the helper takes its share of a host that is full */
 	const char *urls;      /* of debuginfod servers, separated by spaces; NULL: none is asked for anything */
 };
 

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -83,10 +84,15 @@ static void ask_kernel(const char *path, const char *value)
 		return;
 }
 
-static void give_way(void)
+static void give_way(int nice)
 {
-	setpriority(PRIO_PROCESS, 0, 19);
-	ask_kernel("/proc/self/autogroup", "19"); /* a session of its own is a group of its own, and not as nice */
+	int ours = getpriority(PRIO_PROCESS, 0);
+	char text[12];
+
+	nice = nice > ours ? nice : ours;
+	snprintf(text, sizeof(text), "%d", nice);
+	setpriority(PRIO_PROCESS, 0, nice);
+	ask_kernel("/proc/self/autogroup", text); /* a session of its own is a group of its own, and not as nice */
 	ask_kernel("/proc/self/oom_score_adj", "1000"); /* rather us than the agent, whose memory limit we share */
 }
 
@@ -116,7 +122,7 @@ int sandbox_enter(const struct sandbox_limits *limits)
 {
 	int r = set_limits(limits);
 
-	give_way();
+	give_way(limits->nice ? (int)limits->nice : 19);
 	if (r >= 0)
 		r = drop_identity();
 	if (r < 0)

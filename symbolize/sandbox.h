@@ -7,8 +7,8 @@
  * no process, no code made at run time. Any other system call kills it. One way.
  *
  *	limits        memory, CPU time, size of files, descriptors; no core file
- *	nice 19       not SCHED_IDLE: on a saturated host that would never end, and the caller waits; and the first
- *	              to go when memory is short
+ *	nice 19       or less, where somebody waits for it: on a saturated host 19 gets a sixtieth of a CPU; and the first to go when
+ *	              memory is short
  *	identity      nobody when it was root; no capabilities, no new ones
  *	seccomp       the list in sandbox_filter.c
  *
@@ -24,6 +24,7 @@ struct sandbox_limits {
 	uint64_t file_bytes;    /* 0: 8 GiB; of a file it writes */
 	uint32_t cpu_s;         /* 0: 120 */
 	uint32_t descriptors;   /* 0: 16448: a build with split DWARF has thousands of .dwo files */
+	uint32_t nice;          /* 0: 19 */
 };
 
 /*

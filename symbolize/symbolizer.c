@@ -25,7 +25,7 @@ enum { JIT_IDLE_ROUNDS = 8 }; /* a process whose JIT code was not asked for in s
 /* Without it there are names: no reason to fail. */
 static int open_lines(struct symbolizer *s, const struct symbolizer_opts *opts)
 {
-	const struct lines_opts lo = { .dir = opts->cache_dir, .max_bytes = opts->cache_bytes, .debug_dir = s->debug_dir,
+	const struct lines_opts lo = { .dir = opts->cache_dir, .max_bytes = opts->cache_bytes, .debug_dir = s->debug_dir, .awaited = opts->awaited,
 				       .urls = opts->debuginfod_urls };
 
 	s->lines_error = lines_new(&lo, &s->lines);

@@ -39,7 +39,8 @@ struct sym_source {
 };
 
 struct symbolizer_opts {
-	bool lines;            /* lines and inlined frames too */
+	bool lines;            /* lines and inlined frames too; */
+	bool awaited;          /* somebody waits for them (lines.h) */
 	const char *cache_dir; /* where their symcaches are kept; NULL: the user's own */
 	uint64_t cache_bytes;  /* of it; 0: 1 GiB */
 	const char *debuginfod_urls; /* servers to ask for debug files, separated by spaces; NULL: none */

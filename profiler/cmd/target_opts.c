@@ -183,7 +183,7 @@ void target_opts_fill(const struct target_opts *o, struct collector_opts *ret)
 
 struct symbolizer_opts target_symbols(const char *cache)
 {
-	return (struct symbolizer_opts){ .lines = !cache || strcmp(cache, "off") != 0, .cache_dir = cache };
+	return (struct symbolizer_opts){ .lines = !cache || strcmp(cache, "off") != 0, .awaited = true, .cache_dir = cache };
 }
 
 struct symbolizer_opts target_opts_symbols(const struct target_opts *o)

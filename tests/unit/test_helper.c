@@ -198,6 +198,23 @@ static void it_has_given_up_everything(void **state)
 	helper_free(h);
 }
 
+static void one_that_is_awaited_is_less_nice(void **state)
+{
+	_cleanup_(closep) int out = out_file();
+	struct helper_opts opts = { .exe_fd = exe_fd, .limits.nice = 5 };
+	struct convert_job job = job_of(CHILD_SPIN, out);
+	struct helper *h;
+	pid_t pid;
+
+	assert_int_equal(helper_start(&opts, &job, time_boot_ns(), &h), 0);
+	pid = child();
+	for (int i = 0; pid && i < 500 && !getpriority(PRIO_PROCESS, (id_t)pid); i++)
+		poll(NULL, 0, 10);
+	if (pid)
+		assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 5);
+	helper_free(h);
+}
+
 static void freeing_ends_a_running_helper(void **state)
 {
 	_cleanup_(closep) int out = out_file();
@@ -300,6 +317,7 @@ int main(void)
 		cmocka_unit_test(what_the_sandbox_forbids_is_fatal),
 		cmocka_unit_test(a_helper_that_is_killed_has_crashed),
 		cmocka_unit_test(it_has_given_up_everything),
+		cmocka_unit_test(one_that_is_awaited_is_less_nice),
 		cmocka_unit_test(freeing_ends_a_running_helper),
 		cmocka_unit_test(its_answers_are_passed_on),
 		cmocka_unit_test(it_has_its_files_and_no_others),
