@@ -3,12 +3,14 @@
 import collections
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,15 @@ os.environ.setdefault("HOTSPAN_TRACE_ROUTES_FILE", "off")  # what one test learn
 
 class Skip(Exception):
     """The machine lacks something; says what."""
+
+
+def free_port(count=itertools.count()):
+    """One that nobody has, now or while the test runs: who asks the kernel for any gets one above, other processes begin elsewhere."""
+    while True:
+        port = 20000 + (os.getpid() * 61 + next(count)) % 12000
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def need(program):

@@ -8,7 +8,7 @@ import socket
 
 import peers
 from hs import *  # noqa: F403
-from nginx import Nginx, free_port
+from nginx import Nginx
 
 PEERS = pathlib.Path(peers.__file__).parent
 

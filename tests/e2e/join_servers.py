@@ -5,7 +5,6 @@ Each serves /dear (20 ms of CPU time), /cheap (1 ms), /asleep (waits 5 ms) and /
 /cheap), each by functions of its own: WORK names those that only one route calls.
 """
 from hs import *  # noqa: F403
-from nginx import free_port
 
 ROUTES = ["dear", "cheap", "asleep", "mixed"]
 

@@ -4,7 +4,6 @@ import contextlib
 import urllib.request
 
 from hs import *  # noqa: F403
-from nginx import free_port
 from peers.prometheus import families
 
 os.environ.pop("HOTSPAN_TRACE_ROUTES_FILE", None)  # configurations say it

@@ -16,12 +16,6 @@ location /same { return 304; } location /elsewhere { return 301 /ok; } location 
 """
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Nginx:
     def __init__(self, folder, more=""):
         self.folder, self.more = folder, more

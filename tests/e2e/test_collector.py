@@ -3,7 +3,6 @@
 """The agent against OpenTelemetry's own collector: every way of OTLP, several at once, carries what the agent says it took."""
 import collections
 import contextlib
-import socket
 
 import peers
 from hs import *  # noqa: F403
@@ -12,11 +11,6 @@ from pyroscope import certificates
 # name: (protocol, compression, TLS). grpc-go, unlike grpcio, has zstd.
 WAYS = {"grpc-none": ("grpc", "none", False), "grpc-gzip": ("grpc", "gzip", True), "grpc-zstd": ("grpc", "zstd", False),
         "http-none": ("http/protobuf", "none", False), "http-gzip": ("http/protobuf", "gzip", False), "http-zstd": ("http/protobuf", "zstd", True)}
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 class Collector:

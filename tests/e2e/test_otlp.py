@@ -237,15 +237,9 @@ def test_a_compression_that_is_refused_is_given_up_once():
             assert is_whole(peer.cpu_ns(name), want)
 
 
-def nobody():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{s.getsockname()[1]}"
-
-
 def test_what_waits_goes_in_the_way_that_is_configured_now():
     name = f"way-{os.getpid()}"
-    with Peer() as peer, Agent(config(receiver("prod", nobody(), protocol="grpc", compression="zstd"))) as agent:
+    with Peer() as peer, Agent(config(receiver("prod", f"http://127.0.0.1:{free_port()}", protocol="grpc", compression="zstd"))) as agent:
         want = burn(2, name)
         agent.wait_for("receiver prod", "wait", "next try in")
         agent.reload(config(receiver("prod", peer.http, compression="none")))
@@ -256,7 +250,7 @@ def test_what_waits_goes_in_the_way_that_is_configured_now():
 def test_what_waits_in_another_layout_is_dropped_and_counted():
     """Its reader would take indices for values."""
     name = f"layout-{os.getpid()}"
-    with Peer("otlp-1.9") as peer, Agent(config(receiver("prod", nobody()))) as agent:
+    with Peer("otlp-1.9") as peer, Agent(config(receiver("prod", f"http://127.0.0.1:{free_port()}"))) as agent:
         burn(1, name)
         ended = agent.metrics()["hotspan_windows_total"]
         until(lambda: agent.metrics()["hotspan_windows_total"] > ended + 1)
@@ -271,7 +265,7 @@ def test_what_waits_in_another_layout_is_dropped_and_counted():
 
 def test_a_server_that_is_away_gets_what_waited():
     name = f"away-{os.getpid()}"
-    with Agent(config(receiver("prod", nobody(), protocol="grpc"))) as agent:
+    with Agent(config(receiver("prod", f"http://127.0.0.1:{free_port()}", protocol="grpc"))) as agent:
         want = burn(2, name)
         agent.wait_for("receiver prod", "wait", "next try in")
         with Peer() as peer:

@@ -13,12 +13,6 @@ from pyroscope import PUSH, Fake
 NAME = f"receive-{os.getpid()}"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def receiver(name, port, more=""):
     return f"{{name: {name}, url: 'http://127.0.0.1:{port}'{more}}}"
 

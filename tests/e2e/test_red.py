@@ -6,7 +6,7 @@ import threading
 import urllib.request
 
 from hs import *  # noqa: F403
-from nginx import Nginx, free_port, raw
+from nginx import Nginx, raw
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-red-"))
 

@@ -4,7 +4,6 @@
 import http.client
 
 from hs import *  # noqa: F403
-from nginx import free_port
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-routes-"))
 HZ = 2999

@@ -7,7 +7,7 @@ import random
 import socket
 
 from hs import *  # noqa: F403
-from nginx import Nginx, free_port, raw
+from nginx import Nginx, raw
 from peers.otlp import Peer
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-spans-"))

@@ -4,7 +4,6 @@
 moment, a disk that is full, a token that has expired, a configuration that changes. What arrives is held against the CPU burnt and against the intervals, which follow each other without
 a gap; each profile has an id, so what arrives twice is seen."""
 import random
-import socket
 
 from hs import *  # noqa: F403
 from pushing import is_whole
@@ -14,12 +13,6 @@ from pyroscope import Fake
 def config(url, spool, more="", interval="1s", second=""):
     return (f"frequency: 199\nflush_interval: {interval}\nshutdown_timeout: 5s\nmax_cpu_percent: 0\nreceivers:\n  - name: prod\n    url: {url}\n    spool: {spool}\n"
             + "".join(f"    {line}\n" for line in more.splitlines()) + second)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def spin(seconds, service):

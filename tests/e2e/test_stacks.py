@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole stacks without frame pointers: how many reach their root, and do the callers agree with perf's (loads.py)."""
 import os
-import socket
 
 from loads import *  # noqa: F403
 
@@ -62,11 +61,6 @@ def test_rust_of_debian():
     def setup(d):
         (d / "in").write_text("\n".join(f"{i * 7919 % 100003:x} some words to search {i}" for i in range(400000)))
     judge("ripgrep, a Rust program", Load([need("rg"), "-c", "-e", "[a-f]{3,}.*(words|sea)rch [0-9]*7$", "@/in"], setup))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def test_nginx():

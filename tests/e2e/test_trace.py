@@ -7,7 +7,7 @@ import socket
 import socketserver
 
 from hs import *  # noqa: F403
-from nginx import Nginx, free_port, raw
+from nginx import Nginx, raw
 
 HOOKS = os.environ.get("HOTSPAN_TRACE_HOOKS", "auto")  # the agent's own variable
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-trace-"))
