@@ -81,13 +81,18 @@ static __always_inline __u64 http1_word(const struct http1_reader *r)
 	return http1_load(r->w->bytes + r->at);
 }
 
-static __always_inline void http1_put_newlines(struct http1_window *w, __u64 at)
+static __always_inline void http1_store(__u8 *bytes, __u64 word)
 {
 #if defined(__bpf__)
-	*(__u64 *)(w->bytes + at) = HTTP1_EACH('\n');
+	*(__u64 *)bytes = word;
 #else
-	memset(w->bytes + at, '\n', 8);
+	__builtin_memcpy(bytes, &word, sizeof(word));
 #endif
+}
+
+static __always_inline void http1_put_newlines(struct http1_window *w, __u64 at)
+{
+	http1_store(w->bytes + at, HTTP1_EACH('\n'));
 }
 
 /* The next n bytes are there. */

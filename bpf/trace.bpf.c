@@ -157,7 +157,7 @@ static __always_inline void begin_conn(struct conn *c, struct sock *sk, __u64 pr
 
 	c->id = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	c->side = is_request == is_receive ? TRACE_SERVER : TRACE_CLIENT;
-	c->dir[REQUESTS].m.flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
+	c->dir[REQUESTS].flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
 	c->state = CONN_HTTP1;
 	c->kept.side = c->side;
 	if (config.spans)
@@ -199,7 +199,7 @@ static __always_inline struct trace_scratch *try_scratch(__u32 i, __u64 pid_tgid
 		return 0;
 	s->index = i;
 	s->pid_tgid = pid_tgid;
-	s->who = s->head_hash = 0;
+	s->who = s->head_id = 0;
 	s->is_tunnel = 0;
 	return s;
 }
@@ -343,7 +343,7 @@ static __always_inline int transfer(struct sock *sk, __u64 pid_tgid, __u64 proc,
 	s->t.inode = inode;
 	s->t.left = bytes;
 	s->t.now = bpf_ktime_get_boot_ns();
-	count(TRACE_COUNT_TRANSFERS);
+	count_here(s, TRACE_COUNT_TRANSFERS);
 	if (data_begin(&s->t.d, shape, arg2, arg3))
 		shape = DATA_UNSEEN;
 	transfer_bytes(c, sk, s, proc, shape, is_receive, by_address);

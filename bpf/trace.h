@@ -23,6 +23,7 @@ enum {
 	TRACE_SIZES = 11,
 	TRACE_HEAD_BYTES = 512, /* of a request's head, for its span */
 	TRACE_ROUTE_UNKNOWN = 0,
+	TRACE_SCRATCHES = 3, /* of each CPU: a value of `trace_scratch` begins with counts[TRACE_COUNT_MAX] */
 	TRACE_STATUS_NONE = 0, /* the connection ended before an answer came */
 };
 

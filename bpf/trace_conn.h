@@ -9,7 +9,7 @@
  * Of a client the directions are the other way round. Each direction is worked on by whoever moves its bytes; requests
  * are put in by one and taken out by the other.
  */
-#include "bpf/http1_again.h"
+#include "bpf/http1.h"
 #include "bpf/trace.h"
 
 enum {
@@ -46,13 +46,8 @@ struct in_flight {
 
 enum { REQUESTS, RESPONSES };
 
-struct direction {
-	struct http1 m;
-	struct http1_again again;
-};
-
 struct conn {
-	struct direction dir[2];
+	struct http1 dir[2];
 	__u64 id;         /* random; span ids come of it */
 	__u64 begun_ns;   /* the first byte of the request whose head is being read */
 	__u64 ended_ns;   /* the last response's end */
@@ -71,7 +66,7 @@ struct conn {
 	__u8 reserved;
 	__u32 kept_n;     /* by this request, counted as tail is */
 	__u32 aside_n;    /* the last one of which a part lies in `kept_requests`, and one; 0: there was none */
-	__u64 kept_hash;  /* of all of the head that lies in it, as struct http1_again has it; 0: not known */
+	__u64 kept_id;    /* of the head that lies in it, all of it (struct http1_again); 0: none is known */
 	struct ev_request kept; /* of one request; its addresses are the connection's */
 	struct in_flight q[TRACE_PIPELINE]; /* behind `kept`: the verifier sees no end of a head there */
 };

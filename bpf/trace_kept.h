@@ -132,12 +132,12 @@ __noinline int keep_part(struct conn *c, struct trace_scratch *s)
 		return -1;
 	if (!is_in_conn(c)) {
 		copy_part(ev, s->t.part_at, len);
-	} else if (s->head_hash && s->head_hash == c->kept_hash) {
+	} else if (s->head_id && s->head_id == c->kept_id) {
 		ev->head_len = len;
 	} else {
-		c->kept_hash = s->head_hash;
+		c->kept_id = s->head_id;
 		if (copy_part(ev, s->t.part_at, len))
-			c->kept_hash = 0;
+			c->kept_id = 0;
 	}
 	return 0;
 }
@@ -175,7 +175,7 @@ static __always_inline __u32 how_told(const struct conn *c, const struct in_flig
 	return how;
 }
 
-static __always_inline void send_kept(struct conn *c, const struct trace_scratch *s, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
+static __always_inline void send_kept(struct conn *c, struct trace_scratch *s, struct in_flight *r, const struct ended *e, __u64 span_id, __u64 start, __u64 now)
 {
 	struct ev_request *ev = find_kept(c, r, span_id);
 	__u32 how = how_told(c, r, e), len = ev ? ev->head_len : 0;
@@ -192,7 +192,7 @@ static __always_inline void send_kept(struct conn *c, const struct trace_scratch
 		ev->status = e->key.status;
 		ev->method = e->key.method;
 		ev->flags |= how | s->cpu_flags | (e->unfinished ? TRACE_UNFINISHED : 0);
-		count(bpf_ringbuf_output(&requests, ev, offsetof(struct ev_request, head) + len, request_wakeup()) ? TRACE_COUNT_RING_FULL : TRACE_COUNT_SPANS);
+		count_here(s, bpf_ringbuf_output(&requests, ev, offsetof(struct ev_request, head) + len, request_wakeup()) ? TRACE_COUNT_RING_FULL : TRACE_COUNT_SPANS);
 	}
 	drop_kept(c, span_id, r->flags & IN_FLIGHT_IN_CONN);
 }

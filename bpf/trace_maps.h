@@ -8,12 +8,11 @@
  * so many at a time, and the one that was met first makes room for the next.
  */
 #include "bpf/flight_maps.h"
+#include "bpf/http1_again.h"
 #include "bpf/trace.h"
 #include "bpf/trace_conn.h"
 #include "bpf/trace_data.h"
 #include "bpf/trace_proc.h"
-
-enum { TRACE_SCRATCHES = 3 };
 
 /* A socket, where only its address is known: another one has it later. */
 struct socket_key {
@@ -140,8 +139,9 @@ struct transfer {
 	__u32 dir, reserved; /* REQUESTS or RESPONSES */
 };
 
-/* Each CPU has several: a softirq may close a connection while a program works on another one. */
+/* Each CPU has several: a softirq may close a connection while a program works on another one. Who has taken it is alone with it. */
 struct trace_scratch {
+	__u64 counts[TRACE_COUNT_MAX]; /* some are counted here, the others in `trace_counts`; first, for user space */
 	__u32 taken, index;
 	struct flight_cpu used; /* by the request that ends at once */
 	__u32 cpu_flags; /* TRACE_CPU_*, of it */
@@ -150,7 +150,8 @@ struct trace_scratch {
 	struct http1_window window;
 	__u64 pid_tgid; /* whoever runs; */
 	__u64 who;      /* the same as flight.h has it, once it was asked for */
-	__u64 head_hash; /* of the head just read, when all of it is in the window, as struct http1_again has it; 0: not known */
+	__u64 head_id; /* of the head just read, when all of it is in the window, as struct http1_again has it; 0: none */
+	__u64 n_heads; /* ids of heads are made of it */
 	struct kept_request request;
 	struct conn no_conn; /* zero, like the next: what new ones are made of */
 	struct red_cell no_cell;
@@ -173,6 +174,14 @@ static __always_inline struct trace_scratch *scratch_in_map(const struct trace_s
 
 	return bpf_map_lookup_elem(&trace_scratch, &i);
 }
+
+/* Heads that were read, of each direction, with the first scratch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2 * HTTP1_PLACES);
+	__type(key, __u32);
+	__type(value, struct http1_again);
+} heads SEC(".maps");
 
 const volatile struct trace_config config;
 
@@ -207,4 +216,10 @@ static __always_inline void count(enum trace_count what)
 
 	if (c)
 		trace_add(*c, 1);
+}
+
+/* The same without a call. */
+static __always_inline void count_here(struct trace_scratch *s, enum trace_count what)
+{
+	s->counts[what]++;
 }

@@ -47,7 +47,7 @@ static __always_inline void count_request(struct trace_scratch *s, const struct 
 	struct red_cell *cell = cell_of(s, e->key);
 	__u32 i;
 
-	count(cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
+	count_here(s, cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
 		return;
 	trace_add(cell->duration_ns, e->duration_ns);

@@ -10,10 +10,10 @@ static __always_inline void fill_trace(const struct conn *c, struct trace_scratc
 {
 	struct flight *f;
 
-	if (c->dir[REQUESTS].m.flags & HTTP1_TRACED) {
-		__builtin_memcpy(ev->trace_id, c->dir[REQUESTS].m.trace_id, sizeof(ev->trace_id));
-		__builtin_memcpy(&ev->parent_id, c->dir[REQUESTS].m.parent_id, sizeof(ev->parent_id));
-		ev->trace_flags = c->dir[REQUESTS].m.trace_flags;
+	if (c->dir[REQUESTS].flags & HTTP1_TRACED) {
+		__builtin_memcpy(ev->trace_id, c->dir[REQUESTS].trace_id, sizeof(ev->trace_id));
+		__builtin_memcpy(&ev->parent_id, c->dir[REQUESTS].parent_id, sizeof(ev->parent_id));
+		ev->trace_flags = c->dir[REQUESTS].trace_flags;
 		ev->flags |= TRACE_PARENT;
 		return;
 	}
@@ -78,9 +78,9 @@ static __always_inline void begin_request(struct conn *c, struct trace_scratch *
 	}
 	/* Whatever came before the first request does not answer it: of HEAD's answer what follows would be taken for the body. */
 	if (!c->tail)
-		__builtin_memset(&c->dir[RESPONSES].m, 0, sizeof(struct http1));
+		__builtin_memset(&c->dir[RESPONSES], 0, sizeof(struct http1));
 	r = conn_at(c, c->tail);
-	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->dir[REQUESTS].m.path, .method = c->dir[REQUESTS].m.code };
+	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->dir[REQUESTS].path, .method = c->dir[REQUESTS].code };
 	route = next_route_of(c, r->path_hash);
 	if (route != TRACE_ROUTE_UNKNOWN) {
 		r->route = route;
@@ -137,9 +137,9 @@ static __always_inline void end_response(struct conn *c, struct trace_scratch *s
 	if (c->flight)
 		close_flight(c, s, 1);
 	if (c->head != c->tail)
-		end_request(c, s, s->t.now, c->dir[RESPONSES].m.body, 0);
+		end_request(c, s, s->t.now, c->dir[RESPONSES].body, 0);
 	else if (c->over)
-		end_over(c, s, s->t.now, c->dir[RESPONSES].m.body);
+		end_over(c, s, s->t.now, c->dir[RESPONSES].body);
 	c->status = 0;
 	if (c->side == TRACE_SERVER && c->head != c->tail)
 		open_flight(c, s, 0);
@@ -152,8 +152,8 @@ __noinline int end_connection(struct conn *c, struct trace_scratch *s, __u64 now
 		return 0;
 	if (c->flight)
 		close_flight(c, s, 0);
-	if (c->status && c->dir[RESPONSES].m.state == HTTP1_IN_REST && c->head != c->tail)
-		end_request(c, s, now, c->dir[RESPONSES].m.body, 0);
+	if (c->status && c->dir[RESPONSES].state == HTTP1_IN_REST && c->head != c->tail)
+		end_request(c, s, now, c->dir[RESPONSES].body, 0);
 	for (int i = 0; i < TRACE_PIPELINE && c->head != c->tail; i++)
 		end_request(c, s, now, 0, 1);
 	c->state = CONN_OVER;

@@ -8,8 +8,8 @@
 /* At the head of a response: what the request says of it. */
 static __always_inline __u32 on_response_head(struct conn *c, struct trace_scratch *s)
 {
-	__u32 method = c->head != c->tail ? conn_at(c, c->head)->method : HTTP1_METHOD_OTHER, more = http1_answers(&c->dir[RESPONSES].m, method);
-	__u16 code = c->dir[RESPONSES].m.code;
+	__u32 method = c->head != c->tail ? conn_at(c, c->head)->method : HTTP1_METHOD_OTHER, more = http1_answers(&c->dir[RESPONSES], method);
+	__u16 code = c->dir[RESPONSES].code;
 
 	if (code < 200 && code != 101)
 		return more;
@@ -21,7 +21,7 @@ static __always_inline __u32 on_response_head(struct conn *c, struct trace_scrat
 }
 
 /* The one at hand. Of its number the verifier knows nothing, so that it follows both at once. */
-static __always_inline struct direction *direction(struct conn *c, const struct trace_scratch *s)
+static __always_inline struct http1 *direction(struct conn *c, const struct trace_scratch *s)
 {
 	return &c->dir[*(const volatile __u32 *)&s->t.dir & 1];
 }
@@ -29,7 +29,7 @@ static __always_inline struct direction *direction(struct conn *c, const struct 
 /* All that is left of the transfer is body: events. */
 static __always_inline __u32 pass_rest(struct conn *c, struct trace_scratch *s)
 {
-	struct http1 *m = &direction(c, s)->m;
+	struct http1 *m = direction(c, s);
 	__u64 rest = s->t.left + s->window.end - s->window.at;
 
 	if (!rest || http1_unseen(m) < rest)
@@ -51,9 +51,9 @@ __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
 	if (s->t.dir == REQUESTS) {
 		if (events & HTTP1_HEAD)
 			begin_request(c, s);
-		s->t.part_at = s->head_hash = 0;
+		s->t.part_at = s->head_id = 0;
 		if ((events & HTTP1_END) && c->head != c->tail && !c->over)
-			conn_at(c, c->tail - 1)->request_bytes = c->dir[REQUESTS].m.body;
+			conn_at(c, c->tail - 1)->request_bytes = c->dir[REQUESTS].body;
 		return 0;
 	}
 	if (events & HTTP1_HEAD)
@@ -70,24 +70,44 @@ __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
 /* Where a request begins, in the window. */
 static __always_inline void note_begin(struct conn *c, struct trace_scratch *s)
 {
-	if (s->t.dir != REQUESTS || c->dir[REQUESTS].m.state > HTTP1_AT_END)
+	if (s->t.dir != REQUESTS || c->dir[REQUESTS].state > HTTP1_AT_END)
 		return;
 	s->t.part_at = s->t.window_at + s->window.at;
 	c->begun_ns = s->t.now;
 }
 
-/* A head that is the last one again: its events. */
+static __always_inline struct http1_again *again_of(const struct trace_scratch *s)
+{
+	__u32 i = s->t.dir * HTTP1_PLACES + http1_again_place(&s->window);
+
+	return s->index ? 0 : bpf_map_lookup_elem(&heads, &i);
+}
+
+/* A head that was read before: its events. */
 static __always_inline __u32 read_again(struct conn *c, struct trace_scratch *s)
 {
-	struct direction *d = direction(c, s);
+	struct http1 *m = direction(c, s);
+	struct http1_again *a;
 	__u32 events;
 
-	if (!http1_begins(&d->m))
+	if (!http1_begins(m))
 		return 0;
 	note_begin(c, s);
-	events = http1_next_again(&d->m, &s->window, &d->again, c->id);
-	s->head_hash = events ? d->again.hash : 0;
+	a = again_of(s);
+	events = a ? http1_next_again(m, &s->window, a) : 0;
+	s->head_id = events ? a->id : 0;
 	return events;
+}
+
+/* The head that was read is kept for the next one, or not this time. */
+static __always_inline void keep_head(struct trace_scratch *s, const struct http1 *m, __u32 events)
+{
+	struct http1_again *a = again_of(s);
+
+	if (!a || !http1_keep(a, m, &s->window, events))
+		return;
+	a->id = ++s->n_heads << 16 | (bpf_get_smp_processor_id() & 0xffff);
+	s->head_id = a->id;
 }
 
 /*
@@ -114,7 +134,7 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 	if (events || !t->left || data_next_buffer(&t->d))
 		return events ? events : -1;
 	n = t->left < t->d.left ? t->left : t->d.left;
-	unseen = http1_unseen(&direction(c, s)->m);
+	unseen = http1_unseen(direction(c, s));
 	if (unseen)
 		n = n < unseen ? n : unseen;
 	else
@@ -123,14 +143,14 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 	data_advance(&t->d, n);
 	t->left -= n;
 	if (unseen)
-		return http1_pass(&direction(c, s)->m, n);
+		return http1_pass(direction(c, s), n);
 	if (bpf_probe_read_user(w->bytes, n, (const void *)t->window_at)) {
 		count(TRACE_COUNT_UNREADABLE);
 		end_connection(c, s, t->now);
 		return -1;
 	}
 	w->end = n;
-	if (t->dir == REQUESTS && !t->part_at && http1_in_head(&c->dir[REQUESTS].m))
+	if (t->dir == REQUESTS && !t->part_at && http1_in_head(&c->dir[REQUESTS]))
 		t->part_at = t->window_at;
 	return read_again(c, s);
 }
@@ -138,18 +158,19 @@ __noinline int fill_window(struct conn *c, struct trace_scratch *s)
 /* Up to the next event, or the window's end. */
 __noinline int read_window(struct conn *c, struct trace_scratch *s)
 {
-	struct direction *d;
+	struct http1 *m;
 	int is_whole;
 	__u32 events;
 
 	if (!c || !s)
 		return 0;
-	d = direction(c, s);
-	is_whole = !s->window.at && http1_begins(&d->m);
+	m = direction(c, s);
+	is_whole = !s->window.at && http1_begins(m);
 	note_begin(c, s);
-	events = http1_next(&d->m, &s->window);
-	is_whole = is_whole && (events & HTTP1_HEAD) && s->window.at <= HTTP1_WINDOW;
-	s->head_hash = is_whole ? http1_keep(&d->again, &d->m, &s->window, events, c->id) : 0;
+	s->head_id = 0;
+	events = http1_next(m, &s->window);
+	if (is_whole && (events & HTTP1_HEAD))
+		keep_head(s, m, events);
 	return events;
 }
 
@@ -199,7 +220,7 @@ static __always_inline void pass_unseen(struct conn *c, struct trace_scratch *s)
 {
 	__u32 events;
 
-	if (http1_unseen(&direction(c, s)->m) < s->t.left) {
+	if (http1_unseen(direction(c, s)) < s->t.left) {
 		count(TRACE_COUNT_UNSEEN);
 		end_connection(c, s, s->t.now);
 		return;

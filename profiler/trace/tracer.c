@@ -363,6 +363,24 @@ static uint64_t missed(const struct tracer *t)
 	return sum;
 }
 
+/* What was counted in scratches (bpf/trace_maps.h). */
+static void add_scratch_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
+{
+	size_t size = (bpf_map__value_size(t->skel->maps.trace_scratch) + 7) / 8 * 8;
+	_cleanup_(freep) uint8_t *per_cpu = calloc((size_t)t->n_cpus, size);
+
+	for (uint32_t key = 0; per_cpu && key < TRACE_SCRATCHES; key++) {
+		if (bpf_map__lookup_elem(t->skel->maps.trace_scratch, &key, sizeof(key), per_cpu, (size_t)t->n_cpus * size, 0) < 0)
+			continue;
+		for (int cpu = 0; cpu < t->n_cpus; cpu++) {
+			const uint64_t *its = (const uint64_t *)(per_cpu + (size_t)cpu * size);
+
+			for (int i = 0; i < TRACE_COUNT_MAX; i++)
+				ret[i] += its[i];
+		}
+	}
+}
+
 void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 {
 	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)t->n_cpus, sizeof(*per_cpu));
@@ -374,6 +392,7 @@ void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 		for (int cpu = 0; cpu < t->n_cpus; cpu++)
 			ret[key] += per_cpu[cpu];
 	}
+	add_scratch_counts(t, ret);
 	ret[TRACE_COUNT_MISSED] += missed(t);
 	ret[TRACE_COUNT_MALFORMED] += t->malformed;
 }
