@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Series of requests: whose route is not known, how routes are called and keep their names, when series begin and when they go."""
+import atexit
 import socket
 
 from hs import *  # noqa: F403
@@ -92,6 +93,7 @@ while True:
 class Service:
     def __init__(self, name, requests):
         self.process = subprocess.Popen([sys.executable, "-S", "-c", SERVER], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=name))
+        atexit.register(self.process.kill)  # of a test that failed
         self.port = int(self.process.stdout.readline())
         self.ask(requests)
 
@@ -107,6 +109,12 @@ class Service:
         self.process.stdout.close()
 
 
+def until_counted(agent, n):
+    with contextlib.suppress(AssertionError):
+        until(lambda: agent.counts() == {("GET", "/a", "200"): n})
+    assert agent.counts() == {("GET", "/a", "200"): n}, (agent.counts(), {k: v for k, v in agent.metrics().items() if v and k.startswith("hotspan_trace_total")})
+
+
 def test_series_go_with_their_service_and_begin_anew():
     """What a process counts last, before it is killed, is counted too."""
     mark = f"churn-{os.getpid()}"
@@ -120,16 +128,16 @@ def test_series_go_with_their_service_and_begin_anew():
 
             long, again = Service(f"{mark}-long", 1), Service(f"{mark}-again", 3)
             short = [Service(f"{mark}-{i}", 1) for i in range(12)]
-            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 3 + 12})
+            until_counted(agent, 1 + 3 + 12)
             for one in short * 4:
                 one.ask(1)
             for one in [*short, again]:
                 one.end()
-            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 3 + 5 * 12})
+            until_counted(agent, 1 + 3 + 5 * 12)
             until(lambda: seen() == ({f"{mark}-long"},) * 2, 15)
             gone = time.time_ns()
             again = Service(f"{mark}-again", 4)
-            until(lambda: agent.counts() == {("GET", "/a", "200"): 1 + 4})
+            until_counted(agent, 1 + 4)
             assert agent.stop() == 0
             long.end()
             again.end()
