@@ -72,7 +72,10 @@ struct flight_set {
 #if defined(__bpf__)
 struct task_struct;
 
-/* The g that runs on this thread, in 16 bytes, of which all that large are multiples; 0: none can be read. Go keeps it below the thread pointer on amd64. */
+/*
+ * The g that runs on this thread: its address by 16, at multiples of which whatever is that large lies. 0: none can be read. Go
+ * keeps it below the thread pointer on amd64.
+ */
 static __always_inline __u64 flight_goroutine(struct task_struct *task)
 {
 	__u64 g = 0;

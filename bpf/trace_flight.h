@@ -194,6 +194,18 @@ static __always_inline void take_back(__u32 tgid, __u64 ns)
 	__sync_fetch_and_add(&proc->join_ns[EV_JOIN_HANDED_OVER], ns);
 }
 
+/* One of the open ones is none any more; is_known: the one in span_id. */
+static __always_inline void leave_flight(struct flight *f, int is_known)
+{
+	if (is_known) {
+		flight_order();
+		f->span_id = 0;
+		flight_order();
+	}
+	if (f->open)
+		__sync_fetch_and_add(&f->open, -1);
+}
+
 /* The one in span_id ends. */
 static __always_inline void settle_flight(struct flight *f, const struct conn *c, struct trace_scratch *s, int is_own, int is_handed_over)
 {
@@ -216,7 +228,7 @@ static __always_inline void settle_flight(struct flight *f, const struct conn *c
 __noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answer)
 {
 	struct flight *f;
-	int is_own, is_handed_over;
+	int is_own, is_handed_over, is_known;
 
 	if (!c || !s)
 		return 0;
@@ -224,16 +236,12 @@ __noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answ
 	is_own = is_current(c, s);
 	is_handed_over = by_answer && !is_own;
 	if (f && f->start_ns == c->flight_start_ns) {
-		if (f->span_id == conn_span_id(c, c->head)) {
+		is_known = f->span_id == conn_span_id(c, c->head);
+		if (is_known)
 			settle_flight(f, c, s, is_own, is_handed_over);
-			flight_order();
-			f->span_id = 0;
-			flight_order();
-		}
 		if (by_answer)
 			f->hands_over = is_handed_over;
-		if (f->open)
-			__sync_fetch_and_add(&f->open, -1);
+		leave_flight(f, is_known);
 	}
 	c->flight = 0;
 	return 0;
@@ -244,11 +252,7 @@ static __always_inline void abandon_flight(struct conn *c)
 {
 	struct flight *f = find_flight(c->flight);
 
-	if (f && f->start_ns == c->flight_start_ns) {
-		if (f->span_id == conn_span_id(c, c->head))
-			f->span_id = 0;
-		if (f->open)
-			__sync_fetch_and_add(&f->open, -1);
-	}
+	if (f && f->start_ns == c->flight_start_ns)
+		leave_flight(f, f->span_id == conn_span_id(c, c->head));
 	c->flight = 0;
 }

@@ -57,7 +57,9 @@ __noinline int on_events(struct conn *c, struct trace_scratch *s, __u32 events)
 		return 0;
 	}
 	if (events & HTTP1_HEAD)
-		events |= on_response_head(c, s) | pass_rest(c, s);
+		events |= on_response_head(c, s);
+	if ((events & HTTP1_HEAD) && !s->is_tunnel)
+		events |= pass_rest(c, s);
 	if (events & HTTP1_END)
 		end_response(c, s);
 	if (s->is_tunnel) {

@@ -127,19 +127,11 @@ struct slice span_target_url(const struct span_target *t, struct slice query, st
 
 static struct slice ipv4(const uint8_t address[4], struct texts *texts)
 {
-	char text[INET_ADDRSTRLEN], *end = text + sizeof(text), *at = end;
-
-	for (int i = 4; i--;) {
-		uint8_t n = address[i];
-
-		do
-			*--at = (char)('0' + n % 10);
-		while (n /= 10);
-		if (i)
-			*--at = '.';
-	}
 	texts_begin(texts);
-	texts_add(texts, (struct slice){ at, (size_t)(end - at) });
+	for (int i = 0; i < 4; i++) {
+		texts_add(texts, i ? SLICE(".") : SLICE(""));
+		texts_add_number(texts, address[i]);
+	}
 	return texts_end(texts);
 }
 

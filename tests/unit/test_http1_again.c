@@ -81,6 +81,28 @@ static void no_other_byte_is_taken_for_it(void **state)
 			}
 }
 
+/* What a direction carries, and how its paths are hashed, is a part of what a head comes to. */
+static void a_direction_of_another_kind_reads_it(void **state)
+{
+	const uint16_t others[] = { HTTP1_RESPONSES, HTTP1_LITERAL };
+	struct http1_again a = { 0 };
+	struct http1 m = { 0 };
+	bool again;
+
+	next(&m, &a, heads[0], strlen(heads[0]), &again);
+	assert_int_equal(a.len, strlen(heads[0]));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct http1_again had = a;
+
+		m = (struct http1){ .flags = others[i] };
+		next(&m, &had, heads[0], strlen(heads[0]), &again);
+		assert_false(again);
+	}
+	m = (struct http1){ .flags = HTTP1_REQUESTS };
+	next(&m, &a, heads[0], strlen(heads[0]), &again);
+	assert_true(again);
+}
+
 /* Ids that differ each time cost little: one in 16 heads is kept, and compared. */
 static void what_always_differs_is_seldom_tried(void **state)
 {
@@ -108,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_one_is_as_the_first),
 		cmocka_unit_test(no_other_byte_is_taken_for_it),
+		cmocka_unit_test(a_direction_of_another_kind_reads_it),
 		cmocka_unit_test(what_always_differs_is_seldom_tried),
 	};
 
