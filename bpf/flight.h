@@ -28,7 +28,7 @@ enum { FLIGHT_TGID_SHIFT = 42 };
 
 static __always_inline __u64 flight_who(__u32 tgid, __u64 it)
 {
-	return it ? (__u64)tgid << FLIGHT_TGID_SHIFT ^ it : 0;
+	return (__u64)tgid << FLIGHT_TGID_SHIFT ^ it;
 }
 
 static __always_inline __u32 flight_set_of(__u64 who)

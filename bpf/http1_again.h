@@ -19,7 +19,7 @@
  */
 #include "bpf/http1.h"
 
-enum { HTTP1_PLACES = 16, HTTP1_MAX_SKIPS = 15 };
+enum { HTTP1_PLACES = 16, HTTP1_MAX_SKIPS = 15, HTTP1_BLOCK = 64 };
 
 /* Zeroed is ready. */
 struct http1_again {
@@ -35,7 +35,7 @@ struct http1_again {
 /* Heads that differ in how they begin, or in what was read with them, lie in places of their own, mostly. */
 static __always_inline __u32 http1_again_place(const struct http1_window *w)
 {
-	return ((http1_load(w->bytes + 8) ^ w->end) * 0x9e3779b97f4a7c15ull ^ http1_load(w->bytes) * 0xbf58476d1ce4e5b9ull) >> 60;
+	return ((http1_load(w->bytes) >> 1 ^ http1_load(w->bytes + 8) ^ w->end) * 0x9e3779b97f4a7c15ull) >> 60;
 }
 _Static_assert(HTTP1_PLACES == 1 << (64 - 60), "so many bits");
 
@@ -45,24 +45,54 @@ static __always_inline int http1_begins(const struct http1 *m)
 	return m->state == HTTP1_AT_END || (m->state == HTTP1_AT_START && !m->framing);
 }
 
-/* For the direction of m: its paths are hashed as a's was, and it does not carry the other kind of messages. */
+/* m carries what a was read from, and its paths are hashed as a's was. */
 static __always_inline int http1_fits(const struct http1 *m, const struct http1_again *a)
 {
-	__u32 what = m->flags & (HTTP1_REQUESTS | HTTP1_RESPONSES);
-
-	return !((m->flags ^ a->m.flags) & HTTP1_LITERAL) && (!what || what & a->m.flags);
+	return !((m->flags ^ a->m.flags) & (HTTP1_LITERAL | HTTP1_REQUESTS | HTTP1_RESPONSES));
 }
 
+static __always_inline __u64 http1_differ(const __u8 *x, const __u8 *y, int n_words)
+{
+	__u64 bits = 0;
+
+	for (int i = 0; i < n_words; i++)
+		bits |= http1_load(x + 8 * i) ^ http1_load(y + 8 * i);
+	return bits;
+}
+
+/* By blocks at places that the compiler knows, and what is left by halves. */
 static __always_inline int http1_is_same(const __u8 *x, const __u8 *y, __u32 len)
 {
-	for (int i = 0; i < HTTP1_WINDOW / 32 && len >= 32; i++, x += 32, y += 32, len -= 32)
-		if ((http1_load(x) ^ http1_load(y)) | (http1_load(x + 8) ^ http1_load(y + 8)) |
-		    (http1_load(x + 16) ^ http1_load(y + 16)) | (http1_load(x + 24) ^ http1_load(y + 24)))
+	__u32 at = len & (HTTP1_WINDOW - HTTP1_BLOCK);
+
+	for (int i = 0; i < HTTP1_WINDOW / HTTP1_BLOCK; i++) {
+		if (len < HTTP1_BLOCK * (i + 1))
+			break;
+		if (http1_differ(x + HTTP1_BLOCK * i, y + HTTP1_BLOCK * i, HTTP1_BLOCK / 8))
 			return 0;
-	for (int i = 0; i < 3 && len >= 8; i++, x += 8, y += 8, len -= 8)
-		if (http1_load(x) != http1_load(y))
+	}
+	asm volatile("" : "+r"(at));
+	x += at;
+	y += at;
+	if (len & 32) {
+		if (http1_differ(x, y, 4))
 			return 0;
-	return !((http1_load(x) ^ http1_load(y)) & ((1ull << 8 * (len & 7)) - 1));
+		x += 32;
+		y += 32;
+	}
+	if (len & 16) {
+		if (http1_differ(x, y, 2))
+			return 0;
+		x += 16;
+		y += 16;
+	}
+	if (len & 8) {
+		if (http1_differ(x, y, 1))
+			return 0;
+		x += 8;
+		y += 8;
+	}
+	return !(http1_differ(x, y, 1) & ((1ull << 8 * (len & 7)) - 1));
 }
 
 /* Its events, when the head at the window's start is the one in a; or 0. */

@@ -21,27 +21,26 @@
 
 #define FLAGS_ASIDE (MSG_PEEK | MSG_ERRQUEUE) /* such a call takes nothing out of the stream */
 
-static __always_inline struct trace_scratch *try_scratch(__u32 i, __u64 pid_tgid)
+static __always_inline struct trace_scratch *try_scratch(__u32 i, const struct task_struct *task)
 {
 	struct trace_scratch *s = bpf_map_lookup_elem(&trace_scratch, &i);
 
 	if (!s || __sync_lock_test_and_set(&s->taken, 1))
 		return 0;
 	s->index = i;
-	s->pid_tgid = pid_tgid;
-	s->who = s->head_id = 0;
-	s->is_tunnel = 0;
+	s->who = flight_who(task->tgid, task->pid);
+	s->goroutine = 0;
 	return s;
 }
 
 /* This CPU's, until let_go(). A softirq that interrupts us has another; NULL: all are taken. */
-static __always_inline struct trace_scratch *take_scratch(__u64 pid_tgid)
+static __always_inline struct trace_scratch *take_scratch(const struct task_struct *task)
 {
-	struct trace_scratch *s = try_scratch(0, pid_tgid);
+	struct trace_scratch *s = try_scratch(0, task);
 
 	if (!s)
-		s = try_scratch(1, pid_tgid);
-	return s ? s : try_scratch(2, pid_tgid);
+		s = try_scratch(1, task);
+	return s ? s : try_scratch(2, task);
 }
 
 static __always_inline void let_go(struct trace_scratch *s)
@@ -65,7 +64,7 @@ static __always_inline void lose_conn(struct conn *c)
 
 static __always_inline void end_conn(struct conn *c)
 {
-	struct trace_scratch *s = take_scratch(bpf_get_current_pid_tgid());
+	struct trace_scratch *s = take_scratch(bpf_get_current_task_btf());
 
 	if (!s) {
 		lose_conn(c);
@@ -115,26 +114,38 @@ static __always_inline void end_of_stream(struct conn *c, struct sock *sk, int b
 		finish_conn(other, peer, by_address);
 }
 
-static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, __u64 proc,
-					   enum data_shape shape, int is_receive, int by_address)
+/* Who works on what is in flight, a thread or a goroutine, stays as it is. */
+static __noinline void adopt_conn(struct conn *c, __u64 proc)
 {
-	if (!c && shape == DATA_UNSEEN)
+	int go = (proc_flags(proc) & TRACE_PROC_GO) != 0;
+
+	c->tgid = proc_tgid(proc);
+	c->service = proc_service(proc);
+	c->known = (proc_flags(proc) & TRACE_PROC_KNOWN) != 0;
+	if (c->flight && c->go != go)
+		return;
+	c->go = go;
+	c->proc = proc;
+}
+
+static __always_inline void transfer_bytes(struct conn *c, struct sock *sk, struct trace_scratch *s, __u64 proc,
+					   int is_seen, int is_receive, int by_address)
+{
+	if (!c && !is_seen)
 		count(TRACE_COUNT_UNSEEN);
 	else if (!c)
 		c = meet(sk, s, proc, is_receive, by_address);
 	if (!c)
 		return;
-	c->inode = s->t.inode;
-	c->tgid = s->pid_tgid >> 32;
-	c->service = proc_service(proc);
-	c->known = (proc_flags(proc) & TRACE_PROC_KNOWN) != 0;
-	if (!c->flight)
-		c->go = (proc_flags(proc) & TRACE_PROC_GO) != 0;
+	if (by_address)
+		c->inode = s->t.inode;
+	if (c->proc != proc)
+		adopt_conn(c, proc);
 	s->t.dir = (c->side == TRACE_SERVER) == is_receive ? REQUESTS : RESPONSES;
-	if (shape == DATA_UNSEEN)
-		pass_unseen(c, s);
-	else
+	if (is_seen)
 		look_at_transfer(c, s);
+	else
+		pass_unseen(c, s);
 }
 
 static __always_inline int is_wanted(__u64 proc)
@@ -144,23 +155,25 @@ static __always_inline int is_wanted(__u64 proc)
 	return flags == TRACE_PROC_KNOWN || (!flags && !config.only_known);
 }
 
-/* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). */
-static __always_inline int transfer(struct sock *sk, __u64 pid_tgid, __u64 proc, __u64 nr, __u64 arg2, __u64 arg3, __u64 inode, int bytes,
+#if defined(__TARGET_ARCH_x86)
+/* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). inode: with by_address. */
+static __always_inline int transfer(struct sock *sk, const struct pt_regs *regs, const struct task_struct *task, __u64 proc, __u64 inode, int bytes,
 				    int is_receive, int by_address)
 {
 	struct conn *c = find_own_conn(sk, inode, by_address);
+	__u32 call = data_call(SYSCALL_OF(regs));
 	/* io_uring may finish a receive within a write, or the other way round. */
-	enum data_shape shape = data_is_receive(nr) == is_receive ? data_shape(nr, arg3) : DATA_UNSEEN;
+	enum data_shape shape = data_is_receive(call) == is_receive ? data_shape(call) : DATA_UNSEEN;
 	struct trace_scratch *s;
 
 	if (bytes <= 0) {
-		if (bytes < 0 || (is_receive && (shape != DATA_BUFFER || arg3)))
+		if (bytes < 0 || (is_receive && (shape != DATA_BUFFER || SYSCALL_ARG3(regs))))
 			end_of_stream(c, sk, bytes < 0, by_address);
 		return 0;
 	}
 	if (c ? c->state == CONN_OVER : is_given_up(sk, inode, is_receive, by_address))
 		return 0;
-	s = take_scratch(pid_tgid);
+	s = take_scratch(task);
 	if (!s) {
 		if (c)
 			lose_conn(c);
@@ -168,31 +181,25 @@ static __always_inline int transfer(struct sock *sk, __u64 pid_tgid, __u64 proc,
 			count(TRACE_COUNT_LOST_SYNC);
 		return 0;
 	}
-	__builtin_memset(&s->t, 0, sizeof(s->t)); /* a compound literal would be made on the stack, of which there is little */
 	s->t.sk = (__u64)sk;
-	s->t.inode = inode;
+	if (by_address)
+		s->t.inode = inode;
 	s->t.left = bytes;
-	s->t.now = bpf_ktime_get_boot_ns();
+	s->t.now = s->t.part_at = 0;
 	count_here(s, TRACE_COUNT_TRANSFERS);
-	if (data_begin(&s->t.d, shape, arg2, arg3))
-		shape = DATA_UNSEEN;
-	transfer_bytes(c, sk, s, proc, shape, is_receive, by_address);
+	transfer_bytes(c, sk, s, proc, !data_begin(&s->t.d, shape, regs, bytes), is_receive, by_address);
 	let_go(s);
 	return 0;
 }
 
-#if defined(__TARGET_ARCH_x86)
 /* Of a hook at sockets; args: its sk, bytes, flags. */
-static __always_inline int transfer_of_socket(const __u64 *args, __u64 pid_tgid, __u64 proc, int is_receive)
+static __always_inline int transfer_of_socket(const __u64 *args, struct task_struct *task, __u64 proc, int is_receive)
 {
-	struct sock *sk = (void *)args[0];
 	int bytes = args[1], flags = args[2];
-	const struct pt_regs *regs;
 
 	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
-	regs = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), 0, bytes, is_receive, 0);
+	return transfer((void *)args[0], (const void *)bpf_task_pt_regs(task), task, proc, 0, bytes, is_receive, 0);
 }
 #endif
 
@@ -205,30 +212,32 @@ static __always_inline int is_looked_at(const __u64 *args, __u64 proc)
 	return (int)args[1] <= 0 || is_wanted(proc);
 }
 
-static __noinline int send_wanted(const __u64 *args, __u64 pid_tgid, __u64 proc)
+static __noinline int send_wanted(const __u64 *args, struct task_struct *task, __u64 proc)
 {
-	return transfer_of_socket(args, pid_tgid, proc, 0);
+	return transfer_of_socket(args, task, proc, 0);
 }
 
-static __noinline int receive_wanted(const __u64 *args, __u64 pid_tgid, __u64 proc)
+static __noinline int receive_wanted(const __u64 *args, struct task_struct *task, __u64 proc)
 {
-	return transfer_of_socket(args, pid_tgid, proc, 1);
+	return transfer_of_socket(args, task, proc, 1);
 }
 
 SEC("tp_btf/sock_send_length")
 int sent(const __u64 *args)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 proc = proc_of(task->tgid);
 
-	return is_looked_at(args, proc) ? send_wanted(args, pid_tgid, proc) : 0;
+	return is_looked_at(args, proc) ? send_wanted(args, task, proc) : 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int received(const __u64 *args)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 proc = proc_of(task->tgid);
 
-	return is_looked_at(args, proc) ? receive_wanted(args, pid_tgid, proc) : 0;
+	return is_looked_at(args, proc) ? receive_wanted(args, task, proc) : 0;
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -258,7 +267,7 @@ static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, 
 	__u64 nr = SYSCALL_OF(regs);
 	struct sock *sk = 0;
 
-	*ret_is_receive = data_is_receive(nr);
+	*ret_is_receive = data_is_receive(data_call(nr));
 	if (nr == SYSCALL_SPLICE) {
 		sk = sock_of(SYSCALL_ARG3(regs), ret_inode);
 		*ret_is_receive = !sk;
@@ -268,19 +277,18 @@ static __always_inline struct sock *sock_of_syscall(const struct pt_regs *regs, 
 
 static __noinline int end_syscall(const __u64 *args, const struct pt_regs *regs)
 {
-	__u64 inode = 0, pid_tgid = bpf_get_current_pid_tgid(), proc = proc_of(pid_tgid >> 32);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 inode = 0, proc = proc_of(task->tgid);
 	long ret = args[1];
 	struct sock *sk;
 	int is_receive;
 
 	if (!is_wanted(proc) || (ret < 0 && !is_broken(ret)))
 		return 0;
-	if (data_shape(SYSCALL_OF(regs), SYSCALL_ARG3(regs)) == DATA_OTHER || SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
+	if (SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
 	sk = sock_of_syscall(regs, &inode, &is_receive);
-	if (!sk)
-		return 0;
-	return transfer(sk, pid_tgid, proc, SYSCALL_OF(regs), SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), inode, data_bytes(regs, ret), is_receive, 1);
+	return sk ? transfer(sk, regs, task, proc, inode, data_bytes(regs, ret), is_receive, 1) : 0;
 }
 
 /* First of all what ends most calls of a host: they move no data. */
@@ -289,7 +297,7 @@ int syscall_ended(const __u64 *args)
 {
 	const struct pt_regs *regs = (void *)args[0];
 
-	return data_may_move(SYSCALL_OF(regs)) ? end_syscall(args, regs) : 0;
+	return data_call(SYSCALL_OF(regs)) ? end_syscall(args, regs) : 0;
 }
 #endif
 

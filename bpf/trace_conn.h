@@ -51,6 +51,7 @@ struct conn {
 	__u64 id;         /* random; span ids come of it */
 	__u64 begun_ns;   /* the first byte of the request whose head is being read */
 	__u64 ended_ns;   /* the last response's end */
+	__u64 proc;       /* what was decided of the process that moves its bytes (trace_proc.h), as the four below say it */
 	__u64 inode;      /* of the socket, where the address does not tell it from another */
 	__u64 flight;     /* who works on the oldest request in flight (flight.h); 0: nobody */
 	__u64 flight_start_ns;

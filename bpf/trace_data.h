@@ -9,7 +9,8 @@
  */
 #include "bpf/kernel.h"
 
-enum data_shape { DATA_OTHER, DATA_BUFFER, DATA_VECTOR, DATA_MESSAGE, DATA_UNSEEN };
+/* MESSAGES: of several at once which it is nobody tells. */
+enum data_shape { DATA_OTHER, DATA_BUFFER, DATA_VECTOR, DATA_MESSAGE, DATA_MESSAGES, DATA_UNSEEN };
 
 enum { DATA_NOBODY_KNOWS = 0x7fffffff };
 
@@ -42,45 +43,41 @@ struct user_message {
 #define SYSCALL_SENDMMSG    307
 #define SYSCALL_IS_32(regs) ((regs)->cs == 0x23) /* of a 32-bit program: its numbers mean something else */
 
-static __always_inline enum data_shape data_shape(__u64 nr, __u64 arg3)
+#define DATA_RECEIVES 8 /* in `data_calls`, beside enum data_shape */
+
+/* By their numbers: the calls that move data over a socket, or may. io_uring_setup is what io_uring's threads have entered by. */
+const __u8 data_calls[] = {
+	[0] /* read */ = DATA_BUFFER | DATA_RECEIVES,
+	[1] /* write */ = DATA_BUFFER,
+	[19] /* readv */ = DATA_VECTOR | DATA_RECEIVES,
+	[20] /* writev */ = DATA_VECTOR,
+	[40] /* sendfile */ = DATA_UNSEEN,
+	[44] /* sendto */ = DATA_BUFFER,
+	[SYSCALL_RECVFROM] = DATA_BUFFER | DATA_RECEIVES,
+	[46] /* sendmsg */ = DATA_MESSAGE,
+	[SYSCALL_RECVMSG] = DATA_MESSAGE | DATA_RECEIVES,
+	[SYSCALL_SPLICE] = DATA_UNSEEN,
+	[SYSCALL_RECVMMSG] = DATA_MESSAGES | DATA_RECEIVES,
+	[SYSCALL_SENDMMSG] = DATA_MESSAGES,
+	[327] /* preadv2 */ = DATA_VECTOR | DATA_RECEIVES,
+	[328] /* pwritev2 */ = DATA_VECTOR,
+	[425] /* io_uring_setup */ = DATA_UNSEEN,
+	[426] /* io_uring_enter */ = DATA_UNSEEN,
+};
+
+static __always_inline __u32 data_call(__u64 nr)
 {
-	switch (nr) {
-	case 0:  /* read */
-	case 1:  /* write */
-	case 44: /* sendto */
-	case 45: /* recvfrom */
-		return DATA_BUFFER;
-	case 19:  /* readv */
-	case 20:  /* writev */
-	case 327: /* preadv2 */
-	case 328: /* pwritev2 */
-		return DATA_VECTOR;
-	case 46:  /* sendmsg */
-	case 47:  /* recvmsg */
-		return DATA_MESSAGE;
-	case SYSCALL_RECVMMSG:
-	case SYSCALL_SENDMMSG: /* which of several messages it is nobody tells */
-		return arg3 == 1 ? DATA_MESSAGE : DATA_UNSEEN;
-	case 40: /* sendfile */
-	case SYSCALL_SPLICE:
-	case 425: /* io_uring_setup, whose threads enter by it */
-	case 426: /* io_uring_enter */
-		return DATA_UNSEEN;
-	}
-	return DATA_OTHER;
+	return nr < sizeof(data_calls) ? data_calls[nr] : DATA_OTHER;
 }
 
-/* DATA_OTHER, for most of those that are, in few instructions: each bit a number below 64, and the range of the others. */
-static __always_inline int data_may_move(__u64 nr)
+static __always_inline enum data_shape data_shape(__u32 call)
 {
-	const __u64 low = 1ull << 0 | 1ull << 1 | 1ull << 19 | 1ull << 20 | 1ull << 40 | 15ull << 44;
-
-	return nr < 64 ? low >> nr & 1 : nr >= SYSCALL_SPLICE && nr <= 426;
+	return call & (DATA_RECEIVES - 1);
 }
 
-static __always_inline int data_is_receive(__u64 nr)
+static __always_inline int data_is_receive(__u32 call)
 {
-	return nr == 0 || nr == 19 || nr == SYSCALL_RECVFROM || nr == SYSCALL_RECVMSG || nr == SYSCALL_RECVMMSG || nr == 327;
+	return (call & DATA_RECEIVES) != 0;
 }
 
 /* The flags of a call that receives. */
@@ -108,25 +105,27 @@ static __always_inline int data_bytes(const struct pt_regs *regs, long ret)
 		return DATA_NOBODY_KNOWS;
 	return len;
 }
-#endif
-
 /* 0, or -1: its bytes cannot be seen. */
-static __always_inline int data_begin(struct data *d, enum data_shape shape, __u64 arg2, __u64 arg3)
+static __always_inline int data_begin(struct data *d, enum data_shape shape, const struct pt_regs *regs, __u64 bytes)
 {
 	struct user_message m;
 
-	*d = (struct data){ 0 };
+	d->left = d->n_buffers = 0;
 	switch (shape) {
 	case DATA_BUFFER:
-		d->at = arg2;
-		d->left = arg3;
+		d->at = SYSCALL_ARG2(regs);
+		d->left = bytes;
 		return 0;
 	case DATA_VECTOR:
-		d->buffers = arg2;
-		d->n_buffers = arg3;
+		d->buffers = SYSCALL_ARG2(regs);
+		d->n_buffers = SYSCALL_ARG3(regs);
 		return 0;
+	case DATA_MESSAGES:
+		if (SYSCALL_ARG3(regs) != 1)
+			return -1;
+		/* fall through */
 	case DATA_MESSAGE:
-		if (bpf_probe_read_user(&m, sizeof(m), (const void *)arg2))
+		if (bpf_probe_read_user(&m, sizeof(m), (const void *)SYSCALL_ARG2(regs)))
 			return -1;
 		d->buffers = m.buffers;
 		d->n_buffers = m.n_buffers;
@@ -135,6 +134,7 @@ static __always_inline int data_begin(struct data *d, enum data_shape shape, __u
 		return -1;
 	}
 }
+#endif
 
 /* The buffer at hand has bytes, unless there are none any more: -1. */
 static __always_inline int data_next_buffer(struct data *d)

@@ -6,11 +6,18 @@
 #include "bpf/trace_clock.h"
 #include "bpf/trace_kept.h"
 
+static __always_inline __u64 current_goroutine(struct trace_scratch *s)
+{
+	__u64 g = s->goroutine ? s->goroutine : flight_goroutine((void *)bpf_get_current_task());
+
+	s->goroutine = g;
+	return g ? flight_who(s->who >> FLIGHT_TGID_SHIFT, g) : 0;
+}
+
+/* Who runs: a thread, or a goroutine. */
 static __always_inline __u64 current_who(const struct conn *c, struct trace_scratch *s)
 {
-	if (!s->who)
-		s->who = flight_who(s->pid_tgid >> 32, c->go ? flight_goroutine((void *)bpf_get_current_task()) : (__u32)s->pid_tgid);
-	return s->who;
+	return c->go ? current_goroutine(s) : s->who;
 }
 
 static __always_inline int is_current(const struct conn *c, struct trace_scratch *s)
@@ -125,23 +132,33 @@ static __always_inline void share_flight(struct flight *f)
 		stop_clock(&f->exact);
 }
 
-static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 sk)
+/* What is told of it to requests that are made for it. */
+static __always_inline void fill_flight_span(struct flight *f, struct conn *c, const struct in_flight *r, __u64 span_id)
 {
-	const struct in_flight *r = conn_at(c, c->head);
-	__u64 span_id = conn_span_id(c, c->head);
 	const struct ev_request *kept = find_kept(c, r, span_id);
 
 	f->trace_id[0] = kept ? kept->trace_id[0] : 0;
 	f->trace_id[1] = kept ? kept->trace_id[1] : 0;
-	f->sk = sk;
-	f->sampled_ns = 0;
-	f->exact = (struct flight_cpu){ 0 };
-	f->route = in_flight_route(r);
-	f->method = r->method;
 	f->trace_flags = kept ? kept->trace_flags : 0;
 	f->flags = (r->flags & IN_FLIGHT_SAMPLED ? FLIGHT_SAMPLED : 0) | (kept && (kept->flags & TRACE_OURS) ? FLIGHT_OURS : 0);
-	if (config.exact && !c->go && start_clock())
+}
+
+static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 sk)
+{
+	const struct in_flight *r = conn_at(c, c->head);
+	__u64 span_id = conn_span_id(c, c->head);
+
+	f->sk = sk;
+	f->sampled_ns = 0;
+	f->route = in_flight_route(r);
+	f->method = r->method;
+	f->flags = 0;
+	if (config.spans)
+		fill_flight_span(f, c, r, span_id);
+	if (config.exact && !c->go && start_clock()) {
+		f->exact = (struct flight_cpu){ 0 };
 		f->flags |= FLIGHT_EXACT;
+	}
 	flight_order();
 	f->span_id = span_id;
 	flight_order();
@@ -151,20 +168,18 @@ static __always_inline void fill_flight(struct flight *f, struct conn *c, __u64 
  * The oldest request in flight is being worked on, by whoever runs now. sure: it is known when that began. Of requests
  * that were read at once all but the first begin somewhere in what comes after the response before them.
  */
-__noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
+static __always_inline void open_flight(struct conn *c, struct trace_scratch *s, int sure)
 {
 	struct flight *f;
 	int open;
 
-	if (!c || !s)
-		return 0;
 	/* Whether a thread or a goroutine works on it user space knows. */
 	c->flight = c->known ? current_who(c, s) : 0;
 	f = c->flight ? make_flight(c) : 0;
-	open = f ? count_open(f, c->flight, s->t.now) : -1;
+	open = f ? count_open(f, c->flight, now_of(s)) : -1;
 	if (open < 0) {
 		c->flight = 0;
-		return 0;
+		return;
 	}
 	c->flight_start_ns = f->start_ns;
 	if (open && f->span_id && (f->sk == s->t.sk || flight_is_stale(f))) {
@@ -180,7 +195,6 @@ __noinline int open_flight(struct conn *c, struct trace_scratch *s, int sure)
 	} else {
 		f->span_id = 0;
 	}
-	return 0;
 }
 
 /* It was not this request's after all. */
@@ -225,16 +239,11 @@ static __always_inline void settle_flight(struct flight *f, const struct conn *c
 }
 
 /* The oldest in flight ends. by_answer: whoever runs now has written the last byte. */
-__noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answer)
+static __always_inline void close_flight(struct conn *c, struct trace_scratch *s, int by_answer)
 {
-	struct flight *f;
-	int is_own, is_handed_over, is_known;
+	struct flight *f = find_flight(c->flight);
+	int is_own = is_current(c, s), is_handed_over = by_answer && !is_own, is_known;
 
-	if (!c || !s)
-		return 0;
-	f = find_flight(c->flight);
-	is_own = is_current(c, s);
-	is_handed_over = by_answer && !is_own;
 	if (f && f->start_ns == c->flight_start_ns) {
 		is_known = f->span_id == conn_span_id(c, c->head);
 		if (is_known)
@@ -244,7 +253,6 @@ __noinline int close_flight(struct conn *c, struct trace_scratch *s, int by_answ
 		leave_flight(f, is_known);
 	}
 	c->flight = 0;
-	return 0;
 }
 
 /* Nobody works on what is in flight there, as far as can be known from now on. */

@@ -45,7 +45,7 @@ static __always_inline void begin_kept(struct ev_request *ev, const struct conn 
 	ev->parent_id = 0;
 	ev->cgroup_id = bpf_get_current_cgroup_id();
 	ev->tgid = c->tgid;
-	ev->tid = s->pid_tgid;
+	ev->tid = s->who;
 	ev->service = c->service;
 	ev->flags &= TRACE_IPV6 | TRACE_UNIX;
 	ev->head_len = 0;

@@ -131,7 +131,7 @@ struct {
 struct transfer {
 	struct data d;
 	__u64 left;      /* bytes not looked at yet */
-	__u64 now;
+	__u64 now;       /* when it was asked for, or 0 */
 	__u64 window_at; /* the address of the window's first byte */
 	__u64 part_at;   /* where the head at hand begins, or goes on, in the buffer at hand; 0: there is none of it */
 	__u64 sk;        /* an address to read from */
@@ -145,11 +145,11 @@ struct trace_scratch {
 	__u32 taken, index;
 	struct flight_cpu used; /* by the request that ends at once */
 	__u32 cpu_flags; /* TRACE_CPU_*, of it */
-	__u32 is_tunnel; /* behind the response whose head was read there is no HTTP */
+	__u32 bucket;    /* for forgotten() */
 	struct transfer t;
 	struct http1_window window;
-	__u64 pid_tgid; /* whoever runs; */
-	__u64 who;      /* the same as flight.h has it, once it was asked for */
+	__u64 who;       /* the thread that runs, as flight.h has it: the last bits are its id */
+	__u64 goroutine; /* the one that runs, once it was asked for */
 	__u64 head_id; /* of the head just read, when all of it is in the window, as struct http1_again has it; 0: none */
 	__u64 n_heads; /* ids of heads are made of it */
 	struct kept_request request;
@@ -187,16 +187,22 @@ const volatile struct trace_config config;
 
 __u64 proc_places[TRACE_PROC_PLACES];
 
+/* One that shares its place. */
+static __noinline __u64 proc_of_crowded(__u32 tgid)
+{
+	const struct trace_proc *p = bpf_map_lookup_elem(&procs, &tgid);
+
+	return p ? proc_word(tgid, p) : tgid;
+}
+
 /* A word without KNOWN: nothing was decided of it. */
 static __always_inline __u64 proc_of(__u32 tgid)
 {
 	__u64 word = *(volatile __u64 *)&proc_places[tgid % TRACE_PROC_PLACES];
-	const struct trace_proc *p;
 
 	if (proc_tgid(word) == tgid)
 		return word;
-	p = proc_flags(word) & TRACE_PROC_CROWDED ? bpf_map_lookup_elem(&procs, &tgid) : 0;
-	return p ? proc_word(tgid, p) : tgid;
+	return proc_flags(word) & TRACE_PROC_CROWDED ? proc_of_crowded(tgid) : tgid;
 }
 
 /*
@@ -222,4 +228,12 @@ static __always_inline void count(enum trace_count what)
 static __always_inline void count_here(struct trace_scratch *s, enum trace_count what)
 {
 	s->counts[what]++;
+}
+
+/* When the transfer at hand ended. */
+static __always_inline __u64 now_of(struct trace_scratch *s)
+{
+	if (!s->t.now)
+		s->t.now = bpf_ktime_get_boot_ns();
+	return s->t.now;
 }

@@ -144,7 +144,8 @@ static __always_inline void begin_conn(struct conn *c, struct sock *sk, __u64 pr
 
 	c->id = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	c->side = is_request == is_receive ? TRACE_SERVER : TRACE_CLIENT;
-	c->dir[REQUESTS].flags = proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0;
+	c->dir[REQUESTS].flags = HTTP1_REQUESTS | (proc_flags(proc) & TRACE_PROC_LITERAL ? HTTP1_LITERAL : 0);
+	c->dir[RESPONSES].flags = HTTP1_RESPONSES;
 	c->state = CONN_HTTP1;
 	c->kept.side = c->side;
 	if (config.spans)

@@ -78,7 +78,7 @@ static __always_inline void begin_request(struct conn *c, struct trace_scratch *
 	}
 	/* Whatever came before the first request does not answer it: of HEAD's answer what follows would be taken for the body. */
 	if (!c->tail)
-		__builtin_memset(&c->dir[RESPONSES], 0, sizeof(struct http1));
+		http1_begin(&c->dir[RESPONSES]);
 	r = conn_at(c, c->tail);
 	*r = (struct in_flight){ .start_ns = c->begun_ns, .path_hash = c->dir[REQUESTS].path, .method = c->dir[REQUESTS].code };
 	route = next_route_of(c, r->path_hash);
@@ -92,31 +92,31 @@ static __always_inline void begin_request(struct conn *c, struct trace_scratch *
 		open_flight(c, s, 1);
 }
 
-__noinline int end_request(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes, __u32 unfinished)
+static __always_inline void end_request(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes, __u32 unfinished)
 {
-	struct in_flight *r;
-	__u64 span_id, start;
-	struct ended e;
-
-	if (!c || !s)
-		return 0;
-	r = conn_at(c, c->head);
-	span_id = conn_span_id(c, c->head);
-	start = r->start_ns > c->ended_ns ? r->start_ns : c->ended_ns;
-	e = (struct ended){ .key = { .tgid = c->tgid, .route = in_flight_route(r), .status = c->status, .method = r->method, .side = c->side },
-			    .request_bytes = r->request_bytes, .response_bytes = response_bytes, .unfinished = unfinished };
+	struct in_flight *r = conn_at(c, c->head);
+	__u64 start = r->start_ns > c->ended_ns ? r->start_ns : c->ended_ns;
+	struct ended e = { .key = { .tgid = c->tgid, .route = in_flight_route(r), .status = c->status, .method = r->method, .side = c->side },
+			   .request_bytes = r->request_bytes, .response_bytes = response_bytes, .unfinished = unfinished };
 
 	if (e.key.route == TRACE_ROUTE_UNKNOWN)
 		e.key.route = route_of(c, r->path_hash);
 	e.duration_ns = now - start;
 	count_request(s, &e);
 	if (r->flags & IN_FLIGHT_KEPT)
-		send_kept(c, s, r, &e, span_id, start, now);
+		send_kept(c, s, r, &e, conn_span_id(c, c->head), start, now);
 	s->used = (struct flight_cpu){ 0 };
 	s->cpu_flags = 0;
 	c->head++;
 	c->status = 0;
 	c->ended_ns = now;
+}
+
+/* One that gets no more answer, or with the rest of its answer. */
+__noinline int break_request(struct conn *c, struct trace_scratch *s, __u64 now, __u64 response_bytes, __u32 unfinished)
+{
+	if (c && s)
+		end_request(c, s, now, response_bytes, unfinished);
 	return 0;
 }
 
@@ -132,17 +132,25 @@ static __always_inline void end_over(struct conn *c, struct trace_scratch *s, __
 	c->ended_ns = now;
 }
 
+/* The next of those that were read at once. */
+__noinline int go_on_with(struct conn *c, struct trace_scratch *s)
+{
+	if (c && s)
+		open_flight(c, s, 0);
+	return 0;
+}
+
 static __always_inline void end_response(struct conn *c, struct trace_scratch *s)
 {
 	if (c->flight)
 		close_flight(c, s, 1);
 	if (c->head != c->tail)
-		end_request(c, s, s->t.now, c->dir[RESPONSES].body, 0);
+		end_request(c, s, now_of(s), c->dir[RESPONSES].body, 0);
 	else if (c->over)
-		end_over(c, s, s->t.now, c->dir[RESPONSES].body);
+		end_over(c, s, now_of(s), c->dir[RESPONSES].body);
 	c->status = 0;
 	if (c->side == TRACE_SERVER && c->head != c->tail)
-		open_flight(c, s, 0);
+		go_on_with(c, s);
 }
 
 /* Whatever is in flight gets no more answer. */
@@ -153,9 +161,9 @@ __noinline int end_connection(struct conn *c, struct trace_scratch *s, __u64 now
 	if (c->flight)
 		close_flight(c, s, 0);
 	if (c->status && c->dir[RESPONSES].state == HTTP1_IN_REST && c->head != c->tail)
-		end_request(c, s, now, c->dir[RESPONSES].body, 0);
+		break_request(c, s, now, c->dir[RESPONSES].body, 0);
 	for (int i = 0; i < TRACE_PIPELINE && c->head != c->tail; i++)
-		end_request(c, s, now, 0, 1);
+		break_request(c, s, now, 0, 1);
 	c->state = CONN_OVER;
 	return 0;
 }

@@ -37,10 +37,16 @@ static uint32_t next(struct http1 *m, struct http1_again *a, const char *head, s
 	return events;
 }
 
+/* As of a connection that is met: what it carries is known. */
+static struct http1 beginning(const char *head)
+{
+	return (struct http1){ .flags = strncmp(head, "HTTP", 4) ? HTTP1_REQUESTS : HTTP1_RESPONSES };
+}
+
 static void another_one_is_as_the_first(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
-		struct http1 read = { 0 }, m = { 0 };
+		struct http1 read = beginning(heads[i]), m;
 		struct http1_again a = { 0 };
 		struct http1_window w = { .end = (uint32_t)strlen(heads[i]) };
 		uint32_t events, want;
@@ -49,13 +55,13 @@ static void another_one_is_as_the_first(void **state)
 		memcpy(w.bytes, heads[i], w.end);
 		want = http1_next(&read, &w);
 		for (int n = 0; n < 3; n++) {
-			m = (struct http1){ 0 };
+			m = beginning(heads[i]);
 			events = next(&m, &a, heads[i], w.end, &again);
 			assert_int_equal(again, n > 0);
 			assert_int_equal(events, want);
 			assert_memory_equal(&m, &read, sizeof(m));
 		}
-		m = (struct http1){ 0 };
+		m = beginning(heads[i]);
 		next(&m, &a, heads[i], w.end - 1, &again); /* not all of it */
 		assert_false(again);
 	}
@@ -69,24 +75,36 @@ static void no_other_byte_is_taken_for_it(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
 		for (size_t at = 0, len = strlen(heads[i]); at < len; at++)
 			for (int bit = 0; bit < 8; bit++) {
-				struct http1 m = { 0 };
+				struct http1 m = beginning(heads[i]);
 				struct http1_again a = { 0 };
 
 				next(&m, &a, heads[i], len, &again);
 				memcpy(head, heads[i], len);
 				head[at] ^= (char)(1 << bit);
-				m = (struct http1){ 0 };
+				m = beginning(heads[i]);
 				next(&m, &a, head, len, &again);
 				assert_false(again);
 			}
 }
 
+static void every_byte_of_every_length_counts(void **state)
+{
+	static __u8 x[HTTP1_WINDOW + HTTP1_SLACK], y[sizeof(x)];
+
+	for (__u32 len = 0; len <= HTTP1_WINDOW; len++)
+		for (__u32 at = 0; at < len + 8; at++) {
+			y[at] ^= 0x80;
+			assert_int_equal(http1_is_same(x, y, len), at >= len);
+			y[at] ^= 0x80;
+		}
+}
+
 /* What a direction carries, and how its paths are hashed, is a part of what a head comes to. */
 static void a_direction_of_another_kind_reads_it(void **state)
 {
-	const uint16_t others[] = { HTTP1_RESPONSES, HTTP1_LITERAL };
+	const uint16_t others[] = { 0, HTTP1_RESPONSES, HTTP1_REQUESTS | HTTP1_LITERAL };
 	struct http1_again a = { 0 };
-	struct http1 m = { 0 };
+	struct http1 m = { .flags = HTTP1_REQUESTS };
 	bool again;
 
 	next(&m, &a, heads[0], strlen(heads[0]), &again);
@@ -107,7 +125,7 @@ static void a_direction_of_another_kind_reads_it(void **state)
 static void what_always_differs_is_seldom_tried(void **state)
 {
 	struct http1_again a = { 0 };
-	struct http1 m = { 0 };
+	struct http1 m = { .flags = HTTP1_REQUESTS };
 	uint32_t kept = 0;
 	char head[64];
 	bool again;
@@ -130,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_one_is_as_the_first),
 		cmocka_unit_test(no_other_byte_is_taken_for_it),
+		cmocka_unit_test(every_byte_of_every_length_counts),
 		cmocka_unit_test(a_direction_of_another_kind_reads_it),
 		cmocka_unit_test(what_always_differs_is_seldom_tried),
 	};
