@@ -5,8 +5,8 @@ instruction counter, so that neither this machine nor what else runs on it moves
 
 -icount shift=0,sleep=off -smp 1: an instruction is a virtual nanosecond. Cache misses and what a trap costs are not in it.
 One connection: with several it depends on their order how many requests nginx finds at each wake-up, and that is most of
-what moves. `file`: a page of 1 KiB by sendfile, with a line in the access log, as Debian configures nginx. `answer`: 31 bytes and no
-log: there is hardly a request that does less.
+what moves. `welcome`: what nginx answers as Debian installs it, with its default site. `file`: a page of 1 KiB by sendfile, with a
+line in the access log. `answer`: 31 bytes and no log: there is hardly a request that does less.
 """
 import json
 import os
@@ -27,6 +27,8 @@ events { worker_connections 512; }
 http { sendfile on; tcp_nopush on; access_log off; keepalive_requests 100000000;
 client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
 server { listen 127.0.0.1:8080; root /www; location /file { access_log /tmp/access.log; } location /answer { return 200 "a small page, as APIs have them"; } location /status { stub_status; } }
+server { listen 80 default_server; include /etc/nginx/mime.types; default_type application/octet-stream; gzip on; access_log /var/log/nginx/access.log; root /var/www/html;
+index index.html index.htm index.nginx-debian.html; server_name _; location / { try_files $uri $uri/ =404; } }
 server { listen 127.0.0.1:4318; client_max_body_size 0; location / { default_type application/x-protobuf; return 200; } } }
 """
 AGENT = """listen: 'off'
@@ -42,7 +44,7 @@ AGENTS = {"red": AGENT % (100, "nginx"), "one": AGENT % (1, "nginx") + TRACES % 
           "both": AGENT % (100, "nginx|wrk"), "other": AGENT % (100, "nobody")}
 WHAT = {"none": "nothing", "empty": "empty programs on the same hooks", "red": "RED of nginx", "one": "RED and spans of nginx, 1 % sampled",
         "spans": "RED and spans of nginx, all of them", "zstd": "the same, as zstd", "both": "RED of nginx and of wrk", "other": "another program is selected"}
-PAGES = ("file", "answer")
+PAGES = {"welcome": "127.0.0.1:80/", "file": "127.0.0.1:8080/file", "answer": "127.0.0.1:8080/answer"}
 # Of throughput, of instructions of the agent and of runs of programs per request; of spans as OBI's figures are, with 1 % of them. What has
 # none is there to be compared with.
 BARS = {"red": (0.95, 3000, 6), "one": (0.90, 10000, 6), "other": (0.99, None, None)}
@@ -65,8 +67,8 @@ programs() { [ $1 = none ] && echo "[]" || bpftool -j prog show; }
 # wrk has begun, and has been judged, before anything is counted.
 measure() { # name, process that watches
 	for page in PAGES; do
-		wrk -t1 -c1 -d6 http://127.0.0.1:8080/$page > /tmp/wrk &
-		wrk=$!
+		wrk -t1 -c1 -d6 http://${page#*=} > /tmp/wrk &
+		wrk=$! page=${page%=*}
 		sleep 1.5
 		a=$(insns $2); n=$(requests); t=$(now)
 		sleep 2
@@ -105,7 +107,7 @@ def initramfs(build, path, agents):
     programs |= {name: pathlib.Path(shutil.which(name, path="/usr/sbin:/usr/bin:/bin")) for name in ("busybox", "nginx", "wrk", "bpftool")}
     with tempfile.TemporaryDirectory() as d:
         tree = pathlib.Path(d)
-        for sub in ("bin", "proc", "sys", "tmp", "dev", "etc", "www", "var/log/nginx", "var/lib/nginx"):
+        for sub in ("bin", "proc", "sys", "tmp", "dev", "etc", "www", "var/log/nginx", "var/lib/nginx", "var/www/html", "etc/nginx"):
             (tree / sub).mkdir(parents=True)
         for name, binary in programs.items():
             shutil.copy(binary, tree / "bin" / name)
@@ -116,9 +118,11 @@ def initramfs(build, path, agents):
         (tree / "etc/group").write_text("root:x:0:\n")
         (tree / "nginx.conf").write_text(NGINX)
         (tree / "www/file").write_text("x" * 1024)
+        shutil.copy("/var/www/html/index.nginx-debian.html", tree / "var/www/html")
+        shutil.copy("/etc/nginx/mime.types", tree / "etc/nginx")
         for name in agents:
             (tree / f"{name}.yaml").write_text(AGENTS[name])
-        (tree / "init").write_text(INIT.replace("PAGES", " ".join(PAGES)).replace("AGENTS", " ".join(agents)))
+        (tree / "init").write_text(INIT.replace("PAGES", " ".join(f"{name}={url}" for name, url in PAGES.items())).replace("AGENTS", " ".join(agents)))
         (tree / "init").chmod(0o755)
         names = "\n".join(str(p.relative_to(tree)) for p in sorted(tree.rglob("*")))
         path.write_bytes(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(), cwd=tree, capture_output=True, check=True).stdout)
