@@ -51,8 +51,20 @@ size_t window_bytes(const struct window *w)
 	return n;
 }
 
+/* Their samples have moved. Indices change. */
+static void drop_empty_rows(struct window *w)
+{
+	uint32_t kept = 0;
+
+	vec_foreach(row, &w->rows)
+		if (row->samples)
+			w->rows.v[kept++] = *row;
+	w->rows.n = kept;
+}
+
 void window_seal(struct window *w)
 {
+	drop_empty_rows(w);
 	vec_foreach(held, &w->images_held)
 		held->image = *image_get(w->images, held->id);
 }
@@ -182,6 +194,7 @@ static bool same_row(const void *ctx, uint32_t id)
 	return a->stack == b->stack && a->labels == b->labels;
 }
 
+/* Its number, or -ENOMEM. */
 static int count_row(struct window *w, struct window_row row)
 {
 	uint64_t hash = hash_u64(row.stack | (uint64_t)row.labels << 32);
@@ -191,13 +204,17 @@ static int count_row(struct window *w, struct window_row row)
 	if (id != HTABLE_NONE) {
 		w->rows.v[id].samples += row.samples;
 		w->rows.v[id].cpu_ns += row.cpu_ns;
-		return 0;
+		return (int)id;
 	}
 	slot = vec_push(&w->rows);
 	if (!slot)
 		return -ENOMEM;
 	*slot = row;
-	return htable_insert(&w->row_index, hash, w->rows.n - 1);
+	if (htable_insert(&w->row_index, hash, w->rows.n - 1) < 0) {
+		w->rows.n--;
+		return -ENOMEM;
+	}
+	return (int)w->rows.n - 1;
 }
 
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,
@@ -216,4 +233,23 @@ int window_add(struct window *w, const struct window_frame *frames, uint32_t n_f
 	if (r >= 0)
 		w->samples += samples;
 	return r;
+}
+
+int window_move(struct window *w, uint32_t row, uint64_t samples, uint64_t cpu_ns, const char *route)
+{
+	struct window_labels labels = w->labels.v[w->rows.v[row].labels];
+	struct window_row to = { .stack = w->rows.v[row].stack, .samples = samples, .cpu_ns = cpu_ns };
+	int r;
+
+	if (window_bytes(w) > w->max_bytes)
+		return -ENOSPC;
+	labels.route = strpool_add(&w->strings, route);
+	r = intern_labels(w, &labels, &to.labels);
+	if (r >= 0)
+		r = count_row(w, to);
+	if (r < 0)
+		return r;
+	w->rows.v[row].samples -= samples;
+	w->rows.v[row].cpu_ns -= cpu_ns;
+	return 0;
 }

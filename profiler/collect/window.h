@@ -77,9 +77,12 @@ struct window {
 int window_new(struct images *images, size_t max_bytes, struct window **ret);
 struct window *window_free(struct window *w);
 
-/* Adds that many samples of so long a period to the row of these frames and labels. 0, -ENOSPC (bound) or -ENOMEM. */
+/* Adds that many samples of so long a period to the row of these frames and labels. The row, -ENOSPC (bound) or -ENOMEM. */
 int window_add(struct window *w, const struct window_frame *frames, uint32_t n_frames,
 	       const struct window_labels *labels, uint32_t samples, uint64_t period_ns);
+
+/* So much of a row is of this route, and not of none. 0; or as above: it stays where it is. */
+int window_move(struct window *w, uint32_t row, uint64_t samples, uint64_t cpu_ns, const char *route);
 
 /* Nothing is added from here on. */
 void window_seal(struct window *w);

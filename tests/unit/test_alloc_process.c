@@ -103,6 +103,7 @@ static int fill_a_window(void *ctx)
 	struct window_labels labels = { .pid = 1, .comm = "x" };
 	struct images *images = NULL;
 	struct window *w = NULL;
+	uint64_t samples = 0;
 	int r = images_new(&images);
 
 	if (r >= 0)
@@ -111,7 +112,13 @@ static int fill_a_window(void *ctx)
 		frames[0].offset = (uint64_t)i;
 		labels.pid = (uint32_t)i;
 		r = window_add(w, frames, 3, &labels, 1, 1000);
+		if (r >= 0)
+			r = window_move(w, (uint32_t)r, 1, 1000, i & 1 ? "/odd" : "/even");
 	}
+	for (uint32_t i = 0; w && i < w->rows.n; i++)
+		samples += w->rows.v[i].samples;
+	if (w)
+		assert_int_equal(samples, w->samples); /* each sample is in one row, whatever failed */
 	window_free(w);
 	if (images)
 		assert_int_equal(images_live(images), 1);

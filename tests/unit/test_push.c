@@ -78,7 +78,7 @@ static void add(struct window *w, const char *service, uint32_t n, uint32_t dept
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < depth; k++)
 			frames[k] = (struct window_frame){ .image = IMAGE_ID_NONE, .offset = k ? 0x1000 + k + (uint64_t)i % 7 * 1000 : 0x100000 + i };
-		assert_int_equal(window_add(w, frames, depth, &labels, 1 + i % 3, w->period_ns), 0);
+		assert_true(window_add(w, frames, depth, &labels, 1 + i % 3, w->period_ns) >= 0);
 	}
 }
 
