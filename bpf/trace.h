@@ -7,7 +7,7 @@
  *	procs   (hash)          what user space decided of a process; one it does not know yet is traced meanwhile
  *	routes  (LRU hash)      the route of a path, by the path's hash (http1.h): user space teaches it
  *	flights (array)         who works on which request right now: what the sampler asks for (flight.h)
- *	requests (ring buffer)  struct ev_request: spans, and requests whose path has no route yet
+ *	requests (ring buffer)  struct ev_request: spans, and requests whose path had no route when they began
  */
 #include <linux/types.h>
 
@@ -95,7 +95,8 @@ struct route_key {
  * ev_request.flags
  *
  * SPAN        it is to become a span
- * UNKNOWN     it was counted under TRACE_ROUTE_UNKNOWN: its path is to be taught, and its count moved
+ * UNKNOWN     its path had no route when it began: its samples say none. With TRACE_ROUTE_UNKNOWN it was counted under
+ *             that: its path is to be taught, and its count moved; else the path was taught meanwhile
  * UNFINISHED  the connection ended within the response, or before it
  * PARENT      trace and parent are from a traceparent of the request, or from the request it was made for (LOCAL)
  * LOCAL       a client's request, made by a thread, not an event loop, while it worked on one and only one request

@@ -166,7 +166,7 @@ static __always_inline int is_wanted_outcome(const struct conn *c, const struct 
 /* How the one that ended is told: TRACE_SPAN, as one, TRACE_UNKNOWN, for its route's sake; 0: not at all. */
 static __always_inline __u32 how_told(const struct conn *c, const struct in_flight *r, const struct ended *e)
 {
-	__u32 how = e->key.route == TRACE_ROUTE_UNKNOWN ? TRACE_UNKNOWN : 0;
+	__u32 how = r->flags & IN_FLIGHT_ROUTED ? 0 : TRACE_UNKNOWN;
 
 	if (config.spans && (r->flags & IN_FLIGHT_SAMPLED))
 		how |= TRACE_SPAN;

@@ -70,6 +70,11 @@ static const char *labels_of(void *ctx, uint32_t tgid, uint64_t cgroup_id)
 	return collector_wants(c, tgid) ? collector_labels_of(c, tgid, cgroup_id) : NULL;
 }
 
+static void on_route(void *ctx, const struct ev_request *ev, uint32_t route)
+{
+	collector_tell_route(((struct session *)ctx)->collector, ev->span_id, ev->end_ns, route);
+}
+
 static const char *route_text(void *ctx, uint32_t route)
 {
 	return tracing_route(((struct session *)ctx)->tracing, route);
@@ -85,6 +90,7 @@ static int trace(struct session *s, char *err, size_t err_len)
 		return 0;
 	opts = *s->opts.tracing;
 	opts.labels_of = labels_of;
+	opts.on_route = on_route;
 	opts.labels_ctx = s;
 	r = tracing_new(&opts, &s->tracing, err, err_len);
 	if (r < 0)

@@ -15,6 +15,7 @@
 #include "collect/late.h"
 #include "collect/resolve.h"
 #include "collect/timeline.h"
+#include "collect/unrouted.h"
 #include "proc/process.h"
 #include "proc/scan.h"
 #include "proc/sideband.h"
@@ -40,6 +41,7 @@ struct collector {
 	struct unwinder *unwinder;
 	struct timeline timeline;
 	struct window *window;
+	struct unrouted unrouted; /* samples of it */
 	struct collector_stats stats;
 	struct resolved resolved; /* of the sample at hand: too large for a stack */
 	int epoll_fd;
@@ -62,6 +64,7 @@ struct collector *collector_free(struct collector *c)
 	sideband_free(c->sideband);
 	timeline_fini(&c->timeline);
 	window_free(c->window);
+	unrouted_fini(&c->unrouted);
 	processes_free(c->processes);
 	images_free(c->images);
 	whose_free(c->whose);
@@ -262,6 +265,8 @@ static int add_sample(struct collector *c, const struct ev_sample *ev)
 	}
 	if (r < 0)
 		return r;
+	if (ev->span_id && !ev->route)
+		unrouted_note(&c->unrouted, ev, (uint32_t)r);
 	if (!c->stats.samples)
 		c->stats.first_sample_ns = ev->time_ns;
 	c->stats.samples += ev->weight;
@@ -331,6 +336,8 @@ int collector_poll(struct collector *c)
 	unwinder_poll(c->unwinder, now);
 	if (r >= 0)
 		r = timeline_run(&c->timeline, c->complete_ns, on_due, c);
+	if (r >= 0)
+		unrouted_settle(&c->unrouted, c->window, &c->opts.requests, c->complete_ns);
 	if (r == -EAGAIN)
 		r = 0; /* rows are being built: the next poll goes on from there, and the dead are still needed */
 	else
@@ -438,6 +445,11 @@ const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgr
 	return whose_target(c->whose, process_find(c->processes, tgid), cgroup_id, time_boot_ns());
 }
 
+void collector_tell_route(struct collector *c, uint64_t span_id, uint64_t end_ns, uint32_t route)
+{
+	unrouted_tell(&c->unrouted, span_id, end_ns, route);
+}
+
 bool collector_wants(const struct collector *c, uint32_t tgid)
 {
 	return sampler_wants(c->sampler, tgid);
@@ -455,6 +467,8 @@ struct window *collector_take_window(struct collector *c)
 		full->end_boot_ns = fresh->start_boot_ns;
 	full->lost = stats.lost > c->lost_told ? stats.lost - c->lost_told : 0;
 	c->lost_told += full->lost;
+	unrouted_settle(&c->unrouted, full, &c->opts.requests, 0);
+	unrouted_turn(&c->unrouted);
 	window_seal(full);
 	c->window = fresh;
 	return full;

@@ -83,6 +83,9 @@ int collector_set_frequency(struct collector *c, uint32_t hz, const char *limite
 /* Of a process, whether it is sampled or not: the labels of its target, borrowed until the next call. NULL: it is not wanted. */
 const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgroup_id);
 
+/* The route of a request that has ended, and began while nobody knew it: its samples of the window that is filled now get it. */
+void collector_tell_route(struct collector *c, uint64_t span_id, uint64_t end_ns, uint32_t route);
+
 /* Whether the sampler's pid filter lets this process in, or there is none. */
 bool collector_wants(const struct collector *c, uint32_t tgid);
 

@@ -134,10 +134,12 @@ static void work_on(struct tracing *t, const struct ev_request *ev, uint32_t ser
 
 	if (!service)
 		return;
-	if (ev->flags & TRACE_UNKNOWN) {
+	if ((ev->flags & TRACE_UNKNOWN) && route == TRACE_ROUTE_UNKNOWN) {
 		route = learn_route(t, ev, service);
 		red_move(t->red, ev, route); /* with no room for another move its count stays where it is: under no route */
 	}
+	if ((ev->flags & TRACE_UNKNOWN) && ev->used.cpu_ns && t->opts.on_route)
+		t->opts.on_route(t->opts.labels_ctx, ev, route);
 	if ((ev->flags & TRACE_SPAN) && t->opts.on_span)
 		t->opts.on_span(t->opts.ctx, ev, tracing_labels(t, service), tracing_route(t, route));
 }

@@ -3,7 +3,7 @@
 /*
  * tracing - the story of a request, from the programs that saw it to the series it counts in and the span it becomes.
  *
- *	requests (ring) -> whose -> route, learned and taught -> moved out of "unknown" -> on_span()
+ *	requests (ring) -> whose -> route, learned and taught -> moved out of "unknown" -> on_route(), on_span()
  *	cells (BPF)     -> whose -> red series
  *
  * A process is judged at its first request that is told: that is the one whose route is not known yet. What is not
@@ -30,7 +30,9 @@ struct tracing_opts {
 	uint64_t forget_ns;      /* how long series stay when the last process of their service has gone; 0: five minutes */
 	/* The session's to set: the labels of a process's service, borrowed until the next call; NULL: it is not wanted. */
 	const char *(*labels_of)(void *ctx, uint32_t tgid, uint64_t cgroup_id);
-	void *labels_ctx;
+	/* The same: the route of a request whose samples may say none. NULL: nobody takes samples. */
+	void (*on_route)(void *ctx, const struct ev_request *ev, uint32_t route);
+	void *labels_ctx; /* of both */
 	/* A request that becomes a span. NULL: none do. */
 	void (*on_span)(void *ctx, const struct ev_request *ev, const char *labels, const char *route);
 	void *ctx;

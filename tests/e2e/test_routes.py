@@ -4,11 +4,15 @@
 import http.client
 
 from hs import *  # noqa: F403
+from join_servers import samples
+from test_red import Agent
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-routes-"))
 HZ = 2999
 ASKED = {"dear": 60, "cheap": 500, "fail": 50}
 ROUTES = {"dear": ("/dear/*", "2xx"), "cheap": ("/cheap/*", "2xx"), "fail": ("/fail/*", "5xx")}
+ONCE = ["ape", "bear", "cow", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kite", "lynx"]  # routes of their own
+HERD = 20
 
 
 def ask(port, kind, n):
@@ -19,21 +23,44 @@ def ask(port, kind, n):
     c.close()
 
 
-class Served:
-    """Runs the server below hotspan, and asks: what it says of itself, and what hotspan said of it."""
+def ask_all(port):
+    for kind in ASKED:
+        ask(port, kind, 1)  # the process and its routes are known from here on
+    time.sleep(0.5)
+    threads = [threading.Thread(target=ask, args=(port, kind, n - 1)) for kind, n in ASKED.items()]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
 
-    def __init__(self, *args):
+
+def ask_path(port, path):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as c:
+        c.request("GET", path)
+        c.getresponse().read()
+
+
+def ask_each_once(port):
+    """And one path by many, one after the other: it is learned from the first answer while others are worked on."""
+    ask(port, "fail", 1)  # the process is known from here on
+    time.sleep(0.5)
+    for name in ONCE:
+        ask_path(port, f"/dear/{name}")
+    threads = [threading.Thread(target=ask_path, args=(port, "/dear/herd")) for _ in range(HERD)]
+    for t in threads:
+        t.start()
+        time.sleep(0.01)
+    [t.join() for t in threads]
+
+
+class Served:
+    """Runs the server below hotspan, and asks: what it says of itself, and what hotspan said of it. linger: how long what is sampled outlives the server."""
+
+    def __init__(self, *args, ask=ask_all, linger=1.5):
         self.port = free_port()
         # The shell outlives the server: what that counted is told when it has long gone.
-        command = ["sh", "-c", f"OTEL_SERVICE_NAME=shop {workload('routes')} {self.port}; sleep 1.5"]
+        command = ["sh", "-c", f"OTEL_SERVICE_NAME=shop {workload('routes')} {self.port}; sleep {linger}"]
         p = subprocess.Popen([HOTSPAN, *map(str, args), "-F", str(HZ), "--", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until(lambda: p.poll() is not None or self.listens())
-        for kind in ASKED:
-            ask(self.port, kind, 1)  # the process and its routes are known from here on
-        time.sleep(0.5)
-        threads = [threading.Thread(target=ask, args=(self.port, kind, n - 1)) for kind, n in ASKED.items()]
-        [t.start() for t in threads]
-        [t.join() for t in threads]
+        ask(self.port)
         out, self.err = p.communicate("", timeout=60)
         assert p.returncode == 0, self.err
         self.clock = {words[0]: list(map(int, words[1:])) for line in out.splitlines() if (words := line.split()) and len(words) in (2, 3)}
@@ -105,6 +132,45 @@ def test_a_recording_by_route():
     dear = subprocess.run([HOTSPAN, "report", "--label", "http.route=/dear/*", "--label", "http.request.method=GET", "--label", "service_name=shop", "-o", "-", path],
                           capture_output=True, text=True, check=True).stdout
     assert ";dear " in dear and ";cheap " not in dear
+
+
+def test_paths_that_are_asked_for_once_are_found_under_their_routes():
+    path = tmp / "once.folded"
+    s = Served("record", "--by", "route", "--json", "-o", path, "--symbol-cache", BUILD / "symbol-cache", ask=ask_each_once, linger=0)
+    by_route, astray = collections.Counter(), []
+    for line in path.read_text().splitlines():
+        stack, _, n = line.rpartition(" ")
+        frames = stack.split(";")
+        if frames[0] != "shop":
+            continue
+        by_route[frames[1] if frames[1].startswith("GET /") or frames[1] == "GET (no route)" else None] += int(n)
+        if "dear" in frames and not frames[1].startswith("GET /dear/"):
+            astray.append(line)
+    print(f"  {by_route}")
+    assert not astray and not by_route["GET (no route)"], (astray, by_route)
+    for name, requests in {**dict.fromkeys(ONCE, 1), "herd": HERD}.items():
+        row = next(r for r in s.rows if r["kind"] == "served" and r["route"] == f"/dear/{name}")
+        assert row["requests"] == requests, row
+        # Windows of samples, and what the kernel counted on requests: the same samples.
+        assert abs(by_route[f"GET /dear/{name}"] * 1e9 / HZ - row["cpu_ns"]) < 1.5e9 / HZ, (name, by_route, row)
+        assert abs(row["cpu_ns"] / requests - 20e6) < 8e6, row
+    all_, (process,) = sum(by_route.values()) * 1e9 / HZ, s.clock["process"]
+    assert abs(all_ - process) < 0.05 * process and abs(sum(r["cpu_ns"] for r in s.rows) - all_) < 0.01 * all_, (all_, process, s.rows)
+
+
+def test_profiles_that_are_pushed_have_them_too():
+    port, folder = free_port(), tmp / "pushed"
+    server = subprocess.Popen([workload("routes"), str(port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, "OTEL_SERVICE_NAME": "stall"})
+    agent = Agent(f"frequency: {HZ}\nflush_interval: 60s\nreceivers: [{{name: p, type: file, path: {folder}}}]\n")
+    ask_each_once(port)
+    agent.end()
+    server.communicate(b"")
+    by_route = collections.Counter()
+    for path in folder.glob("*stall*"):
+        for labels, names, n in samples(path):
+            by_route[labels.get("http.route", "none")] += n if "dear" in names else 0
+    print(f"  {by_route}")
+    assert not by_route["none"] and all(by_route[f"/dear/{name}"] for name in [*ONCE, "herd"]), by_route
 
 
 def test_wrong_use_is_named():
