@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(budget SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_budget.c USES agent)
-unit_test(config SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_config.c USES agent)
+# The configuration, by what is asked of it.
+foreach(name config config_errors config_otel config_reload)
+	unit_test(${name} SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c USES agent)
+endforeach()
 # Who a process is.
 foreach(name declared startup identity users targets)
 	unit_test(${name} SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c USES proc)
