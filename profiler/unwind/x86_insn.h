@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * x86_insn - one instruction of x86-64: how long it is, and what it does to rsp and rbp. Pure.
+ * x86_insn - what one instruction of x86-64 does to rsp and rbp. Pure.
  *
  * Everything else an instruction does is X86_OTHER. What it does to rsp or rbp in another way than the
  * operations say shows in clobbers: too much rather than too little.
- * Source: Intel's Software Developer's Manual, volume 2, appendix A (opcode maps), chapter 2 (prefixes, ModRM, VEX, EVEX).
+ * How it is read is in x86_bytes.h.
  */
 #include <stdint.h>
 #include <stddef.h>
@@ -30,7 +30,6 @@ enum x86_op {
 };
 
 enum { X86_RSP = 4, X86_RBP = 5, X86_NO_REG = 16 };
-enum { X86_MAX_BYTES = 15 };
 
 struct x86_insn {
 	uint8_t len;

@@ -4,6 +4,7 @@
 
 #include "bpf/rows.h"
 #include "unwind/code_rows.h"
+#include "unwind/x86_bytes.h"
 #include "unwind/x86_insn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -23,6 +23,7 @@
 #include "unwind/code_rows.h"
 #include "unwind/elf_cfi.h"
 #include "unwind/rule_text.h"
+#include "unwind/x86_bytes.h"
 #include "unwind/x86_insn.h"
 
 enum { EXAMPLES = 20 };
