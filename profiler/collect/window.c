@@ -142,7 +142,7 @@ static int intern_stack(struct window *w, const struct window_frame *frames, uin
 	uint64_t hash;
 	int r;
 
-	if (vec_reserve(&w->stack_frames, n) < 0)
+	if (vec_reserve(&w->stack_frames, n + 1) < 0) /* there is a place behind the last, of no frames too */
 		return -ENOMEM;
 	ids = w->stack_frames.v + w->stack_frames.n;
 	for (uint32_t i = 0; i < n; i++) {

@@ -163,6 +163,20 @@ static void equal_stacks_share_a_row_and_labels_keep_rows_apart(void **state)
 	images_free(images);
 }
 
+static void samples_without_a_frame_are_a_row(void **state)
+{
+	struct images *images;
+	struct window *w;
+
+	assert_int_equal(images_new(&images), 0);
+	assert_int_equal(window_new(images, 1 << 20, &w), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(window_add(w, NULL, 0, &(struct window_labels){ .pid = 1 }, 1, 1000), 0);
+	assert_int_equal(w->rows.v[0].samples, 2);
+	window_free(w);
+	images_free(images);
+}
+
 static void a_full_window_refuses_and_keeps_what_it_has(void **state)
 {
 	struct images *images;
@@ -260,6 +274,7 @@ int main(void)
 		cmocka_unit_test(a_sample_gives_up_its_stack_and_nothing_else),
 		cmocka_unit_test(a_moment_of_much_waiting_costs_no_memory_afterwards),
 		cmocka_unit_test(equal_stacks_share_a_row_and_labels_keep_rows_apart),
+		cmocka_unit_test(samples_without_a_frame_are_a_row),
 		cmocka_unit_test(a_full_window_refuses_and_keeps_what_it_has),
 		cmocka_unit_test(skipped_ticks_are_lost_unless_the_cpus_were_idle),
 		cmocka_unit_test(samples_without_a_stack_are_known_after_one_look),
