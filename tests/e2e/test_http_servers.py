@@ -158,25 +158,51 @@ def test_go_as_client():
     check_client("go")
 
 
-def times_agree(name):
-    """Durations beside those that the server took by its own clock."""
-    w = world()
-    server, c = there(w.servers[name]), w.connect(name)
-    for us in (0, 500, 2000, 10000):
-        for i in range(20):
-            c.ask("GET", f"/sleep/{us}/{name}/{i}")
-    c.close()
+def schedule(pids, policy, priority):
+    for t in [t for pid in pids for t in os.listdir(f"/proc/{pid}/task")]:
+        with contextlib.suppress(ProcessLookupError):  # it has served its connection
+            os.sched_setscheduler(int(t), policy, os.sched_param(priority))
+
+
+@contextlib.contextmanager
+def undisturbed(pids):
+    """Whoever is woken by what these write does not take their CPU before they have read their own clock: that alone is 50 to 300 us."""
+    schedule(pids, os.SCHED_FIFO, 1)
+    try:
+        yield
+    finally:
+        schedule(pids, os.SCHED_OTHER, 0)
+
+
+def times_agree(name, hooks="sockets"):
+    """Each duration beside the one that the server took by its own clock; how long a connection was idle before is in neither."""
+    w = world(hooks)
+    server, each = there(w.servers[name]), 40
+    with undisturbed(server.pids()):
+        c = w.connect(name)
+        for us in (0, 500, 2000, 10000):
+            for i in range(each):
+                time.sleep(0.002)
+                c.ask("GET", f"/sleep/{us}/{name}/{i}")
+        for i in range(each // 4):
+            time.sleep(0.002)
+            paths = [f"/sleep/1000/{name}/{i}/{k}" for k in range(4)]
+            c.send(b"".join(request("GET", path) for path in paths))
+            for path in paths:
+                c.answer("GET", path)
+        c.close()
 
     def log():
         return {path: ns for _, path, _, ns in server.log() if path.startswith("/sleep/") and f"/{name}/" in path}
 
-    until_settled(lambda: len(log()), 80)
+    until_settled(lambda: len(log()), 5 * each)
     own = log()
-    seen = {r["path"]: r["duration_ns"] for r in w.rows(80, server.pids(), "server", [c])}
-    assert len(own) == 80 and seen.keys() == own.keys(), (len(own), len(seen))
+    seen = {r["path"]: r["duration_ns"] for r in w.rows(5 * each, server.pids(), "server", [c])}
+    assert len(own) == 5 * each and seen.keys() == own.keys(), (len(own), len(seen))
     off = sorted((abs(seen[path] - ns) / max(50e3, 0.05 * ns), path) for path, ns in own.items())
-    print(f"  off by {off[40][0]:.2f} of what is allowed (median), {off[72][0]:.2f} (90 of 100)")
-    assert off[40][0] < 1, [(path, seen[path], own[path]) for _, path in off[40:44]]
+    beyond = [(path, seen[path], own[path]) for much, path in off if much > 1]
+    print(f"  off by {off[len(off) // 2][0]:.2f} of what is allowed (median), {off[len(off) * 95 // 100][0]:.2f} (95 of 100), {len(beyond)} of {len(off)} by more")
+    assert len(beyond) <= 0.05 * len(off), beyond
 
 
 def test_durations_are_those_of_the_own_server():
@@ -185,6 +211,10 @@ def test_durations_are_those_of_the_own_server():
 
 def test_durations_are_those_of_apache():
     times_agree("apache")
+
+
+def test_by_syscalls_durations():
+    times_agree("own", "syscalls")
 
 
 def test_by_syscalls_own_server():
