@@ -287,6 +287,11 @@ static __noinline int end_syscall(const __u64 *args, const struct pt_regs *regs)
 		return 0;
 	if (SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
+	if (data_is_ring(data_call(SYSCALL_OF(regs)))) {
+		if (ret > 0) /* a descriptor, or how much was submitted */
+			count(TRACE_COUNT_IO_URING);
+		return 0;
+	}
 	sk = sock_of_syscall(regs, &inode, &is_receive);
 	return sk ? transfer(sk, regs, task, proc, inode, data_bytes(regs, ret), is_receive, 1) : 0;
 }

@@ -41,9 +41,13 @@ struct user_message {
 #define SYSCALL_SPLICE      275
 #define SYSCALL_RECVMMSG    299
 #define SYSCALL_SENDMMSG    307
+#define SYSCALL_IO_URING_SETUP 425
+#define SYSCALL_IO_URING_ENTER 426
 #define SYSCALL_IS_32(regs) ((regs)->cs == 0x23) /* of a 32-bit program: its numbers mean something else */
 
-#define DATA_RECEIVES 8 /* in `data_calls`, beside enum data_shape */
+/* In `data_calls`, beside enum data_shape. */
+#define DATA_RECEIVES 8
+#define DATA_RING     16 /* of which sockets, and how much, it does not say at its end */
 
 /* By their numbers: the calls that move data over a socket, or may. io_uring_setup is what io_uring's threads have entered by. */
 const __u8 data_calls[] = {
@@ -61,8 +65,8 @@ const __u8 data_calls[] = {
 	[SYSCALL_SENDMMSG] = DATA_MESSAGES,
 	[327] /* preadv2 */ = DATA_VECTOR | DATA_RECEIVES,
 	[328] /* pwritev2 */ = DATA_VECTOR,
-	[425] /* io_uring_setup */ = DATA_UNSEEN,
-	[426] /* io_uring_enter */ = DATA_UNSEEN,
+	[SYSCALL_IO_URING_SETUP] = DATA_UNSEEN | DATA_RING,
+	[SYSCALL_IO_URING_ENTER] = DATA_UNSEEN | DATA_RING,
 };
 
 static __always_inline __u32 data_call(__u64 nr)
@@ -78,6 +82,11 @@ static __always_inline enum data_shape data_shape(__u32 call)
 static __always_inline int data_is_receive(__u32 call)
 {
 	return (call & DATA_RECEIVES) != 0;
+}
+
+static __always_inline int data_is_ring(__u32 call)
+{
+	return (call & DATA_RING) != 0;
 }
 
 /* The flags of a call that receives. */

@@ -45,5 +45,5 @@ DOCTOR_CHECK(check_http_unseen)
 
 	finding_found(f, "TLS%s, HTTP/2%s", ktls ? " (in the kernel, too)" : "", io_uring ? ", io_uring" : "");
 	finding_judge(f, DOCTOR_OK, "such connections are counted (hotspan_trace_total), their requests are not%s",
-		      io_uring && !d->trace->sockets ? "; what io_uring moves is not even counted at system calls" : "");
+		      io_uring && !d->trace->sockets ? "; of io_uring, which system calls do not show, only its own calls are, and of rings that the kernel polls their making" : "");
 }

@@ -314,6 +314,7 @@ static void say_unseen(const struct tracing *t)
 	say(counts[TRACE_COUNT_ENCRYPTED], "connections are encrypted: their requests are not seen");
 	say(counts[TRACE_COUNT_HTTP2], "connections speak HTTP/2: their requests are not seen");
 	say(counts[TRACE_COUNT_UNSEEN], "transfers by io_uring, sendfile or splice whose bytes are not seen, nor what follows them");
+	say(counts[TRACE_COUNT_IO_URING], "calls of io_uring: what it moves over sockets, if anything, is not seen");
 	say(counts[TRACE_COUNT_UNREADABLE], "transfers could not be read, nor is what follows them seen");
 	say(counts[TRACE_COUNT_MISSED], "transfers missed: the kernel left our program out, which a preempted thread held");
 	say(counts[TRACE_COUNT_LOST_SYNC], "connections went on as something else than HTTP/1");

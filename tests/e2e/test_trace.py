@@ -158,6 +158,20 @@ def test_bytes_are_seen_however_they_are_moved():
     assert not any(r["unfinished"] for r in got)
 
 
+def test_what_io_uring_moves_is_counted_where_it_cannot_be_seen():
+    """At sockets each transfer, at system calls each ring and what submits to it: with a thread of the kernel's that polls there is little else."""
+    for polls in ([], ["poll"]):
+        p = subprocess.Popen([workload("http_ring"), "20", *polls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pairs = Pairs()
+        t = Trace([str(p.pid), str(os.getpid())], side=None).ready(lambda: pairs.ask(*pairs.new(), b"/probe"))
+        calls, transfers = map(int, p.communicate(timeout=60)[0].split())
+        got = [(r["side"], r["path"]) for r in t.end() if r["pid"] == p.pid]
+        assert p.returncode == 0 and transfers == 40
+        assert sorted(got) == sorted(("client", f"/ring/{i}") for i in range(20)), got
+        said = f"{transfers} transfers by io_uring, sendfile or splice" if HOOKS == "auto" else f"{calls} calls of io_uring"
+        assert said in t.err and t.err.count("io_uring") == 1, (said, t.err)
+
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
