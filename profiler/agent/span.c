@@ -200,14 +200,6 @@ static void fill_ids(struct span *s, const struct ev_request *ev)
 		o->flags |= OTLP_SPAN_KNOWS_REMOTE | OTLP_SPAN_PARENT_IS_REMOTE;
 }
 
-static bool is_printable(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.s[i] < ' ' || s.s[i] > '~')
-			return false;
-	return true;
-}
-
 /* th: 56 bits as hexadecimal digits, without the zeros behind the last. */
 static struct slice put_threshold(struct texts *t, uint64_t threshold)
 {
@@ -225,9 +217,7 @@ static const char *state_of(struct span *s, const struct ev_request *ev, const s
 {
 	if (ev->flags & TRACE_OURS)
 		return ev->flags & TRACE_BY_OUTCOME ? NULL : put_threshold(&s->texts, threshold).s;
-	if (ev->flags & TRACE_LOCAL || !is_printable(h->tracestate))
-		return NULL;
-	return h->tracestate.len ? put(&s->texts, h->tracestate).s : NULL;
+	return ev->flags & TRACE_LOCAL ? NULL : request_head_tracestate(h, &s->texts).s;
 }
 
 /* ---- all of it ---- */

@@ -10,6 +10,9 @@
  * then without the values of keys that sign.
  * Of the sampling it says: tracestate's ot=th, so that who counts spans knows how many requests each stands for, where the
  * trace began on this host; hotspan.sampling.reason where it is there because of its outcome only, and stands for itself.
+ * A client's span under the server's for which it asked has no tracestate, where that came with the request: the program does not
+ * read it, and the server's head is told when its answer is written, which is later, maybe by minutes. Spans are not held
+ * back until then; who wants the trace's state finds it at the parent.
  * Source: semantic conventions 1.44, HTTP spans; W3C trace context; OpenTelemetry's tracestate handling.
  */
 #include <stdbool.h>

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { TRACESTATE_LEN = sizeof("tracestate") - 1, MAX_MEMBERS = 32 };
+
 static struct slice behind(struct slice s, size_t n)
 {
 	return (struct slice){ s.s + n, s.len - n };
@@ -98,7 +100,7 @@ static void parse_header(struct request_head *h, struct slice line)
 		size_t len, offset;
 	} wanted[] = {
 #define WANTED(name, member) { name, sizeof(name) - 1, offsetof(struct request_head, member) }
-		WANTED("host", host), WANTED("user-agent", user_agent), WANTED("tracestate", tracestate)
+		WANTED("host", host), WANTED("user-agent", user_agent)
 #undef WANTED
 	};
 
@@ -108,6 +110,23 @@ static void parse_header(struct request_head *h, struct slice line)
 		if (is_header(line, wanted[i].name, wanted[i].len) && !to->len)
 			*to = trim(behind(line, wanted[i].len + 1));
 	}
+}
+
+static bool is_tracestate(struct slice line)
+{
+	return is_header(line, "tracestate", TRACESTATE_LEN);
+}
+
+/* One that is cut off says something else, maybe: it is none. */
+static bool next_line(struct slice *left, struct slice *ret)
+{
+	const char *end = left->len ? memchr(left->s, '\n', left->len) : NULL;
+
+	if (!end)
+		return false;
+	*ret = (struct slice){ left->s, (size_t)(end - left->s) };
+	*left = behind(*left, ret->len + 1);
+	return true;
 }
 
 void request_head_parse(const void *bytes, size_t len, struct request_head *ret)
@@ -125,10 +144,49 @@ void request_head_parse(const void *bytes, size_t len, struct request_head *ret)
 	line = trim(take_until(&left, "\n", &whole));
 	if (line.len == 8 && begins_with(line, "HTTP/1.", 7))
 		ret->minor = line.s[7] - '0';
-	for (const char *end; left.len && (end = memchr(left.s, '\n', left.len)); left = behind(left, line.len + 1)) {
-		line = (struct slice){ left.s, (size_t)(end - left.s) }; /* one that is cut off says something else, maybe */
+	for (struct slice at = left; next_line(&left, &line); at = left) {
 		parse_header(ret, line);
+		if (!ret->tracestates.len && is_tracestate(line))
+			ret->tracestates = at;
 	}
+}
+
+static bool is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.s[i] < ' ' || s.s[i] > '~')
+			return false;
+	return true;
+}
+
+/* Of one such header. -1: it is none. */
+static int add_members(struct texts *t, struct slice list, int *n)
+{
+	bool more = true;
+
+	while (more && *n < MAX_MEMBERS) {
+		struct slice member = trim(take_until(&list, ",", &more));
+
+		if (!is_printable(member))
+			return -1;
+		if (!member.len)
+			continue;
+		texts_add(t, (*n)++ ? SLICE(",") : SLICE(""));
+		texts_add(t, member);
+	}
+	return 0;
+}
+
+struct slice request_head_tracestate(const struct request_head *h, struct texts *t)
+{
+	struct slice left = h->tracestates, line;
+	int n = 0;
+
+	texts_begin(t);
+	while (next_line(&left, &line))
+		if (is_tracestate(line) && add_members(t, behind(line, TRACESTATE_LEN + 1), &n) < 0)
+			return (struct slice){ 0 };
+	return n ? texts_end(t) : (struct slice){ 0 };
 }
 
 struct slice request_head_host(struct slice authority, uint16_t *ret_port)

@@ -18,6 +18,17 @@ static struct request_head parse(const char *text)
 	return h;
 }
 
+static void has_state(const char *headers, const char *want)
+{
+	char text[2048], room[1024];
+	struct texts t = { .room = room, .size = sizeof(room) };
+	struct request_head h;
+
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", headers);
+	h = parse(text);
+	is(request_head_tracestate(&h, &t), want);
+}
+
 static void a_head_is_taken_apart(void **state)
 {
 	struct request_head h = parse("\r\nGET /a/b?c=d&e#f HTTP/1.1\r\nHost: example.org:8080 \r\nX: y\r\nUSER-AGENT:\tcurl/8\r\nTraceState: a=b\r\n\r\n");
@@ -28,10 +39,28 @@ static void a_head_is_taken_apart(void **state)
 	is(h.query, "c=d&e");
 	is(h.host, "example.org:8080");
 	is(h.user_agent, "curl/8");
-	is(h.tracestate, "a=b");
+	has_state("TraceState: a=b\r\n", "a=b");
 	is(h.scheme, "");
 	assert_int_equal(h.minor, 1);
 	assert_false(h.target_cut);
+}
+
+static void several_tracestates_are_one_list(void **state)
+{
+	char many[512] = "tracestate: a=b\r\nTracestate: ", want[512] = "a=b";
+
+	has_state("", "");
+	has_state("tracestate:\r\n", "");
+	has_state("tracestate: a=b\r\nHost: x\r\nTRACESTATE: c=d\r\nx-tracestate: no=no\r\n", "a=b,c=d");
+	has_state("tracestate: \r\ntracestate: ,a=b,,\tc=d e,\t\r\nX: y\r\ntracestate:f=g\r\n", "a=b,c=d e,f=g");
+	has_state("tracestate: a=b\r\ntracestate: c=\xff\r\n", "");
+	for (int i = 2; i <= 33; i++) {
+		sprintf(strchr(many, 0), "k%d=v,", i);
+		if (i <= 32)
+			sprintf(strchr(want, 0), ",k%d=v", i);
+	}
+	strcat(many, "\r\ntracestate: l=m\r\n");
+	has_state(many, want);
 }
 
 static void targets_have_four_forms(void **state)
@@ -87,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_is_taken_apart),
+		cmocka_unit_test(several_tracestates_are_one_list),
 		cmocka_unit_test(targets_have_four_forms),
 		cmocka_unit_test(what_is_cut_off_is_not_believed),
 		cmocka_unit_test(hosts_lose_port_and_brackets),

@@ -264,7 +264,7 @@ static void ids_are_as_they_came(void **state)
 	is_id(span.otlp.span_id, 8, "0123456789abcdef");
 	is_id(span.otlp.parent_id, 8, "b7ad6b7169203331");
 	assert_int_equal(span.otlp.flags, 1 | OTLP_SPAN_KNOWS_REMOTE | OTLP_SPAN_PARENT_IS_REMOTE);
-	assert_string_equal(span.otlp.state, "a=b, c=d");
+	assert_string_equal(span.otlp.state, "a=b,c=d");
 	ev.flags |= TRACE_LOCAL;
 	ev.parent_id = 0x1122334455667788; /* a span of ours */
 	fill(&ev, "");
