@@ -17,7 +17,10 @@
 
 #include "bpf/events.h"
 
-/* Whoever works on a request has a place in one of the sets: found without a call, which a look-up in a hash is. */
+/*
+ * Whoever works on a request has a place in one of the sets: found without a call, which a look-up in a hash is. One more than a set
+ * has places for works on no request that is known: so many are counted (TRACE_COUNT_FLIGHTS_FULL).
+ */
 enum { FLIGHT_SETS = 4096, FLIGHT_WAYS = 4 };
 
 /*

@@ -178,6 +178,8 @@ static __always_inline void open_flight(struct conn *c, struct trace_scratch *s,
 	f = c->flight ? make_flight(c) : 0;
 	open = f ? count_open(f, c->flight, now_of(s)) : -1;
 	if (open < 0) {
+		if (c->flight)
+			count_here(s, TRACE_COUNT_FLIGHTS_FULL);
 		c->flight = 0;
 		return;
 	}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Series of requests: whose route is not known, how routes are called and keep their names, when series begin and when they go."""
 import atexit
+import queue
 import socket
 
 from hs import *  # noqa: F403
@@ -76,6 +77,58 @@ def test_a_file_of_routes_that_is_none_is_said():
     assert p.returncode == 1 and f"trace.routes_file {foreign}/x: Not a directory" in p.stderr, p.stderr
     p = start("/proc/nowhere/routes.tsv", 3)
     assert "trace.routes_file /proc/nowhere/routes.tsv: No such file or directory; learned routes are lost with a restart" in p.stderr, p.stderr
+
+
+def of_one_set(n):
+    """So many threads that note what they work on in the same place (flight_set_of() of bpf/flight.h): their jobs, which each does once told."""
+    place = lambda tid: ((os.getpid() << 42 ^ tid) * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 52
+    left = [tid for tid in range(1000, 1 << 15) if place(tid) == place(os.getpid()) and not os.path.exists(f"/proc/{tid}")]
+    jobs = []
+
+    def run(tid, started):
+        job = queue.SimpleQueue() if threading.get_native_id() == tid else None
+        started.put(job)
+        while job and (todo := job.get()):
+            todo()
+
+    while len(jobs) < n:
+        tid, started = left.pop(0), queue.SimpleQueue()
+        pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(tid - 1))
+        threading.Thread(target=run, args=(tid, started), daemon=True).start()
+        if job := started.get():
+            jobs.append(job)
+        else:  # another program took it
+            left.append(tid)
+    return jobs
+
+
+def test_who_finds_no_place_to_note_its_request_is_counted():
+    with Tracing([f"{{pid: {os.getpid()}}}"]) as agent, socket.create_server(("127.0.0.1", 0)) as listener:
+        jobs, read = of_one_set(6), queue.SimpleQueue()
+        ends = [(socket.create_connection(listener.getsockname()), listener.accept()[0]) for _ in jobs]
+
+        def ask(n):
+            """Each reads one before any of them answers."""
+            for (client, server), job in zip(ends[:n], jobs):
+                client.sendall(b"GET /set HTTP/1.1\r\nHost: x\r\n\r\n")
+                job.put(lambda: read.put(server.recv(1000)))
+                assert read.get().startswith(b"GET")
+            for (client, server), job in zip(ends[:n], jobs):
+                job.put(lambda: server.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+                client.recv(1000)
+
+        def counted(n):
+            until(lambda: agent.counts() == {("GET", "/set", "200"): n})
+            return agent.metrics().get('hotspan_trace_total{what="flights_full"}', 0)
+
+        ask(1)  # from here on the process is known
+        assert counted(1) == 0
+        ask(4)
+        assert counted(1 + 4) == 0
+        ask(6)
+        assert counted(1 + 4 + 6) == 6 - 4
+        [job.put(None) for job in jobs]
+        assert agent.stop() == 0
 
 
 SERVER = """
