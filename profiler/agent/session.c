@@ -75,6 +75,11 @@ static void on_route(void *ctx, const struct ev_request *ev, uint32_t route)
 	collector_tell_route(((struct session *)ctx)->collector, ev->span_id, ev->end_ns, route);
 }
 
+static uint64_t known_ns(void *ctx)
+{
+	return collector_known_ns(((struct session *)ctx)->collector);
+}
+
 static const char *route_text(void *ctx, uint32_t route)
 {
 	return tracing_route(((struct session *)ctx)->tracing, route);
@@ -91,6 +96,7 @@ static int trace(struct session *s, char *err, size_t err_len)
 	opts = *s->opts.tracing;
 	opts.labels_of = labels_of;
 	opts.on_route = on_route;
+	opts.known_ns = known_ns;
 	opts.labels_ctx = s;
 	r = tracing_new(&opts, &s->tracing, err, err_len);
 	if (r < 0)

@@ -47,6 +47,7 @@ struct collector {
 	int epoll_fd;
 	bool started;
 	uint64_t complete_ns; /* every record stamped up to here has been drained */
+	uint64_t known_ns;    /* and every one up to here worked on */
 	uint64_t cpus_checked_ns;
 	struct late late;
 	uint64_t lost_told; /* losses that earlier windows carry */
@@ -338,11 +339,13 @@ int collector_poll(struct collector *c)
 		r = timeline_run(&c->timeline, c->complete_ns, on_due, c);
 	if (r >= 0)
 		unrouted_settle(&c->unrouted, c->window, &c->opts.requests, c->complete_ns);
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
 		r = 0; /* rows are being built: the next poll goes on from there, and the dead are still needed */
-	else
+	} else {
+		c->known_ns = c->complete_ns;
 		process_reap(c->processes,
 			     c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
+	}
 	c->complete_ns = now;
 	if (r >= 0 && now - c->cpus_checked_ns > CPU_CHECK_NS)
 		r = follow_cpus(c);
@@ -448,6 +451,11 @@ const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgr
 void collector_tell_route(struct collector *c, uint64_t span_id, uint64_t end_ns, uint32_t route)
 {
 	unrouted_tell(&c->unrouted, span_id, end_ns, route);
+}
+
+uint64_t collector_known_ns(const struct collector *c)
+{
+	return c->known_ns;
 }
 
 bool collector_wants(const struct collector *c, uint32_t tgid)

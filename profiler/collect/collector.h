@@ -86,6 +86,9 @@ const char *collector_labels_of(struct collector *c, uint32_t tgid, uint64_t cgr
 /* The route of a request that has ended, and began while nobody knew it: its samples of the window that is filled now get it. */
 void collector_tell_route(struct collector *c, uint64_t span_id, uint64_t end_ns, uint32_t route);
 
+/* CLOCK_BOOTTIME: all that processes did until then has been worked on. */
+uint64_t collector_known_ns(const struct collector *c);
+
 /* Whether the sampler's pid filter lets this process in, or there is none. */
 bool collector_wants(const struct collector *c, uint32_t tgid);
 

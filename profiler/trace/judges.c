@@ -12,8 +12,6 @@
 #include "trace/services.h"
 #include "trace/tracer.h"
 
-/* What a process that has just begun is called may not be known yet: its exec is told a poll late. */
-#define DOUBT_NS (500 * NSEC_PER_MSEC)
 /* A process that was judged. */
 struct judged {
 	uint32_t tgid;
@@ -21,7 +19,7 @@ struct judged {
 	uint64_t cgroup_id;
 	uint64_t turn; /* in which it was judged last */
 	bool ended; /* its counts, as they are from here on, are all there will be */
-	uint64_t doubt_ns; /* until when it may be wanted after all: it counts on, and its counts wait; 0: it is settled */
+	uint64_t doubt_ns; /* since when it seems unwanted, and may be wanted after all: it counts on, and its counts wait; 0: it is settled */
 	uint64_t join_ns[EV_JOIN_MAX]; /* as it was last time */
 };
 
@@ -76,10 +74,10 @@ static bool has_ended(uint32_t tgid)
 }
 
 /* Is there nothing new to say? One that nobody knows any more is what it was. */
-static bool stands(const struct judged *j, uint32_t service, uint64_t now_ns)
+static bool stands(const struct judges *js, const struct judged *j, uint32_t service)
 {
 	if (j->doubt_ns)
-		return !service && now_ns < j->doubt_ns;
+		return !service && js->opts.known_ns(js->opts.ctx) < j->doubt_ns;
 	return j->service == service || (!service && has_ended(j->tgid));
 }
 
@@ -152,15 +150,14 @@ static uint32_t judge_anew(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 	uint32_t service = labels ? services_add(js->opts.services, labels) : 0;
 	struct judged *j = find_judged(js, tgid);
 	struct trace_proc p = { .service = service };
-	uint64_t now = time_boot_ns();
 
-	if (j && stands(j, service, now)) {
+	if (j && stands(js, j, service)) {
 		j->turn = js->turn;
 		j->cgroup_id = cgroup_id ? cgroup_id : j->cgroup_id;
 		return j->service;
 	}
 	if (!j && (j = add_judged(js, tgid)) && !service) {
-		*j = (struct judged){ .tgid = tgid, .cgroup_id = cgroup_id, .doubt_ns = now + DOUBT_NS };
+		*j = (struct judged){ .tgid = tgid, .cgroup_id = cgroup_id, .doubt_ns = time_boot_ns() };
 		return 0;
 	}
 	if (!j)
@@ -207,7 +204,7 @@ bool judges_doubt(const struct judges *js, uint32_t tgid)
 {
 	const struct judged *j = find_judged(js, tgid);
 
-	return j && j->doubt_ns && !j->ended;
+	return j && j->doubt_ns;
 }
 
 bool judges_ended(const struct judges *js, uint32_t tgid)
@@ -236,7 +233,7 @@ void judges_round(struct judges *js)
 		count_joined(js, &js->judged.v[i]);
 		if (!ended || j->doubt_ns)
 			judge_anew(js, j->tgid, j->cgroup_id);
-		js->judged.v[i].ended = ended;
+		js->judged.v[i].ended = ended && !j->doubt_ns;
 	}
 }
 

@@ -4,8 +4,9 @@
  * judges - what is decided of each process that speaks HTTP: the service it is of, or that it is not wanted. The programs are told.
  *
  * A process is judged at its first request that is told, and anew each round, since it may become another program. One that
- * seems unwanted counts on for half a second, in doubt: its exec may not be known yet. One that has ended stays what it was
- * until all it counted was read.
+ * seems unwanted counts on, in doubt, until all is known that had happened by then: its exec may be told late, by two seconds
+ * where unwind tables are waited for, and as what it was before it may not be wanted. One that has ended stays what it was until
+ * all it counted was read.
  * Its CPU time too is kept here, by whose request it was (JOIN of drops.def), summed up by service.
  * Memory: bounded by processes and services. Threads: one.
  */
@@ -23,6 +24,7 @@ struct judges_opts {
 	struct tracer *tracer;
 	bool literal; /* routes_are_literal() */
 	const char *(*labels_of)(void *ctx, uint32_t tgid, uint64_t cgroup_id); /* NULL: it is not wanted */
+	uint64_t (*known_ns)(void *ctx); /* CLOCK_BOOTTIME: labels_of() knows of all that processes did until then */
 	void *ctx;
 };
 

@@ -325,7 +325,7 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 		r = tracer_new(&opts->tracer, &t->tracer, err, err_len);
 	if (r >= 0)
 		r = judges_new(&(struct judges_opts){ .services = t->services, .tracer = t->tracer, .literal = routes_are_literal(t->routes),
-						      .labels_of = opts->labels_of, .ctx = opts->labels_ctx }, &t->judges);
+						      .labels_of = opts->labels_of, .known_ns = opts->known_ns, .ctx = opts->labels_ctx }, &t->judges);
 	if (r < 0) {
 		tracing_free(t);
 		return r;

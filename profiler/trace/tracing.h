@@ -32,7 +32,8 @@ struct tracing_opts {
 	const char *(*labels_of)(void *ctx, uint32_t tgid, uint64_t cgroup_id);
 	/* The same: the route of a request whose samples may say none. NULL: nobody takes samples. */
 	void (*on_route)(void *ctx, const struct ev_request *ev, uint32_t route);
-	void *labels_ctx; /* of both */
+	uint64_t (*known_ns)(void *ctx); /* it knows of all that processes did until then */
+	void *labels_ctx; /* of the three */
 	/* A request that becomes a span. NULL: none do. */
 	void (*on_span)(void *ctx, const struct ev_request *ev, const char *labels, const char *route);
 	void *ctx;

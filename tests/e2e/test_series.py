@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Series of requests: whose route is not known, how routes are called and keep their names, when series begin and when they go."""
 import atexit
+import ctypes
 import queue
 import socket
 
@@ -144,11 +145,19 @@ while True:
 
 
 class Service:
-    def __init__(self, name, requests):
-        self.process = subprocess.Popen([sys.executable, "-S", "-c", SERVER], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=name))
+    def __init__(self, name, requests=0, held=False):
+        """held: it is a shell, and of no name, until it begins."""
+        server = [sys.executable, "-S", "-c", SERVER]
+        argv = ["sh", "-c", 'read _; exec env "$@"', "sh", f"OTEL_SERVICE_NAME={name}", *server] if held else server
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ) if held else dict(os.environ, OTEL_SERVICE_NAME=name))
         atexit.register(self.process.kill)  # of a test that failed
-        self.port = int(self.process.stdout.readline())
+        if not held:
+            self.begin()
         self.ask(requests)
+
+    def begin(self):
+        self.process.stdin.close()
+        self.port = int(self.process.stdout.readline())
 
     def ask(self, requests):
         for _ in range(requests):
@@ -166,6 +175,41 @@ def until_counted(agent, n):
     with contextlib.suppress(AssertionError):
         until(lambda: agent.counts() == {("GET", "/a", "200"): n})
     assert agent.counts() == {("GET", "/a", "200"): n}, (agent.counts(), {k: v for k, v in agent.metrics().items() if v and k.startswith("hotspan_trace_total")})
+
+
+@contextlib.contextmanager
+def helpers_held(pid):
+    """All threads of the agent but its first are stopped: unwind tables that samples wait for are not built, and events behind those
+    samples wait, too, for 2 s."""
+    call = ctypes.CDLL(None, use_errno=True).ptrace
+    threads = [int(t) for t in os.listdir(f"/proc/{pid}/task") if int(t) != pid]
+    for t in threads:
+        assert call(0x4206, t, 0, 0) == 0 and call(0x4207, t, 0, 0) == 0, os.strerror(ctypes.get_errno())  # PTRACE_SEIZE, PTRACE_INTERRUPT
+        os.waitpid(t, 0x40000000)  # __WALL
+    try:
+        yield
+    finally:
+        for t in threads:
+            call(17, t, 0, 0)  # PTRACE_DETACH
+
+
+def test_who_is_asked_before_it_is_known_what_it_runs_counts_all_the_same():
+    """The shell that it was before is not wanted."""
+    mark = f"early-{os.getpid()}"
+    with Tracing([f"{{service: '{mark}-*'}}"]) as agent:
+        early = Service(f"{mark}-late", held=True)
+        time.sleep(0.5)
+        with helpers_held(agent.process.pid):
+            burner = subprocess.Popen([workload("spin"), "3"], stdout=subprocess.DEVNULL, env=dict(os.environ, OTEL_SERVICE_NAME=f"{mark}-burner"))
+            time.sleep(0.3)  # its first sample waits for a table
+            early.begin()
+            for _ in range(2):
+                early.ask(1)
+                time.sleep(0.7)
+        until_counted(agent, 2)
+        assert agent.stop() == 0
+        early.end()
+        burner.wait()
 
 
 def test_series_go_with_their_service_and_begin_anew():
