@@ -346,6 +346,7 @@ void session_stats(struct session *s, struct session_stats *ret)
 		ret->collect.kernel_bytes += tracer_kernel_bytes(tracing_tracer(s->tracing));
 		tracer_counts(tracing_tracer(s->tracing), ret->requests);
 		ret->requests[TRACE_COUNT_CELLS_FULL] += tracing_lost(s->tracing);
+		ret->requests[TRACE_COUNT_RING_FULL] += tracing_not_held(s->tracing);
 		tracing_joined_all(s->tracing, ret->joined_ns);
 	}
 	worker_stats(s->worker, &w);

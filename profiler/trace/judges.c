@@ -18,6 +18,7 @@ struct judged {
 	uint32_t service; /* 0: not wanted */
 	uint64_t cgroup_id;
 	uint64_t turn; /* in which it was judged last */
+	uint64_t lost; /* requests told while it was in doubt, for which there was no room */
 	bool ended; /* its counts, as they are from here on, are all there will be */
 	uint64_t doubt_ns; /* since when it seems unwanted, and may be wanted after all: it counts on, and its counts wait; 0: it is settled */
 	uint64_t join_ns[EV_JOIN_MAX]; /* as it was last time */
@@ -35,6 +36,7 @@ struct judges {
 	vec(struct judged) judged;
 	struct htable index; /* of judged, by tgid */
 	vec(struct joined) joined;
+	uint64_t lost; /* of those that turned out to be wanted */
 };
 
 struct question {
@@ -169,6 +171,8 @@ static uint32_t judge_anew(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 	j->ended = false;
 	j->turn = js->turn;
 	j->doubt_ns = 0;
+	js->lost += service ? j->lost : 0;
+	j->lost = 0;
 	p.flags = (service ? 0 : TRACE_PROC_UNWANTED) | tracer_proc_kind(tgid) | (js->opts.literal ? TRACE_PROC_LITERAL : 0);
 	tracer_set_proc(js->opts.tracer, tgid, &p);
 	return service;
@@ -205,6 +209,19 @@ bool judges_doubt(const struct judges *js, uint32_t tgid)
 	const struct judged *j = find_judged(js, tgid);
 
 	return j && j->doubt_ns;
+}
+
+void judges_lose(struct judges *js, uint32_t tgid)
+{
+	struct judged *j = find_judged(js, tgid);
+
+	if (j)
+		j->lost++;
+}
+
+uint64_t judges_lost(const struct judges *js)
+{
+	return js->lost;
 }
 
 bool judges_ended(const struct judges *js, uint32_t tgid)

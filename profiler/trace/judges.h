@@ -40,6 +40,9 @@ uint32_t judges_ask(struct judges *j, uint32_t tgid, uint64_t cgroup_id);
 uint32_t judges_service(struct judges *j, uint32_t tgid);
 /* It seems unwanted, and is not told so yet. */
 bool judges_doubt(const struct judges *j, uint32_t tgid);
+/* What was told of one in doubt could not be kept: it is lost, if the process turns out to be wanted. */
+void judges_lose(struct judges *j, uint32_t tgid);
+uint64_t judges_lost(const struct judges *j);
 bool judges_ended(const struct judges *j, uint32_t tgid);
 
 /* A round: judges all of them anew. What has ended by then is forgotten by judges_forget(). */

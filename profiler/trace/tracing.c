@@ -150,13 +150,14 @@ static void hold(struct tracing *t, const struct ev_request *ev)
 	size_t size = offsetof(struct ev_request, head) + ev->head_len;
 	struct ev_request **slot = t->held.n < MAX_HELD ? vec_push(&t->held) : NULL;
 
-	if (!slot)
-		return;
-	*slot = calloc(1, sizeof(**slot));
-	if (*slot)
+	if (slot && !(*slot = calloc(1, sizeof(**slot)))) {
+		t->held.n--;
+		slot = NULL;
+	}
+	if (slot)
 		memcpy(*slot, ev, size);
 	else
-		t->held.n--;
+		judges_lose(t->judges, ev->tgid);
 }
 
 static void look_again(struct tracing *t)
@@ -262,6 +263,11 @@ int tracing_count(struct tracing *t)
 uint64_t tracing_lost(const struct tracing *t)
 {
 	return red_lost(t->red);
+}
+
+uint64_t tracing_not_held(const struct tracing *t)
+{
+	return judges_lost(t->judges);
 }
 
 int tracing_routes_error(const struct tracing *t)

@@ -59,6 +59,8 @@ void tracing_joined(const struct tracing *t, uint32_t service, uint64_t ret[EV_J
 void tracing_joined_all(const struct tracing *t, uint64_t ret[EV_JOIN_MAX]);
 /* Requests that are in no series: there was no room for another one. */
 uint64_t tracing_lost(const struct tracing *t);
+/* Requests that were told before it was known whose they are, and for which there was no room until then: like those that the ring lost. */
+uint64_t tracing_not_held(const struct tracing *t);
 /* Why what was learned could not be written to routes_file: negative errno; 0: it is there. */
 int tracing_routes_error(const struct tracing *t);
 /* Of a series; of one of red_series() never NULL. */

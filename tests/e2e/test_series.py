@@ -195,7 +195,7 @@ def helpers_held(pid):
 
 def test_who_is_asked_before_it_is_known_what_it_runs_counts_all_the_same():
     """The shell that it was before is not wanted."""
-    mark = f"early-{os.getpid()}"
+    mark, many = f"early-{os.getpid()}", 300
     with Tracing([f"{{service: '{mark}-*'}}"]) as agent:
         early = Service(f"{mark}-late", held=True)
         time.sleep(0.5)
@@ -203,10 +203,12 @@ def test_who_is_asked_before_it_is_known_what_it_runs_counts_all_the_same():
             burner = subprocess.Popen([workload("spin"), "3"], stdout=subprocess.DEVNULL, env=dict(os.environ, OTEL_SERVICE_NAME=f"{mark}-burner"))
             time.sleep(0.3)  # its first sample waits for a table
             early.begin()
-            for _ in range(2):
-                early.ask(1)
-                time.sleep(0.7)
-        until_counted(agent, 2)
+            early.ask(many)
+            time.sleep(0.7)
+        until(lambda: sum(agent.counts().values()) == many)
+        unknown, lost = agent.counts()["GET", "?", "200"], agent.metrics()['hotspan_trace_total{what="ring_full"}']
+        assert agent.counts() == {("GET", "/a", "200"): many - unknown, ("GET", "?", "200"): unknown}
+        assert 0 < unknown <= lost < many, "what cannot be kept until then is told as lost, and counted"
         assert agent.stop() == 0
         early.end()
         burner.wait()
