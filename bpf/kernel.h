@@ -54,6 +54,7 @@ struct task_struct {
 	struct thread_struct thread;
 	struct sched_entity se;
 	struct sched_info sched_info;
+	void *io_uring;    /* NULL: it never used it */
 	void *bpf_storage; /* of task storage maps; NULL: it has nothing in any */
 	void *stack;
 	int pid;
@@ -133,6 +134,7 @@ struct unix_sock {
 #define MSG_PEEK 2
 #define MSG_ERRQUEUE 0x2000
 #define EPIPE 32
+#define ENOSYS 38
 #define ECONNRESET 104
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000

@@ -157,12 +157,11 @@ static __always_inline int is_wanted(__u64 proc)
 
 #if defined(__TARGET_ARCH_x86)
 /* bytes: 0 when nothing more comes, or when nothing was asked for; below: is_broken(). inode: with by_address. */
-static __always_inline int transfer(struct sock *sk, const struct pt_regs *regs, const struct task_struct *task, __u64 proc, __u64 inode, int bytes,
-				    int is_receive, int by_address)
+static __always_inline int transfer(struct sock *sk, const struct pt_regs *regs, __u32 call, const struct task_struct *task, __u64 proc, __u64 inode,
+				    int bytes, int is_receive, int by_address)
 {
 	struct conn *c = find_own_conn(sk, inode, by_address);
-	__u32 call = data_call(SYSCALL_OF(regs));
-	/* io_uring may finish a receive within a write, or the other way round. */
+	/* A file may lie behind a socket of the kernel's: a read from it sends there. */
 	enum data_shape shape = data_is_receive(call) == is_receive ? data_shape(call) : DATA_UNSEEN;
 	struct trace_scratch *s;
 
@@ -196,10 +195,12 @@ static __always_inline int transfer(struct sock *sk, const struct pt_regs *regs,
 static __always_inline int transfer_of_socket(const __u64 *args, struct task_struct *task, __u64 proc, int is_receive)
 {
 	int bytes = args[1], flags = args[2];
+	const struct pt_regs *regs;
 
 	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
-	return transfer((void *)args[0], (const void *)bpf_task_pt_regs(task), task, proc, 0, bytes, is_receive, 0);
+	regs = (const void *)bpf_task_pt_regs(task);
+	return transfer((void *)args[0], regs, data_call_under_way(task, regs), task, proc, 0, bytes, is_receive, 0);
 }
 #endif
 
@@ -279,6 +280,7 @@ static __noinline int end_syscall(const __u64 *args, const struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 inode = 0, proc = proc_of(task->tgid);
+	__u32 call = data_call(SYSCALL_OF(regs));
 	long ret = args[1];
 	struct sock *sk;
 	int is_receive;
@@ -287,13 +289,13 @@ static __noinline int end_syscall(const __u64 *args, const struct pt_regs *regs)
 		return 0;
 	if (SYSCALL_IS_32(regs) || (data_flags(regs) & FLAGS_ASIDE))
 		return 0;
-	if (data_is_ring(data_call(SYSCALL_OF(regs)))) {
+	if (data_is_ring(call)) {
 		if (ret > 0) /* a descriptor, or how much was submitted */
 			count(TRACE_COUNT_IO_URING);
 		return 0;
 	}
 	sk = sock_of_syscall(regs, &inode, &is_receive);
-	return sk ? transfer(sk, regs, task, proc, inode, data_bytes(regs, ret), is_receive, 1) : 0;
+	return sk ? transfer(sk, regs, call, task, proc, inode, data_bytes(regs, ret), is_receive, 1) : 0;
 }
 
 /* First of all what ends most calls of a host: they move no data. */

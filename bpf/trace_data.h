@@ -89,6 +89,17 @@ static __always_inline int data_is_ring(__u32 call)
 	return (call & DATA_RING) != 0;
 }
 
+/*
+ * The call by which a socket is worked on right now. A call has no result before its end: where a thread that uses io_uring has
+ * one, it is on its way out, and io_uring does what waited for it. The registers tell nothing of such a transfer.
+ */
+static __always_inline __u32 data_call_under_way(const struct task_struct *task, const struct pt_regs *regs)
+{
+	if (bpf_core_field_exists(task->io_uring) && task->io_uring && (long)regs->rax != -ENOSYS)
+		return DATA_UNSEEN | DATA_RING;
+	return data_call(SYSCALL_OF(regs));
+}
+
 /* The flags of a call that receives. */
 static __always_inline __u32 data_flags(const struct pt_regs *regs)
 {

@@ -160,8 +160,8 @@ def test_bytes_are_seen_however_they_are_moved():
 
 def test_what_io_uring_moves_is_counted_where_it_cannot_be_seen():
     """At sockets each transfer, at system calls each ring and what submits to it: with a thread of the kernel's that polls there is little else."""
-    for polls in ([], ["poll"]):
-        p = subprocess.Popen([workload("http_ring"), "20", *polls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for how in ([], ["poll"], ["amid"]):
+        p = subprocess.Popen([workload("http_ring"), "20", *how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         pairs = Pairs()
         t = Trace([str(p.pid), str(os.getpid())], side=None).ready(lambda: pairs.ask(*pairs.new(), b"/probe"))
         calls, transfers = map(int, p.communicate(timeout=60)[0].split())

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_ring REQUESTS [poll]: a client that sends and receives as ever, and its server, which does so by io_uring; with poll a thread
- * of the kernel submits for it (IORING_SETUP_SQPOLL). Begins when its standard input ends. Prints how many calls of io_uring
- * made a ring or submitted to it, and how many transfers it made.
+ * http_ring REQUESTS [poll|amid]: a client that sends and receives as ever, and its server, which does so by io_uring. With poll a
+ * thread of the kernel submits for it (IORING_SETUP_SQPOLL); with amid each request comes while the server waits in a read() of
+ * something else, into a buffer that holds another request: the kernel receives it on the way out of that call.
+ * Begins when its standard input ends. Prints how many calls of io_uring made a ring or submitted to it, and how many transfers
+ * it made.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/io_uring.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +24,11 @@ struct ring {
 	struct io_uring_params p;
 	char *queues; /* both, IORING_FEAT_SINGLE_MMAP */
 	struct io_uring_sqe *sqes;
+};
+
+struct late {
+	int to, then, len; /* what is sent; then a byte */
+	char request[100];
 };
 
 static unsigned calls, transfers;
@@ -63,17 +72,21 @@ static void ring_submit(const struct ring *r)
 		die("io_uring_enter");
 }
 
-/* One operation, from its begin to its end: what it came to. */
-static int ring_do(const struct ring *r, struct io_uring_sqe sqe)
+static void ring_begin(const struct ring *r, struct io_uring_sqe sqe)
+{
+	r->sqes[0] = sqe;
+	*in_queues(r, r->p.sq_off.array) = 0;
+	__atomic_fetch_add(in_queues(r, r->p.sq_off.tail), 1, __ATOMIC_SEQ_CST);
+	ring_submit(r);
+}
+
+/* What the operation came to that was begun. */
+static int ring_end(const struct ring *r)
 {
 	unsigned *head = in_queues(r, r->p.cq_off.head), *tail = in_queues(r, r->p.cq_off.tail);
 	const struct io_uring_cqe *cqes = (void *)in_queues(r, r->p.cq_off.cqes);
 	int res;
 
-	r->sqes[0] = sqe;
-	*in_queues(r, r->p.sq_off.array) = 0;
-	__atomic_fetch_add(in_queues(r, r->p.sq_off.tail), 1, __ATOMIC_SEQ_CST);
-	ring_submit(r);
 	while (*head == __atomic_load_n(tail, __ATOMIC_ACQUIRE))
 		if (syscall(SYS_io_uring_enter, r->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
 			die("io_uring_enter");
@@ -99,33 +112,59 @@ static void connect_both(int *client, int *server)
 	close(listener);
 }
 
-static void serve(const struct ring *r, int fd)
+static void *send_late(void *arg)
 {
-	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-	char bytes[1024];
+	const struct late *l = arg;
 
-	if (ring_do(r, (struct io_uring_sqe){ .opcode = IORING_OP_RECV, .fd = fd, .addr = (uintptr_t)bytes, .len = sizeof(bytes) }) <= 0 ||
-	    ring_do(r, (struct io_uring_sqe){ .opcode = IORING_OP_SEND, .fd = fd, .addr = (uintptr_t)answer, .len = sizeof(answer) - 1 }) <= 0)
-		die("io_uring");
+	usleep(20000);
+	if (send(l->to, l->request, (size_t)l->len, 0) != l->len)
+		die("send");
+	usleep(20000);
+	if (write(l->then, "x", 1) != 1)
+		die("write");
+	return NULL;
+}
+
+static void wait_in_read(int fd, struct late *l)
+{
+	char other[] = "GET /wrong HTTP/1.1\r\nHost: x\r\n\r\n";
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, send_late, l))
+		die("pthread_create");
+	while (read(fd, other, sizeof(other) - 1) < 0 && errno == EINTR)
+		;
+	pthread_join(t, NULL);
 }
 
 int main(int argc, char **argv)
 {
-	int n = argc > 1 ? atoi(argv[1]) : 1, client, server;
-	char request[100], bytes[1024];
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	int n = argc > 1 ? atoi(argv[1]) : 1, amid = argc > 2 && !strcmp(argv[2], "amid"), server, ends[2];
+	char bytes[1024];
+	struct late l;
 	struct ring r;
 
 	while (getchar() != EOF)
 		;
 	ring_open(&r, argc > 2 && !strcmp(argv[2], "poll"));
-	connect_both(&client, &server);
+	connect_both(&l.to, &server);
+	if (pipe(ends) < 0)
+		die("pipe");
+	l.then = ends[1];
 	for (int i = 0; i < n; i++) {
-		int len = snprintf(request, sizeof(request), "GET /ring/%d HTTP/1.1\r\nHost: x\r\n\r\n", i);
-
-		if (send(client, request, (size_t)len, 0) != len)
+		l.len = snprintf(l.request, sizeof(l.request), "GET /ring/%d HTTP/1.1\r\nHost: x\r\n\r\n", i);
+		if (!amid && send(l.to, l.request, (size_t)l.len, 0) != l.len)
 			die("send");
-		serve(&r, server);
-		if (recv(client, bytes, sizeof(bytes), 0) <= 0)
+		ring_begin(&r, (struct io_uring_sqe){ .opcode = IORING_OP_RECV, .fd = server, .addr = (uintptr_t)bytes, .len = sizeof(bytes) });
+		if (amid)
+			wait_in_read(ends[0], &l);
+		if (ring_end(&r) <= 0)
+			die("io_uring: recv");
+		ring_begin(&r, (struct io_uring_sqe){ .opcode = IORING_OP_SEND, .fd = server, .addr = (uintptr_t)answer, .len = sizeof(answer) - 1 });
+		if (ring_end(&r) <= 0)
+			die("io_uring: send");
+		if (recv(l.to, bytes, sizeof(bytes), 0) <= 0)
 			die("recv");
 	}
 	printf("%u %u\n", calls, transfers);
