@@ -342,9 +342,9 @@ int collector_poll(struct collector *c)
 	if (r == -EAGAIN) {
 		r = 0; /* rows are being built: the next poll goes on from there, and the dead are still needed */
 	} else {
+		/* Who is seen to have ended by this poll, however long ago, stays until others have asked for it (collector_labels_of). */
+		process_reap(c->processes, c->known_ns > EXIT_GRACE_NS ? c->known_ns - EXIT_GRACE_NS : 0);
 		c->known_ns = c->complete_ns;
-		process_reap(c->processes,
-			     c->complete_ns > EXIT_GRACE_NS ? c->complete_ns - EXIT_GRACE_NS : 0);
 	}
 	c->complete_ns = now;
 	if (r >= 0 && now - c->cpus_checked_ns > CPU_CHECK_NS)

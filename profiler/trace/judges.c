@@ -178,9 +178,13 @@ static uint32_t judge_anew(struct judges *js, uint32_t tgid, uint64_t cgroup_id)
 	return service;
 }
 
+/* One in doubt may have ended long ago, and soon nobody knows what it was. */
 void judges_turn(struct judges *js)
 {
 	js->turn++;
+	vec_foreach(j, &js->judged)
+		if (j->doubt_ns)
+			judge_anew(js, j->tgid, j->cgroup_id);
 }
 
 /* What its labels are takes more than all else of a request, and a thousand of one process may be told in a turn. */
@@ -277,7 +281,7 @@ int judges_new(const struct judges_opts *opts, struct judges **ret)
 	if (!*ret)
 		return -ENOMEM;
 	(*ret)->opts = *opts;
-	judges_turn(*ret);
+	(*ret)->turn = 1;
 	return 0;
 }
 
