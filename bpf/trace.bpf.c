@@ -6,7 +6,8 @@
  *	                                      head of a request complete: in flight, and whoever read it works on it
  *	                                      response complete: red cell, span
  *
- * Cheapest hook first: sock_send_length and sock_recv_length (from 6.3), else the exit of syscalls.
+ * Cheapest hook first: sock_send_length and sock_recv_length (from 6.3), else the exit of the functions by which sockets send and
+ * receive (trace_exits.h), else that of syscalls.
  */
 #include <linux/bpf.h>
 #include <asm/ptrace.h>
@@ -191,16 +192,15 @@ static __always_inline int transfer(struct sock *sk, const struct pt_regs *regs,
 	return 0;
 }
 
-/* Of a hook at sockets; args: its sk, bytes, flags. */
-static __always_inline int transfer_of_socket(const __u64 *args, struct task_struct *task, __u64 proc, int is_receive)
+/* Of a hook at sockets. */
+static __always_inline int transfer_of_socket(struct sock *sk, int bytes, int flags, struct task_struct *task, __u64 proc, int is_receive)
 {
-	int bytes = args[1], flags = args[2];
 	const struct pt_regs *regs;
 
 	if ((flags & FLAGS_ASIDE) || (bytes < 0 && !is_broken(bytes)))
 		return 0;
 	regs = (const void *)bpf_task_pt_regs(task);
-	return transfer((void *)args[0], regs, data_call_under_way(task, regs), task, proc, 0, bytes, is_receive, 0);
+	return transfer(sk, regs, data_call_under_way(task, regs), task, proc, 0, bytes, is_receive, 0);
 }
 #endif
 
@@ -208,28 +208,29 @@ static __always_inline int transfer_of_socket(const __u64 *args, struct task_str
  * What most calls on a host come to, that nobody wants to see, is a function of its own: for it no registers need be saved.
  * The end of a stream may be that of its other end, whose process is wanted.
  */
-static __always_inline int is_looked_at(const __u64 *args, __u64 proc)
+static __always_inline int is_looked_at(int bytes, __u64 proc)
 {
-	return (int)args[1] <= 0 || is_wanted(proc);
+	return bytes <= 0 || is_wanted(proc);
 }
 
-static __noinline int send_wanted(const __u64 *args, struct task_struct *task, __u64 proc)
+static __noinline int send_wanted(struct sock *sk, int bytes, struct task_struct *task, __u64 proc)
 {
-	return transfer_of_socket(args, task, proc, 0);
+	return transfer_of_socket(sk, bytes, 0, task, proc, 0);
 }
 
-static __noinline int receive_wanted(const __u64 *args, struct task_struct *task, __u64 proc)
+static __noinline int receive_wanted(struct sock *sk, int bytes, int flags, struct task_struct *task, __u64 proc)
 {
-	return transfer_of_socket(args, task, proc, 1);
+	return transfer_of_socket(sk, bytes, flags, task, proc, 1);
 }
 
+/* args of this and the next: sk, bytes, flags. */
 SEC("tp_btf/sock_send_length")
 int sent(const __u64 *args)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 proc = proc_of(task->tgid);
 
-	return is_looked_at(args, proc) ? send_wanted(args, task, proc) : 0;
+	return is_looked_at(args[1], proc) ? send_wanted((void *)args[0], args[1], task, proc) : 0;
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -238,8 +239,10 @@ int received(const __u64 *args)
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 proc = proc_of(task->tgid);
 
-	return is_looked_at(args, proc) ? receive_wanted(args, task, proc) : 0;
+	return is_looked_at(args[1], proc) ? receive_wanted((void *)args[0], args[1], args[2], task, proc) : 0;
 }
+
+#include "bpf/trace_exits.h"
 
 #if defined(__TARGET_ARCH_x86)
 /* NULL: it is no socket. */

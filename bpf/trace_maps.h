@@ -4,7 +4,7 @@
  * trace_maps - what the tracing programs keep.
  *
  * A connection's state is in socket storage: it goes with its socket. Where a hook has only the address of the socket
- * (before Linux 6.3) it is in a hash, and goes when the socket closes. Of a unix socket nobody tells when that is: there are
+ * (at the end of system calls) it is in a hash, and goes when the socket closes. Of a unix socket nobody tells when that is: there are
  * so many at a time, and the one that was met first makes room for the next.
  */
 #include "bpf/flight_maps.h"

@@ -2,20 +2,30 @@
 /* The doctor's checks of what sees HTTP requests (trace.enabled, hotspan trace). Profiles need none of it. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <string.h>
 
 #include "agent/doctor_checks.h"
 #include "trace/trace_probe.h"
 
 DOCTOR_CHECK(check_http_hooks)
 {
-	finding_found(f, d->trace->sockets ? "at sockets" : "at the end of system calls");
-	if (d->trace->sockets) {
+	int refused = d->trace->refused;
+
+	switch (d->trace->way) {
+	case TRACER_BY_EVENTS:
+		finding_found(f, "at sockets");
 		finding_judge(f, DOCTOR_OK, "what a request reads and writes costs it some 0.4 us");
 		return;
+	case TRACER_BY_EXITS:
+		finding_found(f, "at sockets, by the functions they send and receive with");
+		finding_judge(f, DOCTOR_OK, "what a request reads and writes costs it some 0.5 us; the trace events of Linux 6.3 would cost a little less");
+		return;
+	case TRACER_BY_SYSCALLS:
+		finding_found(f, "at the end of system calls");
+		finding_judge(f, DOCTOR_LIMITED, "what a request reads and writes costs it 1 us or more, and every other system call pays for the hook, too%s%s",
+			      refused ? "; no program may attach to the kernel's functions: " : "", refused ? strerror(-refused) : "");
+		finding_remedy(f, "boot a newer kernel: Linux 6.3 has trace events at sockets");
 	}
-	finding_judge(f, DOCTOR_LIMITED,
-		      "what a request reads and writes costs it 1 us or more, and every other system call pays for the hook, too");
-	finding_remedy(f, "boot a newer kernel: Linux 6.3 has hooks at sockets");
 }
 
 DOCTOR_CHECK(check_http_programs)
@@ -45,5 +55,5 @@ DOCTOR_CHECK(check_http_unseen)
 
 	finding_found(f, "TLS%s, HTTP/2%s", ktls ? " (in the kernel, too)" : "", io_uring ? ", io_uring" : "");
 	finding_judge(f, DOCTOR_OK, "such connections are counted (hotspan_trace_total), their requests are not%s",
-		      io_uring && !d->trace->sockets ? "; of io_uring, which system calls do not show, only its own calls are, and of rings that the kernel polls their making" : "");
+		      io_uring && d->trace->way == TRACER_BY_SYSCALLS ? "; of io_uring, which system calls do not show, only its own calls are, and of rings that the kernel polls their making" : "");
 }

@@ -20,13 +20,15 @@
 #include "collect/bpf_load.h"
 #include "collect/sampler.h"
 #include "symbolize/elf_image.h"
+#include "trace/tracer_ways.h"
 
 enum { CELLS_AT_ONCE = 256 };
 
 struct tracer {
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
-	bool by_socket; /* else by syscall */
+	enum tracer_way way;
+	int refused;
 	int n_cpus;
 	int (*fn)(void *ctx, const struct ev_request *ev); /* during a drain */
 	void *ctx;
@@ -85,11 +87,6 @@ uint64_t tracer_threshold(double ratio)
 	return (1ull << TRACE_RANDOM_BITS) - ((steps || kept <= 0 ? steps : 1) << rest);
 }
 
-bool tracer_has_sockets(void)
-{
-	return libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
-}
-
 static int on_record(void *ctx, void *data, size_t len)
 {
 	struct tracer *t = ctx;
@@ -106,62 +103,80 @@ static int on_record(void *ctx, void *data, size_t len)
 	return r < 0 ? r : 0;
 }
 
-void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, bool by_socket)
+static int load(struct tracer *t)
 {
-	uint32_t ring = o->ring_bytes ? o->ring_bytes : MIB;
-	struct trace_config c = { .slow_ns = o->slow_ns ? o->slow_ns : UINT64_MAX,
-				  .span_threshold = tracer_threshold(o->ratio),
-				  .error_status = { o->errors ? 500 : UINT16_MAX, o->errors ? 400 : UINT16_MAX },
-				  .unfinished = o->errors,
-				  .spans = o->spans,
-				  .only_known = o->only_known,
-				  .exact = o->exact,
-				  .by_address = !by_socket,
-				  .ring_wakeup_bytes = o->prompt ? 0 : ring / 4 };
+	int r = trace_bpf__load(t->skel);
 
-	memcpy((void *)&skel->rodata->config, &c, sizeof(c));
-	bpf_map__set_map_flags(skel->maps.procs, BPF_F_NO_PREALLOC);
-	bpf_map__set_max_entries(skel->maps.requests, ring);
-	bpf_program__set_autoload(skel->progs.sent, by_socket);
-	bpf_program__set_autoload(skel->progs.received, by_socket);
-	bpf_program__set_autoload(skel->progs.syscall_ended, !by_socket);
-	bpf_program__set_autoload(skel->progs.switched, o->exact);
-	if (by_socket) {
-		bpf_map__set_max_entries(skel->maps.conns_by_address, 1);
-		bpf_map__set_max_entries(skel->maps.tries_by_address, 1);
-	}
-}
-
-/* What the kernel lacks is known before anything is loaded. */
-static int choose_hooks(struct tracer *t, enum tracer_hooks hooks, char *err, size_t err_len)
-{
-	bpf_load_prepare();
-	t->by_socket = hooks != TRACER_SYSCALLS && tracer_has_sockets();
-	if (sampler_on_old_kernel())
-		snprintf(err, err_len, "seeing requests needs Linux 6.1 or newer: this kernel lacks what the programs are made of (bpf_loop)");
-	else if (hooks == TRACER_SOCKETS && !t->by_socket)
-		snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on): choose syscalls or auto");
-	else
-		return 0;
-	return -ENOTSUP;
-}
-
-static int load(struct tracer *t, const struct tracer_opts *o)
-{
-	int r;
-
-	t->n_cpus = libbpf_num_possible_cpus();
-	t->skel = trace_bpf__open();
-	if (!t->skel)
-		return -errno;
-	tracer_configure(t->skel, o, t->by_socket);
-	r = trace_bpf__load(t->skel);
+	if (r >= 0 && t->way == TRACER_BY_EXITS)
+		r = tracer_join_exits(t->skel);
 	if (r < 0)
 		return r;
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.requests), on_record, t, NULL);
 	if (!t->ring)
 		return -errno;
 	return trace_bpf__attach(t->skel);
+}
+
+static void unload(struct tracer *t)
+{
+	ring_buffer__free(t->ring);
+	t->ring = NULL;
+	trace_bpf__destroy(t->skel);
+	t->skel = NULL;
+}
+
+/* What the kernel lacks is known before anything is loaded. */
+static int open_best(struct tracer *t, const struct tracer_opts *o)
+{
+	struct btf *kernel = o->hooks == TRACER_SYSCALLS ? NULL : btf__load_vmlinux_btf();
+
+	t->skel = trace_bpf__open();
+	if (t->skel) {
+		t->way = kernel ? tracer_best_way(t->skel, kernel, o->as_before_63) : TRACER_BY_SYSCALLS;
+		tracer_configure(t->skel, o, t->way, kernel);
+	}
+	btf__free(kernel); /* libbpf has it once more while it loads */
+	return t->skel ? 0 : -ENOMEM;
+}
+
+/* That the kernel has the functions does not say that programs may attach to them: without ftrace they may not. */
+static int fall_back(struct tracer *t, const struct tracer_opts *o, int r)
+{
+	t->refused = r;
+	unload(t);
+	t->skel = trace_bpf__open();
+	if (!t->skel)
+		return -ENOMEM;
+	t->way = TRACER_BY_SYSCALLS;
+	tracer_configure(t->skel, o, t->way, NULL);
+	return load(t);
+}
+
+static int begin(struct tracer *t, const struct tracer_opts *o, char *err, size_t err_len)
+{
+	int r = -ENOTSUP;
+
+	bpf_load_prepare();
+	if (sampler_on_old_kernel()) {
+		snprintf(err, err_len, "seeing requests needs Linux 6.1 or newer: this kernel lacks what the programs are made of (bpf_loop)");
+		return r;
+	}
+	t->n_cpus = libbpf_num_possible_cpus();
+	r = open_best(t, o);
+	if (r >= 0 && o->hooks == TRACER_SOCKETS && t->way == TRACER_BY_SYSCALLS) {
+		snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on; before, inet_sendmsg and its like): choose syscalls or auto");
+		return -ENOTSUP;
+	}
+	if (r >= 0)
+		r = load(t);
+	if (r < 0 && o->hooks == TRACER_AUTO && t->way == TRACER_BY_EXITS)
+		r = fall_back(t, o, r);
+	if (r >= 0)
+		return 0;
+	r = bpf_load_explain(r, err, err_len);
+	if (t->way == TRACER_BY_EXITS)
+		snprintf(err + strlen(err), err_len - strlen(err), "; or this kernel lets no program attach to its functions: choose syscalls or auto");
+	return r;
 }
 
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len)
@@ -171,11 +186,7 @@ int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, s
 
 	if (!t)
 		return -ENOMEM;
-	r = choose_hooks(t, opts->hooks, err, err_len);
-	if (r >= 0) {
-		r = load(t, opts);
-		r = r < 0 ? bpf_load_explain(r, err, err_len) : 0;
-	}
+	r = begin(t, opts, err, err_len);
 	if (r < 0) {
 		tracer_free(t);
 		return r;
@@ -188,10 +199,19 @@ struct tracer *tracer_free(struct tracer *t)
 {
 	if (!t)
 		return NULL;
-	ring_buffer__free(t->ring);
-	trace_bpf__destroy(t->skel);
+	unload(t);
 	free(t);
 	return NULL;
+}
+
+enum tracer_way tracer_way(const struct tracer *t)
+{
+	return t->way;
+}
+
+int tracer_refused(const struct tracer *t)
+{
+	return t->refused;
 }
 
 int tracer_fd(const struct tracer *t)

@@ -3,8 +3,8 @@
 /*
  * tracer - the BPF programs that see requests (bpf/trace.bpf.c), and their maps.
  *
- * Hooks, cheapest first: sock_send_length and sock_recv_length with the registers of the syscall (Linux 6.3), else the exit of
- * every syscall. Story: loaded and attached by tracer_new(); requests come out of tracer_drain(), counts of
+ * Where requests are seen: enum tracer_way, cheapest first. Where it is at sockets, the registers of the syscall say what went
+ * over them. Story: loaded and attached by tracer_new(); requests come out of tracer_drain(), counts of
  * tracer_cells(). Threads: one.
  */
 #include <stdbool.h>
@@ -14,12 +14,17 @@
 #include "bpf/trace.h"
 
 struct tracer;
-struct trace_bpf; /* libbpf's view of the programs */
 
 enum tracer_hooks {
 	TRACER_AUTO, /* the cheapest this kernel has */
-	TRACER_SOCKETS,
+	TRACER_SOCKETS, /* by events or exits */
 	TRACER_SYSCALLS,
+};
+
+enum tracer_way {
+	TRACER_BY_EVENTS,   /* sock_send_length and sock_recv_length: from Linux 6.3 on */
+	TRACER_BY_EXITS,    /* the exit of the functions by which sockets send and receive (fexit), where programs may attach to them */
+	TRACER_BY_SYSCALLS, /* the exit of every system call */
 };
 
 struct tracer_opts {
@@ -32,6 +37,7 @@ struct tracer_opts {
 	bool prompt;              /* whoever reads them waits for tracer_fd(); else looks a few times a second anyway */
 	bool exact;               /* CPU time of requests by switches between threads, not by samples; goroutines' by samples all the same */
 	bool only_known;          /* of processes: those that tracer_set_proc() told of; else all, but those it said are not wanted */
+	bool as_before_63;        /* as on a kernel before 6.3, for tests */
 };
 
 /* http.request.method, by the semantic conventions. */
@@ -40,9 +46,6 @@ const char *tracer_method(uint8_t method);
 /* "auto", "sockets", "syscalls". 0 or -EINVAL. */
 int tracer_hooks_parse(const char *name, enum tracer_hooks *ret);
 
-/* Has this kernel the hooks of TRACER_SOCKETS? */
-bool tracer_has_sockets(void);
-
 /* Of a ratio of requests: th of tracestate, which says how many each span stands for. 2^56: none is sampled. */
 uint64_t tracer_threshold(double ratio);
 
@@ -50,8 +53,10 @@ uint64_t tracer_threshold(double ratio);
 int tracer_new(const struct tracer_opts *opts, struct tracer **ret, char *err, size_t err_len);
 struct tracer *tracer_free(struct tracer *t);
 
-/* What tracer_new() does between opening and loading; for who looks at what is loaded. */
-void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *opts, bool by_socket);
+/* How requests are seen. */
+enum tracer_way tracer_way(const struct tracer *t);
+/* The negative errno with which the kernel let no program attach to its functions, so that it is by syscalls; 0: it did not. */
+int tracer_refused(const struct tracer *t);
 
 /* Readable when a quarter of the ring waits, or any request where that is to be prompt. */
 int tracer_fd(const struct tracer *t);

@@ -80,7 +80,7 @@ def test_as_root_nothing_is_missing():
 def test_the_hooks_that_see_requests_are_those_that_are_used():
     checks, _ = examine()
     p = subprocess.run([HOTSPAN, "trace", "--hooks", "sockets", "-d", "1ms"], capture_output=True, text=True)
-    assert (checks["http_hooks"]["found"] == "at sockets") == (p.returncode == 0), (checks["http_hooks"], p)
+    assert checks["http_hooks"]["found"].startswith("at sockets") == (p.returncode == 0), (checks["http_hooks"], p)
     assert checks["http_programs"]["state"] == "ok" and "TLS" in checks["http_unseen"]["found"]
     checks, _ = examine(*without(["sys_admin", "perfmon"]))
     assert checks["http_programs"]["state"] == "limited" and "CAP_PERFMON" in checks["http_programs"]["remedy"], checks["http_programs"]

@@ -107,7 +107,7 @@ static void put_btf(const struct host *h, bool loop, bool storage, bool iterator
 /* Everything is there: whatever a test then sees beside ok comes from what it changed. */
 static void good_host(struct host *h)
 {
-	*h = (struct host){ .probe = { .build_ids = true, .memlock = { 8 << 20, 8 << 20 }, .nofile = { 1024, 4096 } }, .trace = { .sockets = true } };
+	*h = (struct host){ .probe = { .build_ids = true, .memlock = { 8 << 20, 8 << 20 }, .nofile = { 1024, 4096 } }, .trace = { .way = TRACER_BY_EVENTS } };
 	strcpy(h->root, "/tmp/hotspan-doctor-XXXXXX");
 	assert_non_null(mkdtemp(h->root));
 	put_status(h, ALL_CAPS, 0);

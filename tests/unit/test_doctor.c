@@ -75,8 +75,13 @@ static void requests_are_seen_at_sockets_or_at_system_calls_or_not_at_all(void *
 	put_text(&h, "/proc/sys/kernel/io_uring_disabled", "2\n");
 	expect(&h, "http_unseen", DOCTOR_OK, "TLS (in the kernel, too), HTTP/2: such");
 	put_text(&h, "/proc/sys/kernel/io_uring_disabled", "1\n");
-	h.trace.sockets = false;
-	expect(&h, "http_hooks", DOCTOR_LIMITED, "Linux 6.3");
+	h.trace.way = TRACER_BY_EXITS;
+	expect(&h, "http_hooks", DOCTOR_OK, "at sockets, by the functions");
+	expect(&h, "http_unseen", DOCTOR_OK, "HTTP/2, io_uring: such");
+	h.trace.way = TRACER_BY_SYSCALLS;
+	expect(&h, "http_hooks", DOCTOR_LIMITED, "pays for the hook, too -> boot a newer kernel: Linux 6.3");
+	h.trace.refused = -EBUSY;
+	expect(&h, "http_hooks", DOCTOR_LIMITED, "attach to the kernel's functions: Device or resource busy");
 	expect(&h, "http_unseen", DOCTOR_OK, "only its own calls are");
 	h.trace.programs = -ENOTSUP;
 	strcpy(h.trace.programs_err, "the verifier is in a mood");

@@ -2,6 +2,7 @@
 /* What the kernel's verifier says of each program, everything switched on: its work, against the kernel's budget. */
 #include "unit.h"
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "bpf/trace.h"
 #include "bpf/trace.skel.h"
 #include "collect/sampler.h"
-#include "trace/tracer.h"
+#include "trace/tracer_ways.h"
 
 #define BUDGET TESTS_DIR "/unit/verifier-budget.tsv"
 
@@ -70,7 +71,7 @@ static uint32_t budget_of(const char *name)
 	return found;
 }
 
-enum { MAX_FUNCTIONS = 64, MAX_PROGRAMS = 16, MAX_STACK = 512 };
+enum { MAX_FUNCTIONS = 64, MAX_PROGRAMS = 32, MAX_STACK = 512 };
 
 /* A program's functions: where each begins, the bytes of its stack as the log says, and who calls whom. */
 struct functions {
@@ -204,23 +205,26 @@ static void every_sampling_program_is_within_its_budget(void **state)
 	sample_bpf__destroy(skel);
 }
 
-static void judge_tracing(bool by_socket, const char *more)
+static void judge_tracing(bool by_syscalls, const char *more)
 {
 	const struct tracer_opts opts = { .spans = true, .ratio = 0.5, .slow_ns = 1, .errors = true, .exact = true };
 	struct trace_bpf *skel = trace_bpf__open();
+	struct btf *kernel = btf__load_vmlinux_btf();
 
 	assert_non_null(skel);
-	tracer_configure(skel, &opts, by_socket);
+	assert_non_null(kernel);
+	tracer_configure(skel, &opts, by_syscalls ? TRACER_BY_SYSCALLS : tracer_best_way(skel, kernel, false), kernel);
 	load_and_judge(skel->obj, more);
+	btf__free(kernel);
 	trace_bpf__destroy(skel);
 }
+
 static void every_tracing_program_is_within_its_budget_with_either_hooks(void **state)
 {
 	if (sampler_on_old_kernel())
 		return; /* nothing is traced */
-	if (tracer_has_sockets())
-		judge_tracing(true, "");
-	judge_tracing(false, "/syscalls");
+	judge_tracing(false, "");
+	judge_tracing(true, "/syscalls");
 }
 
 int main(void)

@@ -8,6 +8,7 @@ unit_test(flight SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_flight.c USES base bpf_h
 unit_test(red SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_red.c USES trace)
 unit_test(services SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_services.c USES trace)
 unit_test(request_head SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_request_head.c USES trace)
+unit_test(tracer SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_tracer.c USES trace)
 unit_test(verifier SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_verifier.c USES trace)
 find_library(HTTP_PARSER http_parser REQUIRED)
 unit_test(http1_oracle SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http1_oracle.c ${CMAKE_CURRENT_LIST_DIR}/http1_causes.c USES base bpf_headers ${HTTP_PARSER})
