@@ -16,6 +16,22 @@ int empty_received(void *ctx)
 	return 0;
 }
 
+#define AT_EXIT(function)               \
+	SEC("fexit/" #function)         \
+	int empty_##function(void *ctx) \
+	{                               \
+		return 0;               \
+	}
+
+AT_EXIT(inet_sendmsg)
+AT_EXIT(inet6_sendmsg)
+AT_EXIT(unix_stream_sendmsg)
+AT_EXIT(inet_recvmsg)
+AT_EXIT(inet6_recvmsg)
+AT_EXIT(unix_stream_recvmsg)
+AT_EXIT(inet_sendpage)
+AT_EXIT(unix_stream_sendpage)
+
 SEC("tp_btf/sys_exit")
 int empty_ended(void *ctx)
 {

@@ -6,22 +6,34 @@
  */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bpf/empty.skel.h"
 
+/* As profiler/trace/tracer_ways.c: trace events where there are some, else the exit of functions. */
+static void choose_programs(struct empty_bpf *skel, bool by_socket)
+{
+	bool by_event = by_socket && libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj)
+		if (!strncmp(bpf_program__section_name(prog), "fexit/", strlen("fexit/")))
+			bpf_program__set_autoload(prog, by_socket && !by_event);
+	bpf_program__set_autoload(skel->progs.empty_sent, by_event);
+	bpf_program__set_autoload(skel->progs.empty_received, by_event);
+	bpf_program__set_autoload(skel->progs.empty_ended, !by_socket);
+}
+
 int main(int argc, char **argv)
 {
-	int by_socket = argc > 1 && !strcmp(argv[1], "sockets");
 	struct empty_bpf *skel = empty_bpf__open();
 
 	if (!skel || argc < 2)
 		return 1;
-	bpf_program__set_autoload(skel->progs.empty_sent, by_socket);
-	bpf_program__set_autoload(skel->progs.empty_received, by_socket);
-	bpf_program__set_autoload(skel->progs.empty_ended, !by_socket);
+	choose_programs(skel, !strcmp(argv[1], "sockets"));
 	if (empty_bpf__load(skel) || empty_bpf__attach(skel))
 		return 1;
 	puts("attached");

@@ -7,6 +7,8 @@ instruction counter, so that neither this machine nor what else runs on it moves
 One connection: with several it depends on their order how many requests nginx finds at each wake-up, and that is most of
 what moves. `welcome`: what nginx answers as Debian installs it, with its default site. `file`: a page of 1 KiB by sendfile, with a
 line in the access log. `answer`: 31 bytes and no log: there is hardly a request that does less.
+
+Behind a suite's name -syscalls: with the hooks at system calls, as where a kernel lets no program attach to its functions.
 """
 import json
 import os
@@ -55,8 +57,8 @@ export PATH=/bin
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t tmpfs tmp /tmp; mount -t devtmpfs dev /dev
 mkdir -p /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
 ip link set lo up
-hooks=sockets; case $(uname -r) in 5.*|6.[012].*) hooks=syscalls;; esac
-echo "KERNEL $(uname -r) $hooks"
+export HOTSPAN_TRACE_HOOKS=WHERE
+echo "KERNEL $(uname -r) WHERE"
 nginx -c /nginx.conf
 sleep 1
 # Of all threads of a process so far.
@@ -95,14 +97,14 @@ watched() { # name, command
 	sed "s/^/LOG $name /" /tmp/log
 }
 measure none $$
-watched empty bench_empty $hooks
+watched empty bench_empty WHERE
 for name in AGENTS; do watched $name hotspan agent -c /$name.yaml; done
 echo END
 poweroff -f
 """
 
 
-def initramfs(build, path, agents):
+def initramfs(build, path, agents, hooks):
     programs = {"hotspan": build / "hotspan", "bench_empty": build / "bench/bench_empty"}
     programs |= {name: pathlib.Path(shutil.which(name, path="/usr/sbin:/usr/bin:/bin")) for name in ("busybox", "nginx", "wrk", "bpftool")}
     with tempfile.TemporaryDirectory() as d:
@@ -122,7 +124,7 @@ def initramfs(build, path, agents):
         shutil.copy("/etc/nginx/mime.types", tree / "etc/nginx")
         for name in agents:
             (tree / f"{name}.yaml").write_text(AGENTS[name])
-        (tree / "init").write_text(INIT.replace("PAGES", " ".join(f"{name}={url}" for name, url in PAGES.items())).replace("AGENTS", " ".join(agents)))
+        (tree / "init").write_text(INIT.replace("PAGES", " ".join(f"{name}={url}" for name, url in PAGES.items())).replace("AGENTS", " ".join(agents)).replace("WHERE", hooks))
         (tree / "init").chmod(0o755)
         names = "\n".join(str(p.relative_to(tree)) for p in sorted(tree.rglob("*")))
         path.write_bytes(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(), cwd=tree, capture_output=True, check=True).stdout)
@@ -158,7 +160,7 @@ def judge(name, ratio, agent, runs):
     return "; ".join(bad) or ("ok" if any(bars) else "-")
 
 
-def rows(text, suite):
+def rows(text):
     kernel, hooks = re.search(r"KERNEL (\S+) (\S+)", text).groups()
     base = {}
     for m in re.finditer(r"^ROW (\S+) (\S+) (\d+) (\d+) (\d+)$", text, re.M):
@@ -181,16 +183,16 @@ def table(rows):
 
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
-    suites = [a for a in sys.argv[2:] if a in kernels.SUITES] or ["bookworm", "trixie"]
+    suites = [a for a in sys.argv[2:] if a.removesuffix("-syscalls") in kernels.SUITES] or ["bookworm", "bookworm-syscalls", "trixie"]
     agents = [a for a in sys.argv[2:] if a in AGENTS] or list(AGENTS)
     found = []
     for suite in suites:
         with tempfile.NamedTemporaryFile() as initrd:
-            initramfs(build, pathlib.Path(initrd.name), agents)
-            text = boot(kernels.kernel(suite), initrd.name)
+            initramfs(build, pathlib.Path(initrd.name), agents, "syscalls" if suite.endswith("-syscalls") else "sockets")
+            text = boot(kernels.kernel(suite.removesuffix("-syscalls")), initrd.name)
         if not re.search("^END$", text, re.M):
             sys.exit(f"icount: {suite} did not come to its end: {text[-2000:]}")
-        found += rows(text, suite)
+        found += rows(text)
     print(table(found))
     if len(agents) == len(AGENTS):
         commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()

@@ -28,7 +28,7 @@ relabel_configs:
   - {action: keep, source_labels: [__meta_process_comm], regex: %(comm)s}
 """
 WITH = ("nothing", "empty programs", "RED", "RED and spans", "another program selected")
-TRACING = "sent|received|syscall_ended|empty_"
+TRACING = "sent|received|inet|unix|syscall_ended|empty_"
 
 
 class Nginx:
