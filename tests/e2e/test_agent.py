@@ -7,12 +7,14 @@ from pyroscope import Fake
 
 def test_sums_pushed_equal_the_cpu_burnt():
     with Fake() as fake, Agent(config(fake.url, hz=999)) as agent:
+        stolen = stolen_ns()
         busy = [spin(7) for _ in range(CPUS)]
         want = burnt(busy)
+        stolen = stolen_ns() - stolen
         assert agent.stop() == 0
         got, state = cpu_ns(fake, service_name=SPIN), fake.state()
         print(f"  {got / 1e9:.3f} CPU s pushed, {want / 1e9:.3f} burnt: {100 * got / want:.2f} %; {state['requests']}")
-        assert abs(got / want - 1) < 0.01
+        assert abs(got / want - 1) < 0.01 + stolen / want
         assert set(state["requests"]) == {"200"}, state["requests"]
         [series] = fake.series(service_name=SPIN)
         assert series["pushes"] >= 6, "one push each flush interval"
@@ -24,20 +26,22 @@ def test_sums_pushed_equal_the_cpu_burnt():
 def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
     percent, seconds = 0.2, 15
     with Fake() as fake, Agent(config(fake.url, hz=1999, more=f"max_cpu_percent: {percent}\n")) as agent:
-        before, begin = agent.metrics(), time.time()
+        before, begin, stolen = agent.metrics(), time.time(), stolen_ns()
         busy = [spin(seconds) for _ in range(CPUS)]
         want = burnt(busy)
         m = agent.metrics()
         cost = sum(m[k] - before[k] for k in ("process_cpu_seconds_total", "hotspan_bpf_seconds_total"))
         allowed = percent / 100 * CPUS * (time.time() - begin + 30)
+        stolen, hz = stolen_ns() - stolen, m["hotspan_frequency_hertz"]
         assert agent.stop() == 0
         agent.wait_for("budget", "instead of 1999: max_cpu_percent is 0.2", "totals stay true")
         got = cpu_ns(fake, service_name=SPIN)
-        print(f"  {m['hotspan_frequency_hertz']:.0f} Hz of 1999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
-        assert m["hotspan_frequency_hertz"] < 0.9 * 1999 and m["hotspan_frequency_wanted_hertz"] == 1999
+        print(f"  {hz:.0f} Hz of 1999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
+        assert hz < 0.9 * 1999 and m["hotspan_frequency_wanted_hertz"] == 1999
         assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 5
-        assert cost < allowed * 1.1
-        assert abs(got / want - 1) < 0.03
+        # What is stolen while the programs run is in their cost; and there is no rate below 1 Hz.
+        assert cost < allowed * (1.1 if hz > 1 else 1.5)
+        assert abs(got / want - 1) < 0.03 + stolen / want + CPUS * 1e9 / hz / want
         assert b"max_cpu_percent held the rate down, to " in fake.newest(service_name=SPIN)
 
 
@@ -171,15 +175,16 @@ def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
 
 def test_a_changed_rate_keeps_cpu_time_true():
     with Fake() as fake, Agent(config(fake.url, hz=99)) as agent:
-        p = spin(6)
+        p, stolen = spin(6), stolen_ns()
         for hz in (999, 199, 499, 99, 999):
             time.sleep(1)
             agent.reload(config(fake.url, hz=hz))
         want = burnt([p])
+        stolen = stolen_ns() - stolen
         assert agent.stop() == 0
         got = cpu_ns(fake, service_name=SPIN)
         print(f"  {got / 1e9:.3f} of {want / 1e9:.3f} CPU s over five rates")
-        assert abs(got / want - 1) < 0.02
+        assert abs(got / want - 1) < 0.02 + stolen / want
 
 
 run_tests(globals())

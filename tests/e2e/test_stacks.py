@@ -33,8 +33,9 @@ def test_sqlite():
                            "select sum(x), count(distinct x%1000), max(printf('%d',x)) from c;"]))
 
 
+# On CPUs without instructions for SHA it runs assembler in which perf completes no stack.
 def test_openssl():
-    judge("openssl speed", Load([need("openssl"), "speed", "-seconds", "1", "rsa2048", "sha256", "ecdsap256"]))
+    judge("openssl speed", Load([need("openssl"), "speed", "-seconds", "1", "rsa2048", "sha256", "ecdsap256"]), completed=10)
 
 
 def test_git():
