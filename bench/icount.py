@@ -10,6 +10,7 @@ line in the access log. `answer`: 31 bytes and no log: there is hardly a request
 
 Behind a suite's name -syscalls: with the hooks at system calls, as where a kernel lets no program attach to its functions.
 """
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -33,18 +34,16 @@ server { listen 80 default_server; include /etc/nginx/mime.types; default_type a
 index index.html index.htm index.nginx-debian.html; server_name _; location / { try_files $uri $uri/ =404; } }
 server { listen 127.0.0.1:4318; client_max_body_size 0; location / { default_type application/x-protobuf; return 200; } } }
 """
-AGENT = """listen: 'off'
-symbol_cache: /tmp/cache
-max_cpu_percent: 0
-trace: {enabled: true, routes_file: 'off', sample_percent: %d}
+PROFILES = "listen: 'off'\nsymbol_cache: /tmp/cache\nmax_cpu_percent: 0\n"
+AGENT = PROFILES + """trace: {enabled: true, routes_file: 'off', sample_percent: %d}
 prometheus: {listen: '127.0.0.1:9400'}
 relabel_configs:
   - {action: keep, source_labels: [__meta_process_comm], regex: '%s'}
 """
 TRACES = "receivers:\n  - {name: here, type: otlp, url: 'http://127.0.0.1:4318', send: [traces], compression: %s}\n"
-AGENTS = {"red": AGENT % (100, "nginx"), "one": AGENT % (1, "nginx") + TRACES % "gzip", "spans": AGENT % (100, "nginx") + TRACES % "gzip", "zstd": AGENT % (100, "nginx") + TRACES % "zstd",
+AGENTS = {"profiles": PROFILES, "red": AGENT % (100, "nginx"), "one": AGENT % (1, "nginx") + TRACES % "gzip", "spans": AGENT % (100, "nginx") + TRACES % "gzip", "zstd": AGENT % (100, "nginx") + TRACES % "zstd",
           "both": AGENT % (100, "nginx|wrk"), "other": AGENT % (100, "nobody")}
-WHAT = {"none": "nothing", "empty": "empty programs on the same hooks", "red": "RED of nginx", "one": "RED and spans of nginx, 1 % sampled",
+WHAT = {"none": "nothing", "empty": "empty programs on the same hooks", "profiles": "profiles alone, at 99 Hz", "red": "RED of nginx", "one": "RED and spans of nginx, 1 % sampled",
         "spans": "RED and spans of nginx, all of them", "zstd": "the same, as zstd", "both": "RED of nginx and of wrk", "other": "another program is selected"}
 PAGES = {"welcome": "127.0.0.1:80/", "file": "127.0.0.1:8080/file", "answer": "127.0.0.1:8080/answer"}
 # Of throughput, of instructions of the agent and of runs of programs per request; of spans as OBI's figures are, with 1 % of them. What has
@@ -69,9 +68,9 @@ programs() { [ $1 = none ] && echo "[]" || bpftool -j prog show; }
 # wrk has begun, and has been judged, before anything is counted.
 measure() { # name, process that watches
 	for page in PAGES; do
-		wrk -t1 -c1 -d6 http://${page#*=} > /tmp/wrk &
+		wrk -t1 -c1 -d4 http://${page#*=} > /tmp/wrk &
 		wrk=$! page=${page%=*}
-		sleep 1.5
+		sleep 1
 		a=$(insns $2); n=$(requests); t=$(now)
 		sleep 2
 		t=$(($(now) - t)); n=$(($(requests) - n)); a=$(($(insns $2) - a))
@@ -181,18 +180,23 @@ def table(rows):
     return "\n".join(out)
 
 
+def run(build, suite, agents):
+    with tempfile.NamedTemporaryFile() as initrd:
+        initramfs(build, pathlib.Path(initrd.name), agents, "syscalls" if suite.endswith("-syscalls") else "sockets")
+        text = boot(kernels.kernel(suite.removesuffix("-syscalls")), initrd.name)
+    if not re.search("^END$", text, re.M):
+        sys.exit(f"icount: {suite} did not come to its end: {text[-2000:]}")
+    return list(rows(text))
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     suites = [a for a in sys.argv[2:] if a.removesuffix("-syscalls") in kernels.SUITES] or ["bookworm", "bookworm-syscalls", "trixie"]
     agents = [a for a in sys.argv[2:] if a in AGENTS] or list(AGENTS)
-    found = []
     for suite in suites:
-        with tempfile.NamedTemporaryFile() as initrd:
-            initramfs(build, pathlib.Path(initrd.name), agents, "syscalls" if suite.endswith("-syscalls") else "sockets")
-            text = boot(kernels.kernel(suite.removesuffix("-syscalls")), initrd.name)
-        if not re.search("^END$", text, re.M):
-            sys.exit(f"icount: {suite} did not come to its end: {text[-2000:]}")
-        found += rows(text)
+        kernels.kernel(suite.removesuffix("-syscalls"))  # fetched one after the other
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [row for suite in pool.map(lambda suite: run(build, suite, agents), suites) for row in suite]
     print(table(found))
     if len(agents) == len(AGENTS):
         commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
