@@ -35,14 +35,15 @@ enum trace_count {
 	TRACE_COUNT_MAX,
 };
 
+/* One word: it is hashed and compared at once. */
 struct red_key {
-	__u32 tgid;
-	__u32 route;
-	__u16 status;
-	__u8 method; /* enum http1_method */
-	__u8 side;   /* enum trace_side */
+	__u64 tgid : 22, /* up to PID_MAX_LIMIT */
+		route : 26, /* up to the services of routes.c times trace.max_routes */
+		status : 10,
+		method : 5, /* enum http1_method */
+		side : 1;   /* enum trace_side */
 };
-_Static_assert(sizeof(struct red_key) == 12, "an ABI between BPF and the agent");
+_Static_assert(sizeof(struct red_key) == 8, "an ABI between BPF and the agent");
 
 struct red_cell {
 	__u64 duration_ns, request_bytes, response_bytes; /* sums; bytes of bodies */

@@ -18,7 +18,7 @@ DOCTOR_CHECK(check_http_hooks)
 		return;
 	case TRACER_BY_EXITS:
 		finding_found(f, "at sockets, by the functions they send and receive with");
-		finding_judge(f, DOCTOR_OK, "what a request reads and writes costs it some 0.5 us; the trace events of Linux 6.3 would cost a little less");
+		finding_judge(f, DOCTOR_OK, "requests pay by what they read and write, other system calls nothing; the trace events of Linux 6.3 would cost a little less");
 		return;
 	case TRACER_BY_SYSCALLS:
 		finding_found(f, "at the end of system calls");

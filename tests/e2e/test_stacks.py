@@ -33,7 +33,7 @@ def test_sqlite():
                            "select sum(x), count(distinct x%1000), max(printf('%d',x)) from c;"]))
 
 
-# On CPUs without instructions for SHA it runs assembler in which perf completes no stack.
+# On CPUs without instructions for SHA it runs assembler without names, in which perf completes few stacks: 62 of 442 of sha256's.
 def test_openssl():
     judge("openssl speed", Load([need("openssl"), "speed", "-seconds", "1", "rsa2048", "sha256", "ecdsap256"]), completed=10)
 
