@@ -20,16 +20,14 @@
 #include "collect/bpf_load.h"
 #include "collect/sampler.h"
 #include "symbolize/elf_image.h"
+#include "trace/tracer_sums.h"
 #include "trace/tracer_ways.h"
-
-enum { CELLS_AT_ONCE = 256 };
 
 struct tracer {
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
 	enum tracer_way way;
 	int refused;
-	int n_cpus;
 	int (*fn)(void *ctx, const struct ev_request *ev); /* during a drain */
 	void *ctx;
 	int drain_error;
@@ -161,7 +159,6 @@ static int begin(struct tracer *t, const struct tracer_opts *o, char *err, size_
 		snprintf(err, err_len, "seeing requests needs Linux 6.1 or newer: this kernel lacks what the programs are made of (bpf_loop)");
 		return r;
 	}
-	t->n_cpus = libbpf_num_possible_cpus();
 	r = open_best(t, o);
 	if (r >= 0 && o->hooks == TRACER_SOCKETS && t->way == TRACER_BY_SYSCALLS) {
 		snprintf(err, err_len, "this kernel has no hooks at sockets (sock_send_length, from Linux 6.3 on; before, inet_sendmsg and its like): choose syscalls or auto");
@@ -230,59 +227,9 @@ int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request 
 	return t->drain_error ? t->drain_error : r < 0 ? r : 0;
 }
 
-/* ---- cells ---- */
-
-static void add_cell(struct red_cell *to, const struct red_cell *c)
-{
-	to->duration_ns += c->duration_ns;
-	to->request_bytes += c->request_bytes;
-	to->response_bytes += c->response_bytes;
-	to->cpu_ns += c->cpu_ns;
-	to->unfinished += c->unfinished;
-	for (int i = 0; i < TRACE_DURATIONS; i++)
-		to->durations[i] += c->durations[i];
-	for (int i = 0; i < TRACE_SIZES; i++) {
-		to->request_sizes[i] += c->request_sizes[i];
-		to->response_sizes[i] += c->response_sizes[i];
-	}
-}
-
-static int tell_cells(struct tracer *t, const struct red_key *keys, const struct red_cell *cells, uint32_t n,
-		      int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; i < n && r >= 0; i++) {
-		struct red_cell sum = { 0 };
-
-		for (int cpu = 0; cpu < t->n_cpus; cpu++)
-			add_cell(&sum, &cells[i * (uint32_t)t->n_cpus + (uint32_t)cpu]);
-		r = fn(ctx, &keys[i], &sum);
-	}
-	return r;
-}
-
 int tracer_cells(struct tracer *t, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
 {
-	uint32_t n, room = CELLS_AT_ONCE, batch = 0;
-	_cleanup_(freep) struct red_cell *cells = calloc((size_t)room * (size_t)t->n_cpus, sizeof(*cells));
-	_cleanup_(freep) struct red_key *keys = calloc(room, sizeof(*keys));
-	void *in = NULL;
-	int r, told;
-
-	if (!cells || !keys)
-		return -ENOMEM;
-	do {
-		n = room;
-		r = bpf_map_lookup_batch(bpf_map__fd(t->skel->maps.red), in, &batch, keys, cells, &n, NULL);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		told = tell_cells(t, keys, cells, n, fn, ctx);
-		if (told < 0)
-			return told;
-		in = &batch;
-	} while (!r);
-	return 0;
+	return tracer_sum_cells(t->skel, fn, ctx);
 }
 
 void tracer_drop_cell(struct tracer *t, const struct red_key *key)
@@ -367,53 +314,9 @@ int tracer_teach(struct tracer *t, uint32_t service, uint64_t path_hash, uint32_
 	return bpf_map__update_elem(t->skel->maps.routes, &key, sizeof(key), &route, sizeof(route), BPF_ANY);
 }
 
-/* The kernel leaves a program out that runs on this CPU already, and counts that. */
-static uint64_t missed(const struct tracer *t)
-{
-	struct bpf_program *prog;
-	uint64_t sum = 0;
-
-	bpf_object__for_each_program(prog, t->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-
-		if (bpf_program__fd(prog) >= 0 && bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) >= 0)
-			sum += info.recursion_misses;
-	}
-	return sum;
-}
-
-/* What was counted in scratches (bpf/trace_maps.h). */
-static void add_scratch_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
-{
-	size_t size = (bpf_map__value_size(t->skel->maps.trace_scratch) + 7) / 8 * 8;
-	_cleanup_(freep) uint8_t *per_cpu = calloc((size_t)t->n_cpus, size);
-
-	for (uint32_t key = 0; per_cpu && key < TRACE_SCRATCHES; key++) {
-		if (bpf_map__lookup_elem(t->skel->maps.trace_scratch, &key, sizeof(key), per_cpu, (size_t)t->n_cpus * size, 0) < 0)
-			continue;
-		for (int cpu = 0; cpu < t->n_cpus; cpu++) {
-			const uint64_t *its = (const uint64_t *)(per_cpu + (size_t)cpu * size);
-
-			for (int i = 0; i < TRACE_COUNT_MAX; i++)
-				ret[i] += its[i];
-		}
-	}
-}
-
 void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 {
-	_cleanup_(freep) uint64_t *per_cpu = calloc((size_t)t->n_cpus, sizeof(*per_cpu));
-
-	memset(ret, 0, TRACE_COUNT_MAX * sizeof(*ret));
-	for (uint32_t key = 0; per_cpu && key < TRACE_COUNT_MAX; key++) {
-		if (bpf_map__lookup_elem(t->skel->maps.trace_counts, &key, sizeof(key), per_cpu, (size_t)t->n_cpus * sizeof(*per_cpu), 0) < 0)
-			continue;
-		for (int cpu = 0; cpu < t->n_cpus; cpu++)
-			ret[key] += per_cpu[cpu];
-	}
-	add_scratch_counts(t, ret);
-	ret[TRACE_COUNT_MISSED] += missed(t);
+	tracer_sum_counts(t->skel, ret);
 	ret[TRACE_COUNT_MALFORMED] += t->malformed;
 }
 
