@@ -39,7 +39,7 @@ def gohelm():
         raise Skip(f"Go 1.{version[1]} is too old for helm.sh/helm/v3")
     if not (tmp / "gohelm").exists():
         shutil.copytree(HERE / "gohelm", tmp / "src")
-        p = subprocess.run([go, "build", "-o", tmp / "gohelm", "."], cwd=tmp / "src", capture_output=True, text=True, env=dict(os.environ, GOFLAGS="-mod=mod", GOTOOLCHAIN="local"))
+        p = subprocess.run([go, "build", "-o", tmp / "gohelm", "."], cwd=tmp / "src", capture_output=True, text=True, env=dict(os.environ, GOFLAGS="-mod=mod '-gcflags=all=-N -l'", GOTOOLCHAIN="local"))  # compiling takes longer than all that it renders
         if p.returncode:
             raise Skip("helm.sh/helm/v3 cannot be built here: " + p.stderr.strip().splitlines()[-1])
     return tmp / "gohelm"

@@ -243,7 +243,7 @@ def rust():
 
 def go():
     with tempfile.TemporaryDirectory() as t:
-        run("go", "build", "-o", f"{t}/x", SRC / "go/main.go", env={**os.environ, "GOCACHE": f"{t}/cache", "GOFLAGS": "", "GOTOOLCHAIN": "local"})
+        run("go", "build", "-o", f"{t}/x", SRC / "go/main.go", env={**os.environ, "GOCACHE": os.environ.get("GOCACHE", f"{t}/cache"), "GOFLAGS": "", "GOTOOLCHAIN": "local"})
         compare("go", pathlib.Path(t) / "x")
 
 
