@@ -3,7 +3,7 @@
 /*
  * trace - requests as they cross from the kernel to the agent: what is counted, what is told, what is asked.
  *
- *	red     (per CPU hash)  one cell for each (process, side, method, route, status): counts that miss nothing
+ *	red     (per CPU hash)  a cell, or one of each scratch, for each (process, side, method, route, status): counts that miss nothing
  *	procs   (hash)          what user space decided of a process; one it does not know yet is traced meanwhile
  *	routes  (LRU hash)      the route of a path, by the path's hash (http1.h): user space teaches it
  *	flights (array)         who works on which request right now: what the sampler asks for (flight.h)
@@ -23,6 +23,7 @@ enum {
 	TRACE_SIZES = 11,
 	TRACE_HEAD_BYTES = 512, /* of a request's head, for its span */
 	TRACE_ROUTE_UNKNOWN = 0,
+	TRACE_ROUTE_MAX = (1 << 25) - 1,
 	TRACE_SCRATCHES = 3, /* of each CPU: a value of `trace_scratch` begins with counts[TRACE_COUNT_MAX] */
 	TRACE_STATUS_NONE = 0, /* the connection ended before an answer came */
 };
@@ -37,11 +38,12 @@ enum trace_count {
 
 /* One word: it is hashed and compared at once. */
 struct red_key {
-	__u64 tgid : 22, /* up to PID_MAX_LIMIT */
-		route : 26, /* up to the services of routes.c times trace.max_routes */
+	__u64 tgid : 22,   /* up to PID_MAX_LIMIT */
+		route : 25,
 		status : 10,
-		method : 5, /* enum http1_method */
-		side : 1;   /* enum trace_side */
+		method : 4,  /* enum http1_method */
+		side : 1,    /* enum trace_side */
+		scratch : 2; /* who counts has this one, and is alone with the cell */
 };
 _Static_assert(sizeof(struct red_key) == 8, "an ABI between BPF and the agent");
 

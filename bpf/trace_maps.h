@@ -206,25 +206,19 @@ static __always_inline __u64 proc_of(__u32 tgid)
 }
 
 /*
- * Adding to what is this CPU's own is still not done alone: a softirq may close a connection meanwhile, and from Linux 7 on a
+ * To what is this CPU's own, and in one step all the same: a softirq may close a connection meanwhile, and from Linux 7 on a
  * tracepoint's programs may be preempted, by a thread that runs one too. Either would make us lose its count, or it ours.
  */
-#define trace_add(to, n)                                    \
-	do {                                                \
-		if (n)                                      \
-			__sync_fetch_and_add(&(to), n);     \
-	} while (0)
-
 static __always_inline void count(enum trace_count what)
 {
 	__u32 key = what;
 	__u64 *c = bpf_map_lookup_elem(&trace_counts, &key);
 
 	if (c)
-		trace_add(*c, 1);
+		__sync_fetch_and_add(c, 1);
 }
 
-/* The same without a call. */
+/* With a scratch, where who counts is alone. */
 static __always_inline void count_here(struct trace_scratch *s, enum trace_count what)
 {
 	s->counts[what]++;

@@ -51,24 +51,27 @@ struct ended {
 
 static __always_inline void count_request(struct trace_scratch *s, const struct ended *e)
 {
-	struct red_cell *cell = cell_of(s, e->key);
+	struct red_key key = e->key;
+	struct red_cell *cell;
 	__u32 i;
 
+	key.scratch = s->index;
+	cell = cell_of(s, key);
 	count_here(s, cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
 		return;
-	trace_add(cell->duration_ns, e->duration_ns);
-	trace_add(cell->request_bytes, e->request_bytes);
-	trace_add(cell->response_bytes, e->response_bytes);
-	trace_add(cell->cpu_ns, s->used.cpu_ns);
-	trace_add(cell->unfinished, e->unfinished);
+	cell->duration_ns += e->duration_ns;
+	cell->request_bytes += e->request_bytes;
+	cell->response_bytes += e->response_bytes;
+	cell->cpu_ns += s->used.cpu_ns;
+	cell->unfinished += e->unfinished;
 	i = forgotten(s, red_duration_bucket(e->duration_ns));
 	if (i < TRACE_DURATIONS)
-		trace_add(cell->durations[i], 1);
+		cell->durations[i]++;
 	i = forgotten(s, red_size_bucket(e->request_bytes));
 	if (i < TRACE_SIZES)
-		trace_add(cell->request_sizes[i], 1);
+		cell->request_sizes[i]++;
 	i = forgotten(s, red_size_bucket(e->response_bytes));
 	if (i < TRACE_SIZES)
-		trace_add(cell->response_sizes[i], 1);
+		cell->response_sizes[i]++;
 }

@@ -13,6 +13,7 @@
 #include "base/strpool.h"
 #include "base/units.h"
 #include "base/vec.h"
+#include "bpf/trace.h"
 #include "trace/route_pattern.h"
 
 enum { MAX_SEGMENTS = 16, MAX_WORD = 40, MAX_SERVICES = 4096, MAX_FILE = 4 << 20 };
@@ -115,13 +116,13 @@ static uint32_t find_service(struct routes *r, const char *name)
 	return id;
 }
 
-/* The id of this route of this service, made where there is none. 0: no memory. */
+/* The id of this route of this service, made where there is none. 0: no memory, or no number is left. */
 static uint32_t intern(struct routes *r, uint32_t service, const char *text, bool learned)
 {
 	uint32_t word = strpool_add(&r->words, text), key[2] = { service, word }, id;
 	bool is_new;
 
-	if ((!word && *text) || vec_reserve(&r->routes, 1) < 0)
+	if ((!word && *text) || r->routes.n >= TRACE_ROUTE_MAX || vec_reserve(&r->routes, 1) < 0)
 		return 0;
 	id = strpool_intern(&r->keys, key, sizeof(key), &is_new);
 	if (!id || !is_new)
