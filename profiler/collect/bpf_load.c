@@ -80,27 +80,36 @@ static uint64_t memlock_of(int fd)
 	return p ? strtoull(p + strlen("memlock:"), NULL, 10) : 0;
 }
 
-/* Of a map that grows as it is filled, Linux before 6.4 says what it could become. */
-static bool is_guess(const struct bpf_map *map, uint64_t memlock)
+/* As it is filled; of all others the size is known once they are made. */
+static bool grows(const struct bpf_map *map)
 {
 	bool is_hash = bpf_map__type(map) == BPF_MAP_TYPE_HASH || bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH;
-	uint64_t most = (uint64_t)bpf_map__max_entries(map) * (bpf_map__key_size(map) + bpf_map__value_size(map));
 
-	return is_hash && (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC) && memlock >= most;
+	return is_hash && (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC);
 }
 
-uint64_t bpf_load_bytes(const struct bpf_object *o)
+uint64_t bpf_load_fixed_bytes(const struct bpf_object *o)
 {
 	struct bpf_map *map;
 	struct bpf_program *prog;
 	uint64_t bytes = 0;
 
+	bpf_object__for_each_map(map, o) bytes += grows(map) ? 0 : memlock_of(bpf_map__fd(map));
+	bpf_object__for_each_program(prog, o) bytes += memlock_of(bpf_program__fd(prog));
+	return bytes;
+}
+
+uint64_t bpf_load_grown_bytes(const struct bpf_object *o)
+{
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
 	bpf_object__for_each_map(map, o)
 	{
-		uint64_t memlock = memlock_of(bpf_map__fd(map));
+		uint64_t memlock = grows(map) ? memlock_of(bpf_map__fd(map)) : 0;
+		uint64_t most = (uint64_t)bpf_map__max_entries(map) * (bpf_map__key_size(map) + bpf_map__value_size(map));
 
-		bytes += is_guess(map, memlock) ? 0 : memlock;
+		bytes += memlock < most ? memlock : 0; /* Linux before 6.4 says what it could become */
 	}
-	bpf_object__for_each_program(prog, o) bytes += memlock_of(bpf_program__fd(prog));
 	return bytes;
 }

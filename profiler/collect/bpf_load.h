@@ -20,5 +20,7 @@ void bpf_load_lift_limit(void);
 void bpf_load_prepare(void);
 /* What r, the result of loading or attaching, means and what to do: -EPERM, -ENOTSUP or r. */
 int bpf_load_explain(int r, char *err, size_t err_len);
-/* Kernel memory of maps and programs, as the kernel accounts it; without maps of which it only says what they could become. */
-uint64_t bpf_load_bytes(const struct bpf_object *o);
+/* Kernel memory of programs and maps, as the kernel accounts it: what does not change once they are loaded, */
+uint64_t bpf_load_fixed_bytes(const struct bpf_object *o);
+/* and maps that grow as they are filled, without those of which it only says what they could become. */
+uint64_t bpf_load_grown_bytes(const struct bpf_object *o);

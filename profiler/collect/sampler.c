@@ -29,6 +29,7 @@ struct sampler {
 	struct bpf_program *program; /* of the skeleton's two, the one this kernel takes */
 	struct ring_buffer *ring;
 	uint64_t period_ns;
+	uint64_t fixed_bytes; /* of the kernel's */
 	vec(struct bpf_link *) cpus; /* by CPU number; NULL: not sampled */
 	uint64_t malformed;
 	int (*fn)(void *ctx, const struct ev_sample *ev, size_t len); /* during a drain */
@@ -206,6 +207,7 @@ static int load(struct sampler *s, const struct sampler_opts *o)
 	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.samples), on_record, s, NULL);
 	if (!s->ring)
 		return -errno;
+	s->fixed_bytes = bpf_load_fixed_bytes(s->skel->obj);
 	r = set_filters(s, o);
 	return r < 0 ? r : attach_followers(s, o);
 }
@@ -403,5 +405,5 @@ int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
 
 uint64_t sampler_kernel_bytes(const struct sampler *s)
 {
-	return bpf_load_bytes(s->skel->obj);
+	return s->fixed_bytes + bpf_load_grown_bytes(s->skel->obj);
 }

@@ -32,6 +32,7 @@ struct tracer {
 	void *ctx;
 	int drain_error;
 	uint64_t malformed;
+	uint64_t fixed_bytes; /* of the kernel's */
 };
 
 const char *tracer_method(uint8_t method)
@@ -112,6 +113,7 @@ static int load(struct tracer *t)
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.requests), on_record, t, NULL);
 	if (!t->ring)
 		return -errno;
+	t->fixed_bytes = bpf_load_fixed_bytes(t->skel->obj);
 	return trace_bpf__attach(t->skel);
 }
 
@@ -323,7 +325,7 @@ void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 uint64_t tracer_kernel_bytes(const struct tracer *t)
 {
 	/* What a connection takes is accounted nowhere else; in socket storage it is the socket's owner's. */
-	return bpf_load_bytes(t->skel->obj) + t->skel->bss->n_conns_by_address * sizeof(struct conn);
+	return t->fixed_bytes + bpf_load_grown_bytes(t->skel->obj) + t->skel->bss->n_conns_by_address * sizeof(struct conn);
 }
 
 int tracer_flights_fd(const struct tracer *t)
