@@ -88,28 +88,21 @@ static bool grows(const struct bpf_map *map)
 	return is_hash && (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC);
 }
 
-uint64_t bpf_load_fixed_bytes(const struct bpf_object *o)
+uint64_t bpf_load_fixed_bytes(const struct bpf_object *o, const struct bpf_map *but)
 {
 	struct bpf_map *map;
 	struct bpf_program *prog;
 	uint64_t bytes = 0;
 
-	bpf_object__for_each_map(map, o) bytes += grows(map) ? 0 : memlock_of(bpf_map__fd(map));
+	bpf_object__for_each_map(map, o) bytes += map == but || grows(map) ? 0 : memlock_of(bpf_map__fd(map));
 	bpf_object__for_each_program(prog, o) bytes += memlock_of(bpf_program__fd(prog));
 	return bytes;
 }
 
-uint64_t bpf_load_grown_bytes(const struct bpf_object *o)
+uint64_t bpf_load_grown_bytes(const struct bpf_map *map)
 {
-	struct bpf_map *map;
-	uint64_t bytes = 0;
+	uint64_t memlock = grows(map) ? memlock_of(bpf_map__fd(map)) : 0;
+	uint64_t most = (uint64_t)bpf_map__max_entries(map) * (bpf_map__key_size(map) + bpf_map__value_size(map));
 
-	bpf_object__for_each_map(map, o)
-	{
-		uint64_t memlock = grows(map) ? memlock_of(bpf_map__fd(map)) : 0;
-		uint64_t most = (uint64_t)bpf_map__max_entries(map) * (bpf_map__key_size(map) + bpf_map__value_size(map));
-
-		bytes += memlock < most ? memlock : 0; /* Linux before 6.4 says what it could become */
-	}
-	return bytes;
+	return memlock < most ? memlock : 0; /* Linux before 6.4 says what it could become */
 }

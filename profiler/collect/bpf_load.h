@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bpf_map;
 struct bpf_object;
 
 /*
@@ -20,7 +21,10 @@ void bpf_load_lift_limit(void);
 void bpf_load_prepare(void);
 /* What r, the result of loading or attaching, means and what to do: -EPERM, -ENOTSUP or r. */
 int bpf_load_explain(int r, char *err, size_t err_len);
-/* Kernel memory of programs and maps, as the kernel accounts it: what does not change once they are loaded, */
-uint64_t bpf_load_fixed_bytes(const struct bpf_object *o);
-/* and maps that grow as they are filled, without those of which it only says what they could become. */
-uint64_t bpf_load_grown_bytes(const struct bpf_object *o);
+/*
+ * Kernel memory as the kernel accounts it: of programs and of maps that do not grow, which does not change once they are loaded,
+ * without one that another object counts, or NULL;
+ */
+uint64_t bpf_load_fixed_bytes(const struct bpf_object *o, const struct bpf_map *but);
+/* and of a map that grows as it is filled: 0 where it does not, or where the kernel only says what it could become. */
+uint64_t bpf_load_grown_bytes(const struct bpf_map *map);

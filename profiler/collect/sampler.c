@@ -207,7 +207,7 @@ static int load(struct sampler *s, const struct sampler_opts *o)
 	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.samples), on_record, s, NULL);
 	if (!s->ring)
 		return -errno;
-	s->fixed_bytes = bpf_load_fixed_bytes(s->skel->obj);
+	s->fixed_bytes = bpf_load_fixed_bytes(s->skel->obj, o->flights_fd > 0 ? s->skel->maps.flights : NULL);
 	r = set_filters(s, o);
 	return r < 0 ? r : attach_followers(s, o);
 }
@@ -405,5 +405,8 @@ int sampler_counters(const struct sampler *s, uint64_t ret[EV_COUNT_MAX])
 
 uint64_t sampler_kernel_bytes(const struct sampler *s)
 {
-	return s->fixed_bytes + bpf_load_grown_bytes(s->skel->obj);
+	const struct sample_bpf *k = s->skel;
+
+	/* `procs` is the tracer's. */
+	return s->fixed_bytes + bpf_load_grown_bytes(k->maps.spaces) + bpf_load_grown_bytes(k->maps.pids) + bpf_load_grown_bytes(k->maps.comms);
 }

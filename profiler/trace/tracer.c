@@ -113,7 +113,7 @@ static int load(struct tracer *t)
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.requests), on_record, t, NULL);
 	if (!t->ring)
 		return -errno;
-	t->fixed_bytes = bpf_load_fixed_bytes(t->skel->obj);
+	t->fixed_bytes = bpf_load_fixed_bytes(t->skel->obj, NULL);
 	return trace_bpf__attach(t->skel);
 }
 
@@ -324,8 +324,11 @@ void tracer_counts(const struct tracer *t, uint64_t ret[TRACE_COUNT_MAX])
 
 uint64_t tracer_kernel_bytes(const struct tracer *t)
 {
-	/* What a connection takes is accounted nowhere else; in socket storage it is the socket's owner's. */
-	return t->fixed_bytes + bpf_load_grown_bytes(t->skel->obj) + t->skel->bss->n_conns_by_address * sizeof(struct conn);
+	const struct trace_bpf *k = t->skel;
+	uint64_t conns = bpf_load_grown_bytes(k->maps.conns_by_address); /* in socket storage they are the sockets' owners' */
+
+	return t->fixed_bytes + bpf_load_grown_bytes(k->maps.procs) + bpf_load_grown_bytes(k->maps.red) +
+	       (conns ? conns : k->bss->n_conns_by_address * sizeof(struct conn));
 }
 
 int tracer_flights_fd(const struct tracer *t)
