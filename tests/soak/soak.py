@@ -269,9 +269,9 @@ def case_cfi():
 
 
 def case_fuzz():
-    """What symbols are read from, as many at a time as there are CPUs."""
+    """What strangers write, as many at a time as there are CPUs."""
     what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "code": "x86 code", "symcache": "symcaches", "perf_map": "perf maps",
-            "jitdump": "jitdumps", "pclntab": "Go's pclntab"}
+            "jitdump": "jitdumps", "pclntab": "Go's pclntab", "http1": "HTTP/1 in any parts"}
     make_fuzzers(*what)
     with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:
         yield from pool.map(fuzzed, what, what.values())
