@@ -23,9 +23,9 @@ target_link_options(test_push_spans PRIVATE -Wl,--wrap=net_formats,--wrap=net_se
 
 add_executable(relabel_apply ${CMAKE_CURRENT_LIST_DIR}/relabel_apply.c)
 target_link_libraries(relabel_apply PRIVATE proc)
-script_test(relabel_oracle unit 300 unit/relabel_oracle.py)
+script_test(relabel_oracle unit 600 unit/relabel_oracle.py)
 
 add_executable(kube_ask ${CMAKE_CURRENT_LIST_DIR}/kube_ask.c)
 target_link_libraries(kube_ask PRIVATE agent)
 script_test(kube unit 120 unit/test_kube.py)
-script_test(chart_oracle unit 300 unit/chart_oracle.py)
+script_test(chart_oracle unit 600 unit/chart_oracle.py)
