@@ -55,9 +55,10 @@ def workload(name):
 
 def until(what, seconds=30):
     end = time.time() + seconds
-    while not what():
+    while not (found := what()):
         assert time.time() < end, f"not within {seconds} s"
         time.sleep(0.05)
+    return found
 
 
 @contextlib.contextmanager
