@@ -9,6 +9,8 @@ HOST = socket.gethostname()
 
 
 def config(url, interval="1s", hz=499, more="", receiver=""):
+    """No budget, unless more has one: beside compilers the rate would go down, and with it what can be expected of sums."""
+    more += "" if "max_cpu_percent" in more else "max_cpu_percent: 0\n"
     return (f"frequency: {hz}\nflush_interval: {interval}\nshutdown_timeout: 5s\n{more}receivers:\n  - name: prod\n    type: pyroscope\n    url: {url}\n"
             + "".join(f"    {line}\n" for line in receiver.splitlines()))
 
