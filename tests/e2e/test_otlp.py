@@ -198,7 +198,7 @@ def test_a_window_larger_than_a_server_takes_goes_in_parts():
     """grpcio refuses a message of more than 4 MiB, as grpc-go does."""
     name = f"maze-{os.getpid()}"
     to = lambda peer, interval: config(receiver("prod", peer.grpc, protocol="grpc"), hz=999, interval=interval,
-                                       more=f"max_cpu_percent: 50\nmax_window_bytes: 256MiB\ntargets: {{include: [{{service: {name}}}]}}\n")
+                                       more=f"max_cpu_percent: 50\nmax_window_bytes: 256MiB\ntargets: {{include: [{{service: {name}}}]}}\n").replace("shutdown_timeout: 5s", "shutdown_timeout: 20s")
     with Peer() as peer, Agent(to(peer, "60s")) as agent:
         want = burn(3, name, "maze", 480)
         agent.reload(to(peer, "1s"))
