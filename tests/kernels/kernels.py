@@ -63,6 +63,7 @@ echo
 /bin/spin 100 > /dev/null & /bin/spin 100 > /dev/null &
 hotspan record -F 99 -d 8 --json -o /tmp/hot.folded > /tmp/hot 2>&1 &
 hot=$!
+until /bin/busybox ls -l /proc/$hot/fd | /bin/busybox grep -q perf_event; do /bin/busybox sleep 1; done
 /bin/busybox sleep 2; echo 0 > /sys/devices/system/cpu/cpu1/online
 /bin/busybox sleep 2; echo 1 > /sys/devices/system/cpu/cpu1/online
 wait $hot
@@ -279,16 +280,21 @@ def requests(text, hooks):
 
 
 def judge_agent(text):
-    """The agent's sums against the workload's own clock; a tick a virtual CPU misses is time nobody sampled."""
+    """All that the agent sampled arrived; and the workload's sum is what its own clock says, as far as emulated CPUs have one:
+    ticks come late or not at all there, and the CPU times of all processes may be a tenth more than the wall's time."""
     log = " ".join(re.findall(r"^LOG (.*)", text, re.M))[-300:]
     status, burnt, state = (re.search(p, text, re.M) for p in (r"^AGENT (\d+)", r"^BURNT (\d+)", r"^STATE (\{.*\})$"))
     if not status or status[1] != "0" or not burnt or not state:
         return "agent failed: " + log
-    series = [s for s in json.loads(state[1])["series"] if s["labels"]["service_name"] == "spin"]
+    series = json.loads(state[1])["series"]
+    took, came = re.search(r"^LOG .*stopped: (\d+) samples", text, re.M), sum(s["totals"]["samples:count"] for s in series)
+    if not took or int(took[1]) != came:
+        return f"agent: {came} samples arrived; {log}"
+    series = [s for s in series if s["labels"]["service_name"] == "spin"]
     if len(series) != 1 or series[0]["nameless"]:
         return f"agent: {len(series)} series of the workload; {log}"
     percent = 100 * series[0]["totals"]["cpu:nanoseconds"] / int(burnt[1])
-    if abs(percent - 100) > 8:
+    if abs(percent - 100) > 20:
         return f"agent: {percent:.1f} % of the CPU time burnt arrived; {log}"
     hot = re.search(r'^HOT (\{"version".*\})$', text, re.M)
     if not hot:
@@ -324,6 +330,7 @@ def main():
     rows, failed = [], 0
     for suite in suites:
         text = boot(kernel(suite), initrd)
+        (WORK / f"{suite}.txt").write_text(text)
         version, verdict, complaint = judge(text)
         failed += complaint is not None
         samples = verdict["samples"] if verdict else "-"
