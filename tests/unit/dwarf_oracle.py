@@ -4,6 +4,8 @@
 
 dwarf_oracle.py [CASE | FILE]...; HOTSPAN_ORACLE_N addresses each (1000). What is known to differ is in dwarf_causes.tsv.
 """
+import atexit
+import collections
 import concurrent.futures
 import json
 import os
@@ -14,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 BUILD = pathlib.Path(os.environ["HOTSPAN_BUILD"])
 DUMP = BUILD / "tests/unit/dwarf_dump"
@@ -155,33 +158,46 @@ def eus(path, addresses, *options):
 SRC = HERE / "dwarfsrc"
 
 
-def build(d, cc, *flags, link=()):
-    """The C++ program in d, built there from a copy of its sources."""
-    for f in filter(pathlib.Path.is_file, SRC.iterdir()):
-        (d / f.name).write_bytes(f.read_bytes())
-    objects = []
-    cxx = {"gcc": "g++", "clang-16": "clang++-16"}[cc]
-    for f in ("main.cc", "shapes.cc", "helper.c"):
-        o = f.rsplit(".", 1)[0] + ".o"
-        run(cc if f.endswith(".c") else cxx, "-c", "-g", "-O2", *flags, f, "-o", o, cwd=d)
-        objects.append(o)
-    run(cxx, "-g", *[f for f in flags if f.startswith(("-f", "-O", "-gz", "-gdwarf", "-gsplit", "-m"))], *objects, "-o", "x", *link, cwd=d)
-    return d / "x"
+made = pathlib.Path(tempfile.mkdtemp(prefix="hotspan-dwarf-"))
+atexit.register(shutil.rmtree, made, ignore_errors=True)
+making = collections.defaultdict(threading.Lock)
+
+
+def compiled(cc, *flags, only=None):
+    """The folder with the C++ program's objects, compiled there from a copy of its sources, once for all cases with these flags."""
+    d = made / re.sub("[^a-z0-9]+", "_", " ".join((cc, *flags)))
+    with making[d]:
+        d.mkdir(exist_ok=True)
+        for f in filter(pathlib.Path.is_file, SRC.iterdir()):
+            if not (d / f.name).exists():
+                shutil.copyfile(f, d / f.name)
+        for f in [only] if only else ["main.cc", "shapes.cc", "helper.c"]:
+            if not (d / f).with_suffix(".o").exists():
+                run(cc if f.endswith(".c") else CXX[cc], "-c", "-g", "-O2", *flags, f, "-o", (d / f).with_suffix(".o"), cwd=d)
+    return d
+
+
+CXX = {"gcc": "g++", "clang-16": "clang++-16"}
+
+
+def build(cc, *flags, link=(), name="x"):
+    """The path of the program, in the folder of its objects."""
+    d = compiled(cc, *flags)
+    run(CXX[cc], "-g", *[f for f in flags if f.startswith(("-f", "-O", "-gdwarf", "-gsplit", "-m"))], "main.o", "shapes.o", "helper.o", "-o", name, *link, cwd=d)
+    return d / name
 
 
 CASES = {}
 
 
-def built(name, cc, *flags, link=(), options=lambda d: (), inflated=False, **kw):
+def built(name, cc, *flags, link=(), options=lambda x: (), inflated=False, **kw):
     """inflated: the oracle cannot read it as it is."""
     def f():
-        with tempfile.TemporaryDirectory() as t:
-            d = pathlib.Path(t)
-            x = build(d, cc, *flags, link=link)
-            if inflated:
-                run("objcopy", "--decompress-debug-sections", x, d / "inflated")
-                kw["oracle_path"] = d / "inflated"
-            compare(name, x, *options(d), **kw)
+        x = build(cc, *flags, link=link, name=name)
+        if inflated:
+            kw["oracle_path"] = x.with_name(f"{name}-inflated")
+            run("objcopy", "--decompress-debug-sections", x, kw["oracle_path"])
+        compare(name, x, *options(x), **kw)
     CASES[name] = f
 
 
@@ -189,23 +205,23 @@ def separate(name, path, **kw):
     CASES[name] = lambda: compare(name, path, "-d", debug_file(path), oracle_path=debug_file(path), **kw)
 
 
-def dwos(d):
+def dwos(x):
     """Those that the scanner wants, where it wants them."""
-    wanted = [line.split() for line in run(DUMP, "-w", d / "x").splitlines()]
+    wanted = [line.split() for line in run(DUMP, "-w", x).splitlines()]
     assert sorted(w[0] for w in wanted) == ["dwo"] * 3 and len({w[1] for w in wanted}) == 3, wanted
-    return [x for _, _, folder, name in wanted for x in ("-o", pathlib.Path(folder) / name)]
+    return [w for _, _, folder, name in wanted for w in ("-o", pathlib.Path(folder) / name)]
 
 
-def recompressed(d):
-    run("llvm-objcopy-16", "--compress-debug-sections=zstd", "x", cwd=d)
-    assert "ZSTD" in run("readelf", "-tW", d / "x")
+def recompressed(x):
+    run("llvm-objcopy-16", "--compress-debug-sections=zstd", x)
+    assert "ZSTD" in run("readelf", "-tW", x)
     return ()
 
 
 def packed(tool):
-    def options(d):
-        run(tool, "-e", "x", "-o", "x.dwp", cwd=d)
-        return ("-p", d / "x.dwp")
+    def options(x):
+        run(tool, "-e", x, "-o", f"{x}.dwp", cwd=x.parent)
+        return ("-p", f"{x}.dwp")
     return options
 
 
@@ -224,9 +240,9 @@ for cc in ("gcc", "clang-16"):
     built(f"{cc}-split4-gnudwp", cc, "-gdwarf-4", "-gsplit-dwarf", options=packed("dwp"))
     built(f"{cc}-O0", cc, "-O0")
     built(f"{cc}-O3-sections", cc, "-O3", "-ffunction-sections", link=("-Wl,--gc-sections",))
-    built(f"{cc}-zlib", cc, "-gz=zlib", link=("-Wl,--compress-debug-sections=zlib",))
-    built(f"{cc}-zdebug", cc, link=("-Wl,--compress-debug-sections=zlib-gnu",), inflated=True)
-    built(f"{cc}-zstd", cc, options=recompressed)
+    built(f"{cc}-zlib", cc, "-gdwarf-5", link=("-Wl,--compress-debug-sections=zlib",))
+    built(f"{cc}-zdebug", cc, "-gdwarf-5", link=("-Wl,--compress-debug-sections=zlib-gnu",), inflated=True)
+    built(f"{cc}-zstd", cc, "-gdwarf-5", options=recompressed)
     built(f"{cc}-g1", cc, "-g1")
     for v in (4, 5):
         built(f"{cc}-types{v}", cc, f"-gdwarf-{v}", "-fdebug-types-section")
@@ -270,9 +286,9 @@ def dwz(name="dwz", version=4, *options):
     """Two builds of one program with what they share moved to a third file; and one whose units share parts."""
     with tempfile.TemporaryDirectory() as t:
         d = pathlib.Path(t)
-        for folder, opt in (("one", "-O2"), ("two", "-O3")):
+        for folder, flags in (("one", ()), ("two", ("-O3",))):
             (d / folder).mkdir()
-            build(d / folder, "gcc", opt, f"-gdwarf-{version}")
+            shutil.copy(build("gcc", *flags, f"-gdwarf-{version}", name=f"{name}-{folder}"), d / folder / "x")
         shutil.copy(d / "one/x", d / "before")
         run("dwz", *options, "-m", d / "common", d / "one/x", d / "two/x")
         alt = run(DUMP, "-w", d / "one/x").split()
@@ -299,8 +315,8 @@ def link_as_laid_out(path):
 def object_file(name, cc, *flags, strip=False):
     def f():
         with tempfile.TemporaryDirectory() as t:
-            build(pathlib.Path(t), cc, *flags)
             path, options = pathlib.Path(t) / "shapes.o", ()
+            shutil.copy(compiled(cc, *flags, only="shapes.cc") / "shapes.o", path)
             linked = link_as_laid_out(path)
             if strip:  # as of a kernel module: code in one file, debug information in another
                 run("objcopy", "--only-keep-debug", path, f"{path}.debug")
