@@ -9,7 +9,8 @@ from hs import *  # noqa: F403
 ROUTES = ["dear", "cheap", "asleep", "mixed"]
 
 PYTHON = """
-import bz2, hashlib, http.client, http.server, socketserver, sys, threading, time, zlib
+import bz2, ctypes, hashlib, http.client, http.server, io, select, socketserver, sys, threading, time, zlib
+libc = ctypes.PyDLL(None)
 sys.setswitchinterval(0.0005)  # routes are worked on at once
 spent = {r: [0, 0] for r in ("dear", "cheap", "asleep", "mixed")}
 local, data = threading.local(), bytes(range(256)) * 16
@@ -26,11 +27,22 @@ def mixed():
     local.backend.request("GET", "/cheap")
     local.backend.getresponse().read()
     until(2, WORK["mixed"])
+# Its clock is read beside the calls that our hooks are in: with the lock of the interpreter kept, nothing comes between.
+class Wire(io.RawIOBase):
+    def __init__(self, handler): self.handler, self.socket = handler, handler.connection
+    def readable(self): return True
+    def writable(self): return True
+    def readinto(self, into):
+        select.select([self.socket], [], [])
+        n = libc.recv(self.socket.fileno(), (ctypes.c_char * len(into)).from_buffer(into), len(into), 0)
+        self.handler.begin = time.thread_time_ns()
+        return max(n, 0)
+    def write(self, b): return libc.send(self.socket.fileno(), bytes(b), len(b), 0)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    def parse_request(self):
-        self.begin = time.thread_time_ns()
-        return super().parse_request()
+    def setup(self):
+        super().setup()
+        self.wfile, self.rfile = Wire(self), io.BufferedReader(Wire(self))
     def do_GET(self):
         route = self.path[1:]
         globals()[route]()

@@ -64,7 +64,7 @@ class Account:
 
     def check_routes(self, share, hz):
         """A share, or what chance allows so few samples; or what passes between the hooks and the server's own clock, on a slow CPU."""
-        way = {"python": 100e-6, "go": 30e-6}.get(self.server.kind, 15e-6)
+        way = 30e-6 if self.server.kind == "go" else 15e-6
         for r, (got, spent, n) in self.routes.items():
             chance = 3.5 * (spent / hz) ** 0.5 if hz else 0
             assert n >= 5 and abs(got - spent) <= max(share * spent, chance, way * n), (self.server.kind, r, got, spent, n)
