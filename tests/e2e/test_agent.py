@@ -24,8 +24,8 @@ def test_sums_pushed_equal_the_cpu_burnt():
 
 
 def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
-    percent, seconds = 0.2, 15
-    with Fake() as fake, Agent(config(fake.url, hz=1999, more=f"max_cpu_percent: {percent}\n")) as agent:
+    percent, seconds = 0.4, 15
+    with Fake() as fake, Agent(config(fake.url, "5s", hz=4999, more=f"max_cpu_percent: {percent}\n")) as agent:
         before, begin, stolen = agent.metrics(), time.time(), stolen_ns()
         busy = [spin(seconds) for _ in range(CPUS)]
         want = burnt(busy)
@@ -34,13 +34,12 @@ def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
         allowed = percent / 100 * CPUS * (time.time() - begin + 30)
         stolen, hz = stolen_ns() - stolen, m["hotspan_frequency_hertz"]
         assert agent.stop() == 0
-        agent.wait_for("budget", "instead of 1999: max_cpu_percent is 0.2", "totals stay true")
+        agent.wait_for("budget", "instead of 4999: max_cpu_percent is 0.4", "totals stay true")
         got = cpu_ns(fake, service_name=SPIN)
-        print(f"  {hz:.0f} Hz of 1999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
-        assert hz < 0.9 * 1999 and m["hotspan_frequency_wanted_hertz"] == 1999
+        print(f"  {hz:.0f} Hz of 4999; cost {cost:.3f} CPU s, {allowed:.3f} allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
+        assert hz < 0.9 * 4999 and m["hotspan_frequency_wanted_hertz"] == 4999
         assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 5
-        # What is stolen while the programs run is in their cost; and there is no rate below 1 Hz.
-        assert cost < allowed * (1.1 if hz > 1 else 1.5)
+        assert cost < allowed * 1.1  # what is stolen while the programs run is in it
         assert abs(got / want - 1) < 0.03 + stolen / want + CPUS * 1e9 / hz / want
         assert b"max_cpu_percent held the rate down, to " in fake.newest(service_name=SPIN)
 
@@ -128,7 +127,7 @@ def test_processes_gone_in_a_moment_have_their_own_labels():
             right = got.get(f"{prefix}-{n}", 0)
             print(f"  service_{n}: {right / 1e9:.3f} CPU s under its name, {burnt_by[f'service_{n}'] / 1e9:.3f} burnt; under other names {sum(got.values()) - right} ns")
             assert right and all(service.endswith(f"-{n}") for service in got), got  # another run's on this host have their own prefix
-            assert abs(right / burnt_by[f"service_{n}"] - 1) < 0.2
+            assert -0.2 < right / burnt_by[f"service_{n}"] - 1 < 0.3  # some 770 samples; its own clock leaves interrupts out
             [series] = fake.series(service_name=f"{prefix}-{n}")
             assert series["labels"]["said"] == f"{prefix}-{n}" and series["labels"]["uid"] == "65534", series["labels"]
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * services RATE SECONDS US: so many processes a second, each an exec of this program that burns US microseconds in the
- * function of its service and ends. The service is what OTEL_SERVICE_NAME says, "PREFIX-0" to "PREFIX-3" with PREFIX from
- * the variable of that name here: a stack contradicts a wrong label.
+ * function of its service and ends. They begin at random, each within its period: not in step with a timer that samples.
+ * The service is what OTEL_SERVICE_NAME says, "PREFIX-0" to "PREFIX-3" with PREFIX from the variable of that name here: a
+ * stack contradicts a wrong label.
  * Prints what the children of each burnt by their own clocks: "service_0 5003000000".
  */
 #include <spawn.h>
@@ -81,7 +82,9 @@ int main(int argc, char **argv)
 	total = rate * strtoull(argv[2], NULL, 10);
 	snprintf(fd, sizeof(fd), "%d", pipes[1]);
 	for (uint64_t i = 0; i < total; i++) {
-		while (now_ns() < begin + i * 1000000000ull / rate)
+		uint64_t at = begin + (i * 1000000000ull + (uint64_t)rand() * 1000000000ull / RAND_MAX) / rate;
+
+		while (now_ns() < at)
 			usleep(100);
 		if (running == 8 && take(pipes[0], sums))
 			return 1;
