@@ -1,3 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
 script_test(doctor e2e 240 e2e/test_doctor.py)
-set_tests_properties(e2e_doctor PROPERTIES RUN_SERIAL ON)

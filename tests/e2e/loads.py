@@ -10,7 +10,7 @@ import tempfile
 from hs import *  # noqa: F403
 from pairs import *  # noqa: F403
 
-SECONDS = 6
+SECONDS = 4
 GATE = 99.5    # % of user stacks that reach their root
 ENOUGH = 40    # stacks that perf completes
 COMPLETED = 90 # % of its own stacks that it has to, or something is wrong with it
