@@ -246,6 +246,47 @@ static int search_code(const struct elf_image *img, enum arch arch, bool context
 	return 0;
 }
 
+enum { PLT_ENTRY = 16, REG_SP = 7 };
+
+static void add_weak(struct marks *m, uint64_t start, uint64_t end, enum unwind_cfa kind, int32_t cfa)
+{
+	struct unwind_rule rule = { .cfa = cfa, .how_cfa = (uint8_t)(kind | REG_SP << 4), .how = UNWIND_FP_SAME };
+
+	add(m, (struct mark){ .start = start, .end = end, .rule = rule, .weak = true });
+}
+
+/* How far into an entry its index has been pushed; 0: this is no table as lld makes them. */
+static int32_t pushed_after(const uint8_t plt[2 * PLT_ENTRY])
+{
+	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const uint8_t *entry = plt + PLT_ENTRY;
+
+	if (plt[0] != 0xff || plt[1] != 0x35 || plt[6] != 0xff || plt[7] != 0x25) /* push GOT[1]; jmp *GOT[2] */
+		return 0;
+	if (!memcmp(entry, endbr, sizeof(endbr)) && entry[4] == 0x68 && entry[9] == 0xe9) /* endbr64; push; jmp */
+		return 9;
+	return entry[0] == 0xff && entry[1] == 0x25 && entry[6] == 0x68 && entry[11] == 0xe9 ? 11 : 0; /* jmp *GOT[n]; push; jmp */
+}
+
+/* The calls of other images' functions. binutils' linker writes their CFI, lld does not. */
+static void mark_plt(const struct elf_image *img, struct marks *m)
+{
+	uint8_t bytes[2 * PLT_ENTRY];
+	int32_t pushed = 0;
+	GElf_Shdr sh;
+
+	if (elf_image_section(img, ".plt", &sh) && sh.sh_size >= sizeof(bytes) && sh.sh_addr % PLT_ENTRY == 0 &&
+	    elf_image_read(img, sh.sh_offset, bytes, sizeof(bytes)) >= 0)
+		pushed = pushed_after(bytes);
+	if (!pushed || sh.sh_size > UINT32_MAX || sh.sh_addr > UINT64_MAX - sh.sh_size)
+		return;
+	add_weak(m, sh.sh_addr, sh.sh_addr + 6, UNWIND_SP, 16);
+	add_weak(m, sh.sh_addr + 6, sh.sh_addr + PLT_ENTRY, UNWIND_SP, 24);
+	add_weak(m, sh.sh_addr + PLT_ENTRY, sh.sh_addr + sh.sh_size, UNWIND_PLT, pushed);
+	if (elf_image_section(img, ".plt.sec", &sh) && sh.sh_size <= UINT32_MAX && sh.sh_addr <= UINT64_MAX - sh.sh_size)
+		add_weak(m, sh.sh_addr, sh.sh_addr + sh.sh_size, UNWIND_SP, 8);
+}
+
 int marks_find(const struct elf_image *img, const struct elf_cfi *c, struct marks *ret)
 {
 	struct nature is = nature_of(img);
@@ -259,6 +300,8 @@ int marks_find(const struct elf_image *img, const struct elf_cfi *c, struct mark
 		add(&m, (struct mark){ .start = is.entry, .end = is.entry + LINKER_ENTRY_BYTES, .rule = stop, .weak = true });
 	if (is.runs || (is.alone && !has_signal_cie(c)))
 		r = search_code(img, c->arch, is.runs, &m);
+	if (c->arch == ARCH_X86_64)
+		mark_plt(img, &m);
 	if (r >= 0)
 		*ret = m;
 	return r;

@@ -10,7 +10,9 @@
  *	                                        there is no CFI, and padding is none
  *	where musl's clone() begins a thread; where its libc calls main() and a thread's function   STOP
  *
- * The last two end a walk some frames before the root, in code without CFI through which none leads.
+ *	.plt and .plt.sec as lld makes them     SP, PLT: weak
+ *
+ * Those of musl's threads end a walk some frames before the root, in code without CFI through which none leads.
  * A trampoline cannot be mistaken: whoever executes these bytes asks the kernel to take the ucontext at
  * sp. So may the others only where they say what no other code could mean; a place that calls main() has
  * to call exit() with what that returned, and is left to an FDE where one covers it.

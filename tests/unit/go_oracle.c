@@ -49,17 +49,18 @@ static void compare(const struct rows_span *theirs, uint64_t from, uint64_t to, 
 		       rule_text(ARCH_X86_64, theirs->rule).cfa);
 }
 
-/* Both tables side by side: what of two spans overlaps. */
+/* Both tables side by side: what of two spans overlaps. Before Go's code lies the PLT, of which pclntab says nothing. */
 static void walk(const struct rows *ours, const struct rows *theirs, struct tally *n)
 {
 	struct rows_cursor a = { 0 }, b = { 0 };
 	struct rows_span x = { 0 }, y = { 0 };
-	bool more = rows_next(ours, &a, &x) && rows_next(theirs, &b, &y);
+	bool more = rows_next(ours, &a, &x) && rows_next(theirs, &b, &y), begun = false;
 
 	while (more) {
 		uint64_t from = x.start > y.start ? x.start : y.start, to = x.end < y.end ? x.end : y.end;
 
-		if (from < to && unwind_cfa(y.rule) != UNWIND_INVALID)
+		begun |= unwind_cfa(x.rule) != UNWIND_INVALID;
+		if (begun && from < to && unwind_cfa(y.rule) != UNWIND_INVALID)
 			compare(&y, from, to, x.rule, n);
 		more = x.end <= y.end ? rows_next(ours, &a, &x) : rows_next(theirs, &b, &y);
 	}

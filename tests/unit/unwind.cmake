@@ -38,6 +38,11 @@ foreach(o O0 O2)
 	set_tests_properties(unit_steps_${o} unit_steps_cxx_${o} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
 
+foreach(v lld lld_ibt)
+	add_test(NAME unit_steps_${v} COMMAND step_oracle ${CMAKE_BINARY_DIR}/workloads/w_steps_${v} plt signals "signals 1" libraries)
+	set_tests_properties(unit_steps_${v} PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()
+
 # Rows from instructions against those from CFI, of functions that have both; instructions' lengths against objdump's.
 add_executable(code_oracle ${CMAKE_CURRENT_LIST_DIR}/code_oracle.c)
 target_link_libraries(code_oracle PRIVATE unwind)
