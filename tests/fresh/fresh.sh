@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# fresh [order... | package | image]: a bare Debian 12 by debootstrap, this tree copied in, and `./dev quickstart` and
-# `./dev test` run there, each order in a new copy. Orders: "quickstart test" (default, and then)
-# "test quickstart". Then the Debian package is installed, upgraded and removed in one more, and
-# packaging/Dockerfile is followed line by line, and what it makes runs as in Kubernetes. The chroot
-# has its own /proc, /sys and BPF file system; its packages come from the sources this host uses.
+# fresh [order... | package | image | chart]: a bare Debian 12 by debootstrap, this tree copied in, and
+# `./dev quickstart` and `./dev test` run there, each order in a new copy. Orders: "quickstart test"
+# (default, and then) "test quickstart". Then the Debian package is installed, upgraded and removed in
+# one more; packaging/Dockerfile is followed line by line, and what it makes runs as in Kubernetes; and
+# Helm's own package, which this host's Go compiles, renders packaging/helm. The chroot has its own
+# /proc, /sys and BPF file system; its packages come from the sources this host uses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=${HOTSPAN_FRESH_DIR:-/var/tmp/hotspan-fresh}
@@ -122,7 +123,16 @@ run_image() {
 	rm -rf "$work"/image.[0-9]
 }
 
+run_chart() {
+	local r=0
+	step "packaging/helm, as Helm's own package renders it"
+	"$root/dev" build
+	HOTSPAN_BUILD=$root/build/release PYTHONPATH=$root/tests python3 "$root/tests/fresh/chart.py" || r=$?
+	[ $r -eq 0 ] || [ $r -eq 77 ] || { step "the chart failed"; exit 1; }
+}
+
 mkdir -p "$work"
+[ "${1:-}" = chart ] && { run_chart; exit; }
 make_base
 rm -f "$work"/*.deb
 if [ "${1:-}" = package ]; then
@@ -137,5 +147,6 @@ else
 	run_order reverse test quickstart
 	run_package
 	run_image
+	run_chart
 fi
 step "fresh passed at commit $(git -C "$root" rev-parse --short HEAD)"
