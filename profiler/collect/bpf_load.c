@@ -99,10 +99,23 @@ uint64_t bpf_load_fixed_bytes(const struct bpf_object *o, const struct bpf_map *
 	return bytes;
 }
 
+static uint64_t rounded_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* What Linux before 6.4 says of a map, however full it is. */
+static uint64_t guess_of(const struct bpf_map *map)
+{
+	int cpus = bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH ? libbpf_num_possible_cpus() : 0;
+	uint64_t values = cpus > 0 ? (uint64_t)cpus * rounded_up(bpf_map__value_size(map), 8) : bpf_map__value_size(map);
+
+	return rounded_up(bpf_map__max_entries(map) * rounded_up(bpf_map__key_size(map) + values, 8), (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
 uint64_t bpf_load_grown_bytes(const struct bpf_map *map)
 {
 	uint64_t memlock = grows(map) ? memlock_of(bpf_map__fd(map)) : 0;
-	uint64_t most = (uint64_t)bpf_map__max_entries(map) * (bpf_map__key_size(map) + bpf_map__value_size(map));
 
-	return memlock < most ? memlock : 0; /* Linux before 6.4 says what it could become */
+	return memlock == guess_of(map) ? 0 : memlock;
 }

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "bpf/trace.h"
 #include "bpf/trace.skel.h"
+#include "collect/bpf_load.h"
 #include "collect/sampler.h"
 #include "trace/tracer_ways.h"
 
@@ -194,6 +196,34 @@ static void and_at_the_exit_of_functions_or_if_that_is_refused_of_system_calls(v
 	assert_int_not_equal(way, TRACER_BY_EVENTS);
 }
 
+/* Its values are there once a CPU. Linux before 6.4 knows only what it could become: that is none. */
+static void a_full_map_of_cells_takes_memory_on_each_cpu(void **state)
+{
+	enum { CELLS = 1000 };
+	uint64_t cpus = (uint64_t)libbpf_num_possible_cpus();
+	_cleanup_(freep) struct red_cell *cells = calloc(cpus, sizeof(*cells));
+	struct trace_bpf *skel = trace_bpf__open();
+	struct bpf_program *prog;
+	uint64_t empty, full;
+
+	assert_non_null(cells);
+	assert_non_null(skel);
+	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, false);
+	assert_int_equal(bpf_map__set_max_entries(skel->maps.red, CELLS), 0);
+	assert_int_equal(trace_bpf__load(skel), 0);
+	empty = bpf_load_grown_bytes(skel->maps.red);
+	for (uint32_t i = 0; i < CELLS; i++) {
+		const struct red_key key = { .tgid = i + 1 };
+
+		assert_int_equal(bpf_map__update_elem(skel->maps.red, &key, sizeof(key), cells, cpus * sizeof(*cells), BPF_ANY), 0);
+	}
+	full = bpf_load_grown_bytes(skel->maps.red);
+	printf("%lu bytes of an empty map, %lu of a full one\n", empty, full);
+	if (empty || full)
+		assert_in_range(full, empty + CELLS * cpus * sizeof(*cells), empty + CELLS * (cpus * sizeof(*cells) + 256));
+	trace_bpf__destroy(skel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest choice[] = {
@@ -205,6 +235,7 @@ int main(void)
 		cmocka_unit_test(requests_of_every_family_are_counted_by_the_cheapest_way),
 		cmocka_unit_test(and_at_the_end_of_system_calls),
 		cmocka_unit_test(and_at_the_exit_of_functions_or_if_that_is_refused_of_system_calls),
+		cmocka_unit_test(a_full_map_of_cells_takes_memory_on_each_cpu),
 	};
 
 	if (geteuid() || sampler_on_old_kernel())
