@@ -11,6 +11,8 @@
 #define STEP_WORTH 0.1
 /* Seconds that used_percent looks back. */
 #define PERCENT_S 10.0
+/* Of the last step, in what a rate is taken to cost: names and sending come later, and in bursts. */
+#define COST_WEIGHT 0.3
 #define SAVE_NS (10 * NSEC_PER_SEC)
 
 static void take_cpu(struct budget *b, double wall_s, double cpu_s, uint32_t cpus)
@@ -19,6 +21,9 @@ static void take_cpu(struct budget *b, double wall_s, double cpu_s, uint32_t cpu
 	double weight = wall_s < PERCENT_S ? wall_s / PERCENT_S : 1;
 
 	b->used_percent += (percent - b->used_percent) * weight;
+	if (wall_s > 0)
+		b->recent_cpu += (cpu_s / wall_s - b->recent_cpu) * COST_WEIGHT;
+	b->recent_hz += (b->frequency_hz - b->recent_hz) * COST_WEIGHT;
 	if (b->limits.cpu_percent <= 0 || !cpus)
 		return;
 	b->level += wall_s - cpu_s / (b->limits.cpu_percent / 100 * cpus);
@@ -47,6 +52,17 @@ static bool take_memory(struct budget *b, const struct budget_used *used)
 	return is_time_to_save(b, over, used->wall_ns);
 }
 
+/* A load that is too much comes to rest where half of the bucket is left: the inflow may be used there, half of that near its end. */
+static double rate_of_level(const struct budget *b)
+{
+	double wanted = b->limits.frequency_hz, inflow = b->limits.cpu_percent / 100 * b->last.cpus;
+	double may = inflow * (0.5 + b->level / BUCKET_S);
+
+	if (inflow <= 0 || (b->limit != BUDGET_CPU && b->level >= BUCKET_S / 2) || may * b->recent_hz >= wanted * b->recent_cpu)
+		return wanted;
+	return b->level > 0 ? may * b->recent_hz / b->recent_cpu : 0;
+}
+
 static double at_least_one(double hz)
 {
 	return hz < 1 ? 1 : hz;
@@ -55,8 +71,7 @@ static double at_least_one(double hz)
 /* What each of the two allows; the lower one is the answer. */
 static void choose_rate(struct budget *b)
 {
-	double wanted = b->limits.frequency_hz, half = BUCKET_S / 2;
-	double cpu = b->level >= half ? wanted : b->level > 0 ? wanted * b->level / half : 0;
+	double wanted = b->limits.frequency_hz, cpu = rate_of_level(b);
 	double memory = wanted / b->slowdown, hz = at_least_one(cpu < memory ? cpu : memory);
 	double change = hz / b->frequency_hz - 1;
 

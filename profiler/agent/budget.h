@@ -4,8 +4,8 @@
  * budget - what sampling may cost, and the rate that keeps it there. Pure: told once a second what was used.
  *
  *	CPU      a bucket: max_cpu_percent of the host's CPU time flows in, what the agent and its BPF programs used
- *	         flows out; it holds 30 s of the inflow. At least half full: the wanted rate. Below that in proportion;
- *	         empty: 1 Hz.
+ *	         flows out; it holds 30 s of the inflow. The wanted rate, until less than half of it is left; from then on
+ *	         the rate that costs as much as flows in while half of it is left, less when less is; empty: 1 Hz.
  *	memory   above max_memory_bytes the rate halves each second, down to 1 Hz, and now and then the caller lets go of
  *	         what it can; below nine tenths it doubles.
  *
@@ -35,6 +35,7 @@ struct budget {
 	struct budget_limits limits;
 	struct budget_used last;
 	double level;          /* of the bucket, seconds of inflow: 30 is full; negative: in debt */
+	double recent_cpu, recent_hz; /* over the last seconds: CPU seconds used in one, and the rate they were used for */
 	double slowdown;       /* the memory's part: 1, 2, 4 ... */
 	double used_percent;   /* of the host, over the last seconds */
 	uint32_t frequency_hz; /* what to sample at */

@@ -24,7 +24,7 @@ def test_sums_pushed_equal_the_cpu_burnt():
 
 
 def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
-    """A tenth of what this rate costs on this host. The cost of a second is known behind it, that of a window when it was sent."""
+    """A sixth of what this rate costs on this host. The cost of a second is known behind it, that of a window when it was sent."""
     def cost():
         m = agent.metrics()
         return m["process_cpu_seconds_total"] + m["hotspan_bpf_seconds_total"]
@@ -34,19 +34,19 @@ def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
         time.sleep(2)  # names are known then
         before, begin = cost(), time.time()
         time.sleep(3)
-        percent = round(100 * (cost() - before) / (time.time() - begin) / CPUS / 10, 2)
+        percent = round(100 * (cost() - before) / (time.time() - begin) / CPUS / 6, 2)
         before, begin = cost(), time.time()
         agent.reload(config(fake.url, hz=4999, more=f"max_cpu_percent: {percent}\n"))
         want = burnt(busy)
         m, spent = agent.metrics(), cost() - before
-        allowed = percent / 100 * CPUS * (time.time() - begin + 30 + 2 * 10)
+        allowed = percent / 100 * CPUS * (time.time() - begin + 30 + 2 * 6)
         stolen, hz = stolen_ns() - stolen, m["hotspan_frequency_hertz"]
         assert agent.stop() == 0
         agent.wait_for("budget", f"instead of 4999: max_cpu_percent is {percent:g}", "totals stay true")
         got = cpu_ns(fake, service_name=SPIN)
         print(f"  {hz:.0f} Hz of 4999; cost {spent:.3f} CPU s, {allowed:.3f} of {percent:g} % allowed; {100 * got / want:.2f} % of the CPU burnt pushed")
         assert hz < 0.9 * 4999 and m["hotspan_frequency_wanted_hertz"] == 4999
-        assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 5
+        assert m['hotspan_budget_limited_seconds_total{by="max_cpu_percent"}'] > 3
         assert spent < allowed * 1.1  # what is stolen while the programs run is in it
         assert abs(got / want - 1) < 0.03 + stolen / want + CPUS * 1e9 / hz / want
         assert b"max_cpu_percent held the rate down, to " in fake.newest(service_name=SPIN)

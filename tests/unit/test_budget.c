@@ -105,6 +105,28 @@ static void the_rate_settles(void **state)
 	assert_true(changes < 20);
 }
 
+/* What is sampled in a second is named and sent in the next: half of the cost comes late. */
+static void a_rate_far_too_high_settles_without_a_stop(void **state)
+{
+	for (double factor = 2; factor <= 12; factor *= 1.5) {
+		struct simulation s = begin(1, 0, 4999);
+		struct load now = { .sample_s = factor * 0.01 / 4999 / 2 };
+		uint32_t before = 4999;
+
+		for (int t = 1; t <= 300; t++) {
+			uint32_t hz = s.b.frequency_hz;
+
+			now.fixed_s = before * (double)CPUS * now.sample_s;
+			second(&s, &now);
+			before = hz;
+			assert_true(s.b.frequency_hz > 4999 / factor / 3);
+			if (t > 100)
+				assert_in_range(s.b.frequency_hz, (uint32_t)(4999 / factor * 0.8), (uint32_t)(4999 / factor * 1.2));
+		}
+		assert_true(s.b.level > 12 && s.b.level < 18);
+	}
+}
+
 static void a_burst_costs_no_samples(void **state)
 {
 	struct simulation s = begin(1, 0, 99);
@@ -159,11 +181,11 @@ static void memory_halves_the_rate_and_asks_to_save(void **state)
 static void the_tighter_of_two_limits_is_named(void **state)
 {
 	struct simulation s = begin(1, 100 * MIB, 99);
-	struct load both = { .sample_s = 2e-3, .memory = 101 * MIB };
+	struct load both = { .sample_s = 100e-6, .memory = 101 * MIB };
 
 	second(&s, &both);
 	assert_int_equal(s.b.limit, BUDGET_MEMORY);
-	both.memory = 10 * MIB;
+	both = (struct load){ .sample_s = 2e-3, .memory = 10 * MIB };
 	for (int i = 0; i < 60; i++)
 		second(&s, &both);
 	assert_int_equal(s.b.limit, BUDGET_CPU);
@@ -190,6 +212,7 @@ int main(void)
 		cmocka_unit_test(no_limit_is_no_limit),
 		cmocka_unit_test(cost_over_any_time_is_bounded),
 		cmocka_unit_test(the_rate_settles),
+		cmocka_unit_test(a_rate_far_too_high_settles_without_a_stop),
 		cmocka_unit_test(a_burst_costs_no_samples),
 		cmocka_unit_test(it_comes_back_when_the_load_goes),
 		cmocka_unit_test(memory_halves_the_rate_and_asks_to_save),
