@@ -86,7 +86,8 @@ def outage(seconds, interval=1):
     """A server that is not there for half of the time and answers 503 for the rest of it, then all is well."""
     name, port = f"outage-{os.getpid()}", free_port()
     with tempfile.TemporaryDirectory() as d:
-        with Agent(config(f"http://127.0.0.1:{port}", d, interval=f"{interval}s")) as agent:
+        # Beside compilers 5 s may be too short for what is left at the end.
+        with Agent(config(f"http://127.0.0.1:{port}", d, interval=f"{interval}s").replace("shutdown_timeout: 5s", "shutdown_timeout: 20s")) as agent:
             p = spin_until(time.time() + seconds, name)
             time.sleep(seconds / 4)
             before = memory(agent)
@@ -112,7 +113,7 @@ def outage(seconds, interval=1):
 def test_an_outage_costs_nothing_and_little_memory():
     r = outage(16)
     assert r["waited"] > 20 and r["memory_bytes"] < 8 << 20
-    assert r["right"] and not r["twice"] and r["gap_ms"] < 50 and not r["dropped"] and not r["left"]
+    assert r["right"] and not r["twice"] and r["gap_ms"] < 50 and not r["dropped"] and not r["left"], r
     assert r["ordered"], "they come in their order"
 
 
