@@ -246,11 +246,11 @@ static int search_code(const struct elf_image *img, enum arch arch, bool context
 	return 0;
 }
 
-enum { PLT_ENTRY = 16, REG_SP = 7 };
+enum { PLT_ENTRY = 16 };
 
 static void add_weak(struct marks *m, uint64_t start, uint64_t end, enum unwind_cfa kind, int32_t cfa)
 {
-	struct unwind_rule rule = { .cfa = cfa, .how_cfa = (uint8_t)(kind | REG_SP << 4), .how = UNWIND_FP_SAME };
+	struct unwind_rule rule = { .cfa = cfa, .how_cfa = (uint8_t)(kind | arch_facts(ARCH_X86_64)->sp << 4), .how = UNWIND_FP_SAME };
 
 	add(m, (struct mark){ .start = start, .end = end, .rule = rule, .weak = true });
 }

@@ -8,18 +8,17 @@
  *	a signal's trampoline           SIGNAL  musl and Go have no CFI for theirs
  *	before glibc's __start_context  STOP    a coroutine of makecontext() returns there: libgcc ends where
  *	                                        there is no CFI, and padding is none
+ *	.plt and .plt.sec of lld's programs     SP, PLT; where no FDE covers them: binutils' linker writes those
  *	where musl's clone() begins a thread; where its libc calls main() and a thread's function   STOP
  *
- *	.plt and .plt.sec as lld makes them     SP, PLT: weak
- *
- * Those of musl's threads end a walk some frames before the root, in code without CFI through which none leads.
+ * The last two end a walk some frames before the root, in code without CFI through which none leads.
  * A trampoline cannot be mistaken: whoever executes these bytes asks the kernel to take the ucontext at
  * sp. So may the others only where they say what no other code could mean; a place that calls main() has
  * to call exit() with what that returned, and is left to an FDE where one covers it.
  *
- * Code is read only of images that load nothing else and have no CFI with 'S': static programs and
+ * Code is searched only of images that load nothing else and have no CFI with 'S': static programs and
  * dynamic linkers (musl's is its libc), a vDSO; and of glibc's libc. Within bounds, in windows: no image is held in
- * memory.
+ * memory. Of all others two entries of .plt are read.
  */
 #include <stdbool.h>
 #include <stdint.h>

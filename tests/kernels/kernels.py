@@ -63,7 +63,7 @@ echo
 /bin/spin 100 > /dev/null & /bin/spin 100 > /dev/null &
 hotspan record -F 99 -d 8 --json -o /tmp/hot.folded > /tmp/hot 2>&1 &
 hot=$!
-until /bin/busybox ls -l /proc/$hot/fd | /bin/busybox grep -q perf_event; do /bin/busybox sleep 1; done
+until /bin/busybox ls -l /proc/$hot/fd | /bin/busybox grep -q perf_event || ! /bin/busybox kill -0 $hot; do /bin/busybox sleep 1; done
 /bin/busybox sleep 2; echo 0 > /sys/devices/system/cpu/cpu1/online
 /bin/busybox sleep 2; echo 1 > /sys/devices/system/cpu/cpu1/online
 wait $hot

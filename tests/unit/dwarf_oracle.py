@@ -165,8 +165,8 @@ making = collections.defaultdict(threading.Lock)
 
 def compiled(cc, *flags, only=None):
     """The folder with the C++ program's objects, compiled there from a copy of its sources, once for all cases with these flags."""
-    d = made / re.sub("[^a-z0-9]+", "_", " ".join((cc, *flags)))
-    with making[d]:
+    d = made / re.sub("[^A-Za-z0-9]+", "_", " ".join((cc, *flags)))
+    with making[str(d)]:
         d.mkdir(exist_ok=True)
         for f in filter(pathlib.Path.is_file, SRC.iterdir()):
             if not (d / f.name).exists():
