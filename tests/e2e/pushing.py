@@ -24,8 +24,12 @@ SPIN = own("spin")
 children = []
 
 
-def spin(seconds, service=SPIN):
-    children.append(subprocess.Popen([workload("spin"), str(seconds)], stdout=subprocess.PIPE, text=True,
+LIGHT = 0.25  # of a CPU: what waits for servers runs beside others
+
+
+def spin(seconds, service=SPIN, share=LIGHT):
+    """Busy for this share of so many seconds."""
+    children.append(subprocess.Popen([workload("spin"), str(seconds), str(share)], stdout=subprocess.PIPE, text=True,
                                      env=dict(os.environ, OTEL_SERVICE_NAME=service)))
     return children[-1]
 

@@ -8,7 +8,7 @@ from pyroscope import Fake
 def test_sums_pushed_equal_the_cpu_burnt():
     with Fake() as fake, Agent(config(fake.url, hz=999)) as agent:
         stolen = stolen_ns()
-        busy = [spin(7) for _ in range(CPUS)]
+        busy = [spin(7, share=1) for _ in range(CPUS)]
         want = burnt(busy)
         stolen = stolen_ns() - stolen
         assert agent.stop() == 0
@@ -30,7 +30,7 @@ def test_a_cpu_budget_lowers_the_rate_and_totals_stay_true():
         return m["process_cpu_seconds_total"] + m["hotspan_bpf_seconds_total"]
 
     with Fake() as fake, Agent(config(fake.url, hz=4999)) as agent:
-        busy, stolen = [spin(20) for _ in range(CPUS)], stolen_ns()
+        busy, stolen = [spin(20, share=1) for _ in range(CPUS)], stolen_ns()
         time.sleep(2)  # names are known then
         before, begin = cost(), time.time()
         time.sleep(3)
@@ -156,9 +156,9 @@ def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
     """Told to the kernel at the first sample; a program that comes after in the same process is another one."""
     name = own("share")
     with Fake() as fake, Agent(config(fake.url, hz=999, more=SHARES % {"name": name})) as agent:
-        want = burnt([spin(4, name + "-slow")])
+        want = burnt([spin(4, name + "-slow", share=1)])
         thinned = ticks(agent, "thinned")
-        burnt([spin(2, name + "-unwanted")])
+        burnt([spin(2, name + "-unwanted", share=1)])
         left_out = ticks(agent, "left_out")
         judged = agent.metrics()["hotspan_samples_left_out_total"] - left_out
         loop = "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"
@@ -168,7 +168,7 @@ def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
         after_shell = ticks(agent, "left_out") - left_out
         agent.reload(config(fake.url, hz=999, more="max_cpu_percent: 0\n"))
         agent.wait_for("reloaded")
-        again = burnt([spin(1, name + "-unwanted")])
+        again = burnt([spin(1, name + "-unwanted", share=1)])
         assert agent.stop() == 0
         got = cpu_ns(fake, service_name=name + "-slow")
         print(f"  slow: {got / want:.3f} of what was burnt, {thinned:.0f} ticks thinned; {left_out:.0f} left out in the kernel, {judged:.0f} here, "
@@ -182,7 +182,7 @@ def test_targets_are_sampled_at_their_own_rate_or_not_at_all():
 
 def test_a_changed_rate_keeps_cpu_time_true():
     with Fake() as fake, Agent(config(fake.url, hz=99)) as agent:
-        p, stolen = spin(6), stolen_ns()
+        p, stolen = spin(6, share=1), stolen_ns()
         for hz in (999, 199, 499, 99, 999):
             time.sleep(1)
             agent.reload(config(fake.url, hz=hz))

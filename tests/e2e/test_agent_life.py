@@ -40,7 +40,7 @@ def test_a_memory_budget_lowers_the_rate_and_sends_early():
 
 def test_reload():
     with Fake() as one, Fake() as two, Agent(config(one.url, hz=99)) as agent:
-        p = spin(100)
+        p = spin(100, share=1)
         until(lambda: one.series(service_name=SPIN))
         agent.reload(config(two.url, hz=997, more="labels: {env: new}\n"))
         agent.wait_for("reloaded: 997 Hz")

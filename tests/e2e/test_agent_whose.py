@@ -90,7 +90,7 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
         outside = spin(2, name + "-out")
         want = burnt([inside])
         outside.wait()
-        spin(1, unwanted)
+        spin(1, unwanted, share=1)
         until(lambda: agent.metrics()["hotspan_samples_left_out_total"] > 500)
         given_up = lambda reason: agent.metrics()[f'hotspan_relabel_given_up_total{{reason="{reason}"}}']
         before = given_up("match_too_long")
@@ -113,7 +113,7 @@ def test_relabelling_makes_the_series_and_leaves_processes_out():
 
 def test_what_is_left_out_costs_no_tables():
     with Fake() as fake, Agent(config(fake.url, hz=999, more="relabel_configs:\n  - {action: keep, source_labels: [service_name], regex: nobody}\n")) as agent:
-        burnt([spin(2)])
+        burnt([spin(2, share=1)])
         m = agent.metrics()
         assert m["hotspan_samples_left_out_total"] > 1000, m
         assert m["hotspan_unwind_tables"] == m["hotspan_unwind_processes"] == 0, m
@@ -145,7 +145,7 @@ def test_pods_are_named_once_kubernetes_lists_them():
     more = PODS % f"http://127.0.0.1:{kubelet.server_port}"
     env = {k: v for k, v in os.environ.items() if k != "OTEL_SERVICE_NAME"}
     with Fake() as fake, Agent(config(fake.url, hz=499, more=more), env={"NODE_NAME": "node-7"}) as agent, cgroup(f"kubepods/burstable/pod{uid}/{ident}") as folder:
-        p = subprocess.Popen([workload("spin"), "60"], env=env, preexec_fn=lambda: (folder / "cgroup.procs").write_text("0"), stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([workload("spin"), "60", str(LIGHT)], env=env, preexec_fn=lambda: (folder / "cgroup.procs").write_text("0"), stdout=subprocess.DEVNULL)
         try:
             until(lambda: fake.series(service_name=ident[:12]))
             items.append({"metadata": {"name": "web-0", "namespace": "shop", "uid": uid, "labels": {"app": "web", "tier": "front"}},

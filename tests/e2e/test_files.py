@@ -5,6 +5,7 @@ import contextlib
 import subprocess
 
 from hs import *  # noqa: F403
+from pushing import spin
 from pyroscope import Fake
 
 NAME = f"files-{os.getpid()}"
@@ -14,10 +15,6 @@ SHAPE = r"\d{8}T\d{6}Z-[A-Za-z0-9._-]+\.pb\.gz"
 def config(folder, more="", hz=499, second="", interval="1s"):
     return (f"frequency: {hz}\nflush_interval: {interval}\nshutdown_timeout: 5s\nmax_cpu_percent: 0\nlabels: {{env: test}}\n"
             f"receivers:\n  - {{name: disk, type: file, path: {folder}{', ' if more else ''}{more}}}\n{second}")
-
-
-def spin(seconds, service):
-    return subprocess.Popen([workload("spin"), str(seconds)], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
 
 
 def profiles(folder, service="*"):

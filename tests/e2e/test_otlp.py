@@ -6,7 +6,7 @@ import contextlib
 import socket
 
 from hs import *  # noqa: F403
-from pushing import is_whole
+from pushing import LIGHT, is_whole
 from peers.otlp import Peer
 from pyroscope import Fake, certificates
 
@@ -58,7 +58,8 @@ class Particular:
             c.sendall(self.headers(1, content_type="application/grpc", grpc_status="12", grpc_message="Decompressor is not installed", grpc_accept_encoding="identity"))
         else:
             c.sendall(self.headers(0, content_type="application/grpc") + self.frame(0, 0, 1, bytes(5)) + self.headers(1, grpc_status="0"))
-        c.recv(1)  # its turn to end
+        while c.recv(4096):  # its turn to end; with something unread the end would be a reset, which takes the answer along
+            pass
 
 
 def receiver(name, url, **keys):
@@ -72,8 +73,8 @@ def config(*receivers, hz=499, interval="1s", more="max_cpu_percent: 0\n"):
 
 def burn(seconds, service, *argv):
     """CPU ns by its own clock."""
-    argv = [workload(argv[0]), *map(str, argv[1:])] if argv else [workload("spin")]
-    p = subprocess.run([*argv, str(seconds)], capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
+    argv = [workload(argv[0]), *map(str, argv[1:]), str(seconds)] if argv else [workload("spin"), str(seconds), str(LIGHT)]
+    p = subprocess.run(argv, capture_output=True, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
     return sum(answers(p.stdout).values())
 
 

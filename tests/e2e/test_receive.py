@@ -7,7 +7,7 @@ import http.client
 import socket
 
 from hs import *  # noqa: F403
-from pushing import is_whole
+from pushing import is_whole, spin
 from pyroscope import PUSH, Fake
 
 NAME = f"receive-{os.getpid()}"
@@ -19,16 +19,12 @@ def receiver(name, port, more=""):
 
 def config(receivers, service, more="", agent="a"):
     """Of this host only one service, so that two agents are told apart."""
-    return (f"listen: 127.0.0.1:0\nfrequency: 199\nflush_interval: 1s\nshutdown_timeout: 10s\nmax_cpu_percent: 0\nlabels: {{agent: {agent}}}\n"
+    return (f"listen: 127.0.0.1:0\nfrequency: 499\nflush_interval: 1s\nshutdown_timeout: 10s\nmax_cpu_percent: 0\nlabels: {{agent: {agent}}}\n"
             f"targets: {{include: [{{service: {service}}}]}}\nreceivers: [{', '.join(receivers)}]\n{more}")
 
 
 def middle(port, to, more="", service="nobody", receivers=()):
     return config([receiver("up", to, more), *receivers], service, f"receive: {{listen: '127.0.0.1:{port}'}}\n", agent="b")
-
-
-def spin(seconds, service=NAME):
-    return subprocess.Popen([workload("spin"), str(seconds)], stdout=subprocess.PIPE, text=True, env=dict(os.environ, OTEL_SERVICE_NAME=service))
 
 
 def burnt(p):
@@ -65,7 +61,7 @@ def test_what_arrives_is_what_was_pushed():
     port = free_port()
     with Fake() as fake, Agent(middle(port, fake.port)) as b, Agent(config([receiver("b", port)], NAME)) as a:
         b.wait_for("taking pushes at", f"127.0.0.1:{port}")
-        burnt(spin(5))
+        burnt(spin(5, NAME))
         time.sleep(2.5)  # the last interval's
         m = a.metrics()
         pushed, sampled = m['hotspan_receiver_profiles_total{receiver="b",result="delivered"}'], m["hotspan_sampled_cpu_seconds_total"] * 1e9
@@ -87,7 +83,7 @@ def over_restarts(kill, more, spool_of_b):
         os.mkdir(f"{d}/b")
         way_up = middle(port, fake.port, f", spool: {d}/b" if spool_of_b else "")
         with Agent(config([receiver("b", port, f", spool: {d}{more}")], NAME)) as a:
-            p = spin(16)
+            p = spin(16, NAME)
             for i in range(4):
                 with Agent(way_up) as b:
                     time.sleep(3 if i < 3 else 6)
@@ -208,7 +204,7 @@ def test_agents_in_a_circle_get_everything_once():
     ports, names = (free_port(), free_port()), (NAME + "-a", NAME + "-b")
     to = lambda i, fake: config([receiver("own", fake.port), receiver("other", ports[1 - i])], names[i], f"receive: {{listen: '127.0.0.1:{ports[i]}'}}\n", agent="ab"[i])
     with Fake() as one, Fake() as two, Agent(to(0, one)) as a, Agent(to(1, two)) as b:
-        ps = [spin(5, n) for n in names]
+        ps = [spin(5, n, share=0.5) for n in names]
         want = [burnt(p) for p in ps]
         time.sleep(3)
         requests = [fake.state()["requests"].copy() for fake in (one, two)]
