@@ -10,7 +10,7 @@ import tempfile
 from hs import *  # noqa: F403
 from pairs import *  # noqa: F403
 
-SECONDS = 4
+SECONDS = 2.5
 GATE = 99.5    # % of user stacks that reach their root
 ENOUGH = 40    # stacks that perf completes
 COMPLETED = 90 # % of its own stacks that it has to, or something is wrong with it
@@ -55,7 +55,7 @@ def judge(name, load, gate=GATE, how=DWARF, completed=COMPLETED):
     for _ in range(3 if how else 1):
         with tempfile.TemporaryDirectory() as d:
             data = f"{d}/perf.data"
-            r = Recording("-F", 499, prefix=perf_record(data, how) if how else (), command=["timeout", SECONDS, *load.argv]).wait()
+            r = Recording("-F", 997, prefix=perf_record(data, how) if how else (), command=["timeout", SECONDS, *load.argv]).wait()
             percent, why = complete(r)
             frames = [len(f) - 1 for f, n in r.stacks for _ in range(n)]
             print(f"  {name}: {r.verdict['samples']} samples, {sum(frames) / len(frames):.0f} frames on average, "

@@ -11,7 +11,7 @@ import time
 
 from hs import *  # noqa: F403
 
-SECONDS = 8
+SECONDS, HZ = 6, 1499
 
 
 # A software clock cannot interrupt code that runs with interrupts off: such samples land where they go
@@ -56,9 +56,9 @@ def compare(pid=None, points=3, system=False, at_least=0):
         who = ["-a"] if system else ["-p", str(pid)]
         # Ours first: the kernel lets our wish for build ids leak into the mmap records of perf events
         # that are older than ours (profiler/proc/sideband.c), and perf 6.1 dies of them.
-        recording = Recording("-F", 999, *who, "-d", SECONDS + 1)
+        recording = Recording("-F", HZ, *who, "-d", SECONDS + 1)
         time.sleep(0.5)
-        p = subprocess.run(["perf", "record", "-q", "-B", "-N", "-e", "cpu-clock", "-F", "999", *who, "-o", data, "--",
+        p = subprocess.run(["perf", "record", "-q", "-B", "-N", "-e", "cpu-clock", "-F", str(HZ), *who, "-o", data, "--",
                             "sleep", str(SECONDS)], capture_output=True, text=True)
         assert p.returncode == 0, f"perf record ended with {p.returncode}: {p.stderr}"
         r = recording.wait()
