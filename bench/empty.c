@@ -3,18 +3,20 @@
  * empty - empty BPF programs on the hooks that see requests, until a signal: the peer of the programs that do something there.
  *
  *	bench_empty sockets|syscalls
+ *	bench_empty calls PID	at sockets, by trace events
  */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bpf/empty.skel.h"
 
 /* As profiler/trace/tracer_ways.c: trace events where there are some, else the exit of functions. */
-static void choose_programs(struct empty_bpf *skel, bool by_socket)
+static void choose_programs(struct empty_bpf *skel, bool by_socket, __u32 calls_of)
 {
 	bool by_event = by_socket && libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) >= 0;
 	struct bpf_program *prog;
@@ -24,7 +26,10 @@ static void choose_programs(struct empty_bpf *skel, bool by_socket)
 			bpf_program__set_autoload(prog, by_socket && !by_event);
 	bpf_program__set_autoload(skel->progs.empty_sent, by_event);
 	bpf_program__set_autoload(skel->progs.empty_received, by_event);
-	bpf_program__set_autoload(skel->progs.empty_ended, !by_socket);
+	bpf_program__set_autoload(skel->progs.empty_ended, !by_socket && !calls_of);
+	bpf_program__set_autoload(skel->progs.calls_sent, calls_of);
+	bpf_program__set_autoload(skel->progs.calls_received, calls_of);
+	skel->rodata->calls_of = calls_of;
 }
 
 int main(int argc, char **argv)
@@ -33,7 +38,7 @@ int main(int argc, char **argv)
 
 	if (!skel || argc < 2)
 		return 1;
-	choose_programs(skel, !strcmp(argv[1], "sockets"));
+	choose_programs(skel, !strcmp(argv[1], "sockets"), argc > 2 ? atoi(argv[2]) : 0);
 	if (empty_bpf__load(skel) || empty_bpf__attach(skel))
 		return 1;
 	puts("attached");

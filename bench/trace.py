@@ -27,8 +27,9 @@ trace: {enabled: true, hooks: %(hooks)s, routes_file: 'off'}
 relabel_configs:
   - {action: keep, source_labels: [__meta_process_comm], regex: %(comm)s}
 """
-WITH = ("nothing", "empty programs", "RED", "RED and spans", "another program selected")
-TRACING = "sent|received|inet|unix|syscall_ended|empty_"
+CALLS = "the kernel's part of RED alone"  # empty.bpf.c
+WITH = ("nothing", "empty programs", CALLS, "RED", "RED and spans", "another program selected")
+TRACING = "sent|received|inet|unix|syscall_ended|empty_|calls_"
 
 
 class Nginx:
@@ -51,13 +52,13 @@ def cpu_ns(pid):
 
 
 @contextlib.contextmanager
-def watching(build, what, hooks):
+def watching(build, nginx, what, hooks):
     """The process that watches nginx, or None."""
     if what == "nothing":
         yield None
         return
-    if what == "empty programs":
-        p = subprocess.Popen([build / "bench/bench_empty", hooks], stdout=subprocess.PIPE, text=True)
+    if what in ("empty programs", CALLS):
+        p = subprocess.Popen([build / "bench/bench_empty", *([hooks] if what != CALLS else ["calls", str(nginx.worker)])], stdout=subprocess.PIPE, text=True)
         p.stdout.readline()
         yield p.pid
         p.kill()
@@ -136,12 +137,12 @@ def calm(build, nginx):
 
 
 def once(build, nginx, what, hooks):
-    with watching(build, what, hooks) as pid:
+    with watching(build, nginx, what, hooks) as pid:
         return full(nginx, pid) | calm(build, nginx)
 
 
 def requests(build):
-    kinds = [("nothing", "sockets")] + [(w, h) for h in ("sockets", "syscalls") for w in WITH[1:]]
+    kinds = [("nothing", "sockets")] + [(w, h) for h in ("sockets", "syscalls") for w in WITH[1:] if (w, h) != (CALLS, "syscalls")]
     nginx = Nginx()
     try:
         rounds = {k: [] for k in kinds}
@@ -157,7 +158,7 @@ def requests(build):
         row["throughput_lost_percent"] = round(100 * (1 - statistics.median(b["rate"] / a["rate"] for a, b in zip(rounds["nothing", "sockets"], rounds[what, hooks]))), 2)
         for k in ("full_nginx_ns", "full_p50_ns", "calm_nginx_ns", "calm_p50_ns"):
             row[f"added_{k}"] = round(m[k] - base[k])
-        if what.startswith("RED"):
+        if what.startswith("RED") or what == CALLS:
             row["ns_above_empty"] = round(m["bpf_runs"] * (m["bpf_run_ns"] - median["empty programs", hooks]["bpf_run_ns"]))
             row["ns_above_empty_bar"] = 500 if hooks == "sockets" else 1500
         yield row
@@ -232,7 +233,7 @@ def table(rows):
         if r["bench"] == "trace":
             runs = [f"{r['bpf_runs']:.1f}", f"{r['bpf_run_ns']:.0f}"] if "bpf_runs" in r else ["-", "-"]
             above = f"{r['ns_above_empty']} ({r['ns_above_empty_bar']})" if "ns_above_empty" in r else "-"
-            own = f"{r['agent_ns'] / 1e4:.3f}" if r["with"] not in WITH[:2] else "-"
+            own = f"{r['agent_ns'] / 1e4:.3f}" if r["with"] not in WITH[:3] else "-"
             out.append(f"| {r['with']} | {r['hooks']} | {r['rate']:.0f} | {r['throughput_lost_percent']} | " +
                        " | ".join(us(r, k) for k in ("full_nginx_ns", "full_p50_ns", "calm_nginx_ns", "calm_p50_ns")) + " | " + " | ".join([*runs, above, own]) + " |")
     for r in rows:
