@@ -186,15 +186,6 @@ static void tick(void *ctx, uint64_t elapsed_ns)
 	a->watchdog_told_ns = now;
 }
 
-static void tell_hooks(const struct agent *a)
-{
-	int refused = tracer_refused(tracing_tracer(session_tracing(a->session)));
-
-	if (refused)
-		log_warn("this kernel lets no program attach to its functions (%s); seeing requests at the end of system calls, which costs more",
-			 strerror(-refused));
-}
-
 static void tell_start(struct agent *a)
 {
 	struct session_stats s;
@@ -215,10 +206,8 @@ static void tell_start(struct agent *a)
 		log_warn("no receivers are configured: profiles go nowhere; see hotspan config --reference");
 	if (s.lines_error)
 		log_warn("symbol_cache %s: %s; names only, no lines", a->config->symbol_cache, lines_complaint(s.lines_error, text, sizeof(text)));
-	if (session_tracing(a->session)) {
-		tell_hooks(a);
+	if (session_tracing(a->session))
 		tell_routes(a);
-	}
 	agent_tell_systemd("READY=1");
 }
 

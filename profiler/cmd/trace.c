@@ -276,8 +276,8 @@ static int begin(struct tracing *t, char *err, size_t err_len)
 	const struct tracer_opts opts = { .hooks = t->hooks, .spans = true, .ratio = 1, .prompt = true, .exact = true, .only_known = t->n_pids, .ring_bytes = 8 * MIB };
 	int r = tracer_new(&opts, &t->tracer, err, err_len);
 
-	if (r >= 0 && tracer_refused(t->tracer))
-		log_info("this kernel lets no program attach to its functions (%s); seeing requests at the end of system calls", strerror(-tracer_refused(t->tracer)));
+	if (r >= 0)
+		tracer_warn(t->tracer);
 	t->utc_at_boot_ns = time_utc_ns() - time_boot_ns();
 	for (uint32_t i = 0; i < t->n_pids && r >= 0; i++)
 		r = tracer_set_proc(t->tracer, t->pids[i], &(struct trace_proc){ .flags = tracer_proc_kind(t->pids[i]) });

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "bpf/http1.h"
 #include "bpf/trace_proc.h"
@@ -211,6 +212,13 @@ enum tracer_way tracer_way(const struct tracer *t)
 int tracer_refused(const struct tracer *t)
 {
 	return t->refused;
+}
+
+void tracer_warn(const struct tracer *t)
+{
+	if (t->refused)
+		log_warn("this kernel lets no program attach to its functions (%s); seeing requests at the end of system calls, which costs more",
+			 strerror(-t->refused));
 }
 
 int tracer_fd(const struct tracer *t)

@@ -57,6 +57,8 @@ struct tracer *tracer_free(struct tracer *t);
 enum tracer_way tracer_way(const struct tracer *t);
 /* The negative errno with which the kernel let no program attach to its functions, so that it is by syscalls; 0: it did not. */
 int tracer_refused(const struct tracer *t);
+/* Tells the user of it. */
+void tracer_warn(const struct tracer *t);
 
 /* Readable when a quarter of the ring waits, or any request where that is to be prompt. */
 int tracer_fd(const struct tracer *t);

@@ -336,6 +336,7 @@ int tracing_new(const struct tracing_opts *opts, struct tracing **ret, char *err
 		tracing_free(t);
 		return r;
 	}
+	tracer_warn(t->tracer);
 	*ret = t;
 	return 0;
 }
