@@ -131,3 +131,12 @@ def told(rows, side):
 def same(what, got, want):
     missing, odd = want - got, got - want
     assert got == want, (what, "not seen", missing.total(), missing.most_common(5), "not there", odd.total(), odd.most_common(5))
+
+
+def run_in_world(namespace):
+    try:
+        run_tests(namespace)
+    finally:
+        for w in worlds.values():
+            w.end()
+        shutil.rmtree(tmp)

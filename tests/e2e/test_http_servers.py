@@ -292,9 +292,4 @@ def test_hostile_clients_cost_nothing():
 
 
 if __name__ == "__main__":
-    try:
-        run_tests(globals())
-    finally:
-        for w in worlds.values():
-            w.end()
-        shutil.rmtree(tmp)
+    run_in_world(globals())

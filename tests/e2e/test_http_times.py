@@ -96,9 +96,4 @@ def test_saturated_all_are_counted():
 
 
 if __name__ == "__main__":
-    try:
-        run_tests(globals())
-    finally:
-        for w in worlds.values():
-            w.end()
-        shutil.rmtree(tmp)
+    run_in_world(globals())
