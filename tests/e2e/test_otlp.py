@@ -105,7 +105,7 @@ def test_the_standard_variables_suffice():
     name = f"variables-{os.getpid()}"
     with Peer() as peer:
         said = {"OTEL_EXPORTER_OTLP_ENDPOINT": peer.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test"}
-        with Agent("frequency: 499\nflush_interval: 1s\n", env=dict(os.environ, **said)) as agent:
+        with Agent("frequency: 499\nflush_interval: 1s\nmax_cpu_percent: 0\n", env=dict(os.environ, **said)) as agent:
             want = burn(2, name)
             assert agent.stop() == 0
         assert is_whole(peer.cpu_ns(name), want)

@@ -11,7 +11,7 @@ from pyroscope import Fake
 
 
 def config(url, spool, more="", interval="1s", second=""):
-    return (f"frequency: 499\nflush_interval: {interval}\nshutdown_timeout: 5s\nmax_cpu_percent: 0\nreceivers:\n  - name: prod\n    url: {url}\n    spool: {spool}\n"
+    return (f"frequency: 199\nflush_interval: {interval}\nshutdown_timeout: 5s\nmax_cpu_percent: 0\nreceivers:\n  - name: prod\n    url: {url}\n    spool: {spool}\n"
             + "".join(f"    {line}\n" for line in more.splitlines()) + second)
 
 
@@ -48,7 +48,7 @@ def cpu_ns(fake, service):
 
 def all_there(fake, service, want):
     print(f"  {100 * cpu_ns(fake, service) / want:.2f} % of the CPU burnt")
-    return is_whole(cpu_ns(fake, service), want, 499)
+    return is_whole(cpu_ns(fake, service), want, 199)
 
 
 def in_spool(spool):
@@ -206,7 +206,7 @@ def test_a_receiver_taken_out_keeps_its_spool():
         fake.faults("status=503 delay=600")
         want = burnt(p)
         time.sleep(1.5)  # its last interval is on disk
-        without = "frequency: 499\nflush_interval: 1s\nmax_cpu_percent: 0\nreceivers: []\n"
+        without = "frequency: 199\nflush_interval: 1s\nmax_cpu_percent: 0\nreceivers: []\n"
         for pause in (0.05, 0.2, 1.2, 0.1, 0.4):
             agent.reload(without)
             time.sleep(pause)
@@ -233,7 +233,7 @@ def test_a_restart_finds_what_was_left():
         agent.wait_for("stopped:", f"{left} profiles stay in a spool")
         assert left >= 3
         with Fake(port=port) as fake, Agent(config(fake.url, d)) as agent:
-            until(lambda: is_whole(cpu_ns(fake, name), want, 499))
+            until(lambda: is_whole(cpu_ns(fake, name), want, 199))
             assert metric(agent, "hotspan_receiver_spool_total", what="found") == left
             assert agent.stop() == 0
             assert not twice(stored(fake, name))
@@ -322,7 +322,7 @@ def test_answers_of_every_kind_lose_nothing():
         once = cpu_ns(fake, name) * len(unique) / len(rows)
         print(f"  {len(unique)} intervals, {twice(rows)} of them twice; largest gap {max(between) / 1e6:.0f} ms; {100 * once / want:.2f} % of the CPU burnt")
         assert max(between) < 50e6 and twice(rows) <= 8
-        assert is_whole(once, want, 499)
+        assert is_whole(once, want, 199)
 
 
 def test_a_full_disk_is_told_and_costs_nothing_while_memory_lasts():
@@ -336,7 +336,7 @@ def test_a_full_disk_is_told_and_costs_nothing_while_memory_lasts():
                 agent.wait_for("spool", "No space left on device", "waits in memory")
                 assert metric(agent, "hotspan_receiver_spool_total", what="not_written") > 0
                 with Fake(port=port) as fake:
-                    until(lambda: is_whole(cpu_ns(fake, name), want, 499))
+                    until(lambda: is_whole(cpu_ns(fake, name), want, 199))
                     assert agent.stop() == 0
         finally:
             subprocess.run(["umount", d])
