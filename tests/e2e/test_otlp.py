@@ -209,7 +209,7 @@ def test_a_window_larger_than_a_server_takes_goes_in_parts():
         got, sizes, said = peer.cpu_ns(name), peer.sizes(), peer.samples()
         parts = [r for r in peer.resources("brief") if r["resource"]["service.name"] == name]
         print(f"  {sum(sizes)} bytes in {len(sizes)} requests, the largest {max(sizes)}; {len(parts)} profiles; {100 * got / want:.2f} % of the CPU burnt; {said}")
-        assert sum(sizes) > 4 << 20 and max(sizes) < 4 << 20 and split >= 1 and len(parts) > split
+        assert sum(sizes) > 4 << 20 and max(sizes) < 4 << 20 and split >= 1 and len(parts) > split, agent.lines
         assert all(arrived == counted for arrived, counted in said.values()), said
         assert is_whole(got, want, 999)
         assert not any("refused" in l for l in agent.lines), agent.lines
