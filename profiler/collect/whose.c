@@ -104,7 +104,8 @@ static bool label_target(struct whose *w, struct sampler *s, const struct ev_sam
 	struct target t;
 
 	targets_find(w->targets, &v, &t);
-	if (p && !v.kernel_thread)
+	/* What is left out is not judged again: not by a name that is only its executable's because its own is not known yet. */
+	if (p && !v.kernel_thread && (t.labels || identity_is_settled(&v)))
 		tell_sampler(w, s, ev, &t);
 	ret->target = t.labels ? strpool_add(strings, t.labels) : 0;
 	return t.labels;
