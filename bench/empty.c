@@ -34,11 +34,18 @@ static void choose_programs(struct empty_bpf *skel, bool by_socket, __u32 calls_
 
 int main(int argc, char **argv)
 {
-	struct empty_bpf *skel = empty_bpf__open();
+	const char *what = argc > 1 ? argv[1] : "";
+	int calls_of = argc == 3 && !strcmp(what, "calls") ? atoi(argv[2]) : 0;
+	struct empty_bpf *skel;
 
-	if (!skel || argc < 2)
+	if (calls_of <= 0 && (argc != 2 || (strcmp(what, "sockets") && strcmp(what, "syscalls")))) {
+		fputs("usage: bench_empty sockets|syscalls\n       bench_empty calls PID\n", stderr);
+		return 2;
+	}
+	skel = empty_bpf__open();
+	if (!skel)
 		return 1;
-	choose_programs(skel, !strcmp(argv[1], "sockets"), argc > 2 ? atoi(argv[2]) : 0);
+	choose_programs(skel, !strcmp(what, "sockets"), (__u32)calls_of);
 	if (empty_bpf__load(skel) || empty_bpf__attach(skel))
 		return 1;
 	puts("attached");
