@@ -4,6 +4,7 @@
  * trace - requests as they cross from the kernel to the agent: what is counted, what is told, what is asked.
  *
  *	red     (per CPU hash)  a cell, or one of each scratch, for each (process, side, method, route, status): counts that miss nothing
+ *	near    (array)         the same for those that came first, in places of each CPU's own: found without a call
  *	procs   (hash)          what user space decided of a process; one it does not know yet is traced meanwhile
  *	routes  (LRU hash)      the route of a path, by the path's hash (http1.h): user space teaches it
  *	flights (array)         who works on which request right now: what the sampler asks for (flight.h)
@@ -19,6 +20,7 @@ enum {
 	TRACE_MAX_PROCS = 16384,
 	TRACE_MAX_ROUTES = 65536, /* paths; those asked for longest ago go, and are taught again */
 	TRACE_MAX_CELLS = 16384,
+	TRACE_NEAR_CELLS = 128, /* of each CPU: 24 KiB; a power of two */
 	TRACE_DURATIONS = 15, /* buckets: the conventions' 14 bounds, and above */
 	TRACE_SIZES = 11,
 	TRACE_HEAD_BYTES = 512, /* of a request's head, for its span */
@@ -43,8 +45,9 @@ struct red_key {
 		status : 10,
 		method : 4,  /* enum http1_method */
 		side : 1,    /* enum trace_side */
-		scratch : 2; /* who counts has this one, and is alone with the cell */
+		scratch : 2; /* who counts has this one, and is alone with the cell; RED_NEAR: a CPU's own, with its first */
 };
+#define RED_NEAR 3
 _Static_assert(sizeof(struct red_key) == 8, "an ABI between BPF and the agent");
 
 struct red_cell {
@@ -55,6 +58,28 @@ struct red_cell {
 	__u32 unfinished; /* of all these: the connection ended within the response, or before it */
 };
 _Static_assert(sizeof(struct red_cell) == 184, "an ABI between BPF and the agent");
+
+/* A CPU's place for a cell, and whose it is: until user space takes it back. A word of zeros: nobody's. */
+struct red_near {
+	struct red_key key;
+	struct red_cell cell;
+};
+_Static_assert(sizeof(struct red_near) == 192, "an ABI between BPF and the agent");
+
+static inline __u64 red_key_word(struct red_key key)
+{
+	__u64 word;
+
+	__builtin_memcpy(&word, &key, sizeof(word));
+	return word;
+}
+
+/* On each CPU the same. */
+static inline __u32 red_near_place(struct red_key key)
+{
+	return red_key_word(key) * 0x9e3779b97f4a7c15ull >> 57;
+}
+_Static_assert(TRACE_NEAR_CELLS == 1 << (64 - 57), "so many bits");
 
 /* The semantic conventions' bounds, in us; a bucket holds what is above the bound before it and not above its own. */
 #define RED_DURATION_BOUNDS_US                                                                                       \

@@ -84,6 +84,14 @@ struct {
 	__type(value, struct red_cell);
 } red SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACE_NEAR_CELLS); /* times the CPUs, before load */
+	__type(key, __u32);
+	__type(value, struct red_near);
+} near SEC(".maps");
+
 /* Requests whose head is kept until they end, by span id: of those on a connection all but one. */
 struct kept_request {
 	struct ev_request ev;

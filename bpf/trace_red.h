@@ -24,7 +24,21 @@ static __always_inline __u32 next_route_of(struct conn *c, __u64 path_hash)
 	return c->route;
 }
 
-static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, struct red_key key)
+/* NULL: its place is another's. */
+static __always_inline struct red_cell *near_cell(struct red_key key)
+{
+	__u32 i = bpf_get_smp_processor_id() * TRACE_NEAR_CELLS;
+	struct red_near *n;
+
+	key.scratch = RED_NEAR;
+	i += red_near_place(key);
+	n = bpf_map_lookup_elem(&near, &i);
+	if (n && !red_key_word(n->key))
+		n->key = key;
+	return n && red_key_word(n->key) == red_key_word(key) ? &n->cell : 0;
+}
+
+static __always_inline struct red_cell *far_cell(const struct trace_scratch *s, struct red_key key)
 {
 	struct red_cell *cell = bpf_map_lookup_elem(&red, &key);
 	struct trace_scratch *own = cell ? 0 : scratch_in_map(s);
@@ -33,6 +47,14 @@ static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, s
 		return cell;
 	bpf_map_update_elem(&red, &key, &own->no_cell, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&red, &key);
+}
+
+static __always_inline struct red_cell *cell_of(const struct trace_scratch *s, struct red_key key)
+{
+	struct red_cell *cell = s->index ? 0 : near_cell(key);
+
+	key.scratch = s->index;
+	return cell ? cell : far_cell(s, key);
 }
 
 /* Through memory: the verifier forgets how it was found, and follows one way from here on instead of one for each bucket. */
@@ -51,12 +73,9 @@ struct ended {
 
 static __always_inline void count_request(struct trace_scratch *s, const struct ended *e)
 {
-	struct red_key key = e->key;
-	struct red_cell *cell;
+	struct red_cell *cell = cell_of(s, e->key);
 	__u32 i;
 
-	key.scratch = s->index;
-	cell = cell_of(s, key);
 	count_here(s, cell ? TRACE_COUNT_REQUESTS : TRACE_COUNT_CELLS_FULL);
 	if (!cell)
 		return;

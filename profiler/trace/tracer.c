@@ -27,6 +27,7 @@
 struct tracer {
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
+	struct red_near *near;
 	enum tracer_way way;
 	int refused;
 	int (*fn)(void *ctx, const struct ev_request *ev); /* during a drain */
@@ -114,6 +115,9 @@ static int load(struct tracer *t)
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.requests), on_record, t, NULL);
 	if (!t->ring)
 		return -errno;
+	t->near = tracer_map_near(t->skel);
+	if (!t->near)
+		return -errno;
 	t->fixed_bytes = bpf_load_fixed_bytes(t->skel->obj, NULL);
 	return trace_bpf__attach(t->skel);
 }
@@ -122,6 +126,8 @@ static void unload(struct tracer *t)
 {
 	ring_buffer__free(t->ring);
 	t->ring = NULL;
+	tracer_unmap_near(t->near);
+	t->near = NULL;
 	trace_bpf__destroy(t->skel);
 	t->skel = NULL;
 }
@@ -239,12 +245,15 @@ int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request 
 
 int tracer_cells(struct tracer *t, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
 {
-	return tracer_sum_cells(t->skel, fn, ctx);
+	return tracer_sum_cells(t->skel, t->near, fn, ctx);
 }
 
 void tracer_drop_cell(struct tracer *t, const struct red_key *key)
 {
-	bpf_map__delete_elem(t->skel->maps.red, key, sizeof(*key), 0);
+	if (key->scratch == RED_NEAR)
+		tracer_drop_near(t->near, key);
+	else
+		bpf_map__delete_elem(t->skel->maps.red, key, sizeof(*key), 0);
 }
 
 /* ---- what is told to the programs ---- */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "bpf/trace.skel.h"
@@ -42,14 +43,85 @@ static int tell_cells(const struct red_key *keys, const struct red_cell *cells, 
 	return r;
 }
 
-int tracer_sum_cells(const struct trace_bpf *skel, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+/* ---- cells in places of each CPU's own ---- */
+
+static size_t near_bytes(void)
 {
-	int n_cpus = libbpf_num_possible_cpus(), r, told;
+	return sizeof(struct red_near) * TRACE_NEAR_CELLS * (size_t)libbpf_num_possible_cpus();
+}
+
+struct red_near *tracer_map_near(const struct trace_bpf *skel)
+{
+	void *near = mmap(NULL, near_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(skel->maps.near), 0);
+
+	return near == MAP_FAILED ? NULL : near;
+}
+
+void tracer_unmap_near(struct red_near *near)
+{
+	if (near)
+		munmap(near, near_bytes());
+}
+
+void tracer_drop_near(struct red_near *near, const struct red_key *key)
+{
+	struct red_near *n = near + red_near_place(*key);
+
+	for (int cpu = libbpf_num_possible_cpus(); cpu > 0; cpu--, n += TRACE_NEAR_CELLS)
+		if (red_key_word(n->key) == red_key_word(*key)) {
+			n->cell = (struct red_cell){ 0 };
+			__atomic_store_n((uint64_t *)&n->key, 0, __ATOMIC_RELEASE);
+		}
+}
+
+/* What has the same place on each CPU, the first one's at `near`. words: room for one of each CPU. */
+static int tell_place(const struct red_near *near, uint64_t *words, int n_cpus,
+		      int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+{
+	int r = 0;
+
+	for (int cpu = 0; cpu < n_cpus; cpu++) /* once: a program may take a place meanwhile */
+		words[cpu] = __atomic_load_n((const uint64_t *)&near[cpu * TRACE_NEAR_CELLS].key, __ATOMIC_ACQUIRE);
+	for (int cpu = 0; cpu < n_cpus && r >= 0; cpu++) {
+		uint64_t word = words[cpu];
+		struct red_cell sum = { 0 };
+		struct red_key key;
+
+		if (!word)
+			continue;
+		for (int other = cpu; other < n_cpus; other++)
+			if (words[other] == word) {
+				add_cell(&sum, &near[other * TRACE_NEAR_CELLS].cell);
+				words[other] = 0;
+			}
+		memcpy(&key, &word, sizeof(key));
+		r = fn(ctx, &key, &sum);
+	}
+	return r;
+}
+
+static int tell_near(const struct red_near *near, int n_cpus,
+		     int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+{
+	_cleanup_(freep) uint64_t *words = calloc((size_t)n_cpus, sizeof(*words));
+	int r = words ? 0 : -ENOMEM;
+
+	for (int place = 0; place < TRACE_NEAR_CELLS && r >= 0; place++)
+		r = tell_place(near + place, words, n_cpus, fn, ctx);
+	return r;
+}
+
+int tracer_sum_cells(const struct trace_bpf *skel, const struct red_near *near,
+		     int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+{
+	int n_cpus = libbpf_num_possible_cpus(), r, told = tell_near(near, n_cpus, fn, ctx);
 	uint32_t n, room = CELLS_AT_ONCE, batch = 0;
 	_cleanup_(freep) struct red_cell *cells = calloc((size_t)room * (size_t)n_cpus, sizeof(*cells));
 	_cleanup_(freep) struct red_key *keys = calloc(room, sizeof(*keys));
 	void *in = NULL;
 
+	if (told < 0)
+		return told;
 	if (!cells || !keys)
 		return -ENOMEM;
 	do {

@@ -84,6 +84,7 @@ void tracer_configure(struct trace_bpf *skel, const struct tracer_opts *o, enum 
 	memcpy((void *)&skel->rodata->config, &c, sizeof(c));
 	bpf_map__set_map_flags(skel->maps.procs, BPF_F_NO_PREALLOC);
 	bpf_map__set_max_entries(skel->maps.requests, ring);
+	bpf_map__set_max_entries(skel->maps.near, TRACE_NEAR_CELLS * (uint32_t)libbpf_num_possible_cpus());
 	choose_programs(skel, way, kernel);
 	bpf_program__set_autoload(skel->progs.switched, o->exact);
 	if (!by_address) {

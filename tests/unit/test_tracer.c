@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,15 +127,15 @@ static void tell(const int pair[2], int from, const char *text)
 	assert_int_equal(read(pair[!from], got, sizeof(got)), strlen(text));
 }
 
-/* Status: the family, so that cells tell them apart. */
-static void request_over(int family)
+/* The status tells cells apart. */
+static void requests_over(int family, int n, int status)
 {
 	char answer[64];
 	int pair[2];
 
 	connect_over(family, pair);
-	snprintf(answer, sizeof(answer), "HTTP/1.1 %d OK\r\nContent-Length: 2\r\n\r\nok", 200 + family);
-	for (int i = 0; i < 3; i++) {
+	snprintf(answer, sizeof(answer), "HTTP/1.1 %d OK\r\nContent-Length: 2\r\n\r\nok", status);
+	for (int i = 0; i < n; i++) {
 		tell(pair, 0, "GET /some HTTP/1.1\r\nHost: x\r\n\r\n");
 		tell(pair, 1, answer);
 	}
@@ -166,7 +168,7 @@ static enum tracer_way see_requests(enum tracer_hooks hooks, bool as_before_63)
 	way = tracer_way(t);
 	assert_int_equal(tracer_set_proc(t, (uint32_t)getpid(), &p), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		request_over(families[i]);
+		requests_over(families[i], 3, 200 + families[i]);
 	assert_int_equal(tracer_cells(t, add, counted), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		for (int side = 0; side < TRACE_SIDES; side++)
@@ -194,6 +196,100 @@ static void and_at_the_exit_of_functions_or_if_that_is_refused_of_system_calls(v
 
 	printf("by %s\n", way == TRACER_BY_EXITS ? "exits" : "system calls");
 	assert_int_not_equal(way, TRACER_BY_EVENTS);
+}
+
+/* ---- cells ---- */
+
+struct counted {
+	uint32_t of[1000][TRACE_SIDES]; /* requests by status */
+	uint32_t near, far;             /* cells */
+	struct red_key keys[4096];
+};
+
+static int count_cell(void *ctx, const struct red_key *key, const struct red_cell *sum)
+{
+	struct counted *c = ctx;
+
+	assert_true(c->near + c->far < ARRAY_SIZE(c->keys));
+	c->keys[c->near + c->far] = *key;
+	*(key->scratch == RED_NEAR ? &c->near : &c->far) += 1;
+	for (int i = 0; i < TRACE_DURATIONS; i++)
+		c->of[key->status][key->side] += sum->durations[i];
+	return 0;
+}
+
+static void count_cells(struct tracer *t, struct counted *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	assert_int_equal(tracer_cells(t, count_cell, ret), 0);
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+static struct tracer *tracer_of_this(void)
+{
+	const struct tracer_opts opts = { .only_known = true };
+	struct trace_proc p = { .service = 1 };
+	char err[512] = "";
+	struct tracer *t;
+
+	if (tracer_new(&opts, &t, err, sizeof(err)) < 0)
+		fail_msg("%s", err);
+	assert_int_equal(tracer_set_proc(t, (uint32_t)getpid(), &p), 0);
+	return t;
+}
+
+/* The same requests on each CPU, of more cells than a CPU has places: what finds none is in the hash. Those of both sums are told once. */
+static void cells_that_find_no_place_are_counted_all_the_same(void **state)
+{
+	enum { FIRST = 200, LAST = 599 };
+	struct counted *c = calloc(1, sizeof(*c));
+	struct tracer *t = tracer_of_this();
+	cpu_set_t all;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		run_on(cpu);
+		for (int status = FIRST; status <= LAST; status++)
+			requests_over(AF_UNIX, 1, status);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+	count_cells(t, c);
+	for (int status = FIRST; status <= LAST; status++)
+		for (int side = 0; side < TRACE_SIDES; side++)
+			assert_int_equal(c->of[status][side], CPU_COUNT(&all));
+	assert_in_range(c->near, TRACE_NEAR_CELLS / 2, TRACE_NEAR_CELLS);
+	assert_int_equal(c->near + c->far, (LAST - FIRST + 1) * TRACE_SIDES);
+	tracer_free(t);
+	free(c);
+}
+
+static void a_cell_that_is_dropped_begins_at_nothing(void **state)
+{
+	struct counted *c = calloc(1, sizeof(*c));
+	struct tracer *t = tracer_of_this();
+
+	for (int i = 0; i < 3; i++) {
+		requests_over(AF_UNIX, 2, 222);
+		count_cells(t, c);
+		assert_int_equal(c->of[222][TRACE_SERVER], 2);
+		assert_int_equal(c->far, 0);
+		for (uint32_t k = 0; k < c->near; k++)
+			tracer_drop_cell(t, &c->keys[k]);
+		count_cells(t, c);
+		assert_int_equal(c->near, 0);
+	}
+	tracer_free(t);
+	free(c);
 }
 
 /* Its values are there once a CPU. Linux before 6.4 knows only what it could become: that is none. */
@@ -235,6 +331,8 @@ int main(void)
 		cmocka_unit_test(requests_of_every_family_are_counted_by_the_cheapest_way),
 		cmocka_unit_test(and_at_the_end_of_system_calls),
 		cmocka_unit_test(and_at_the_exit_of_functions_or_if_that_is_refused_of_system_calls),
+		cmocka_unit_test(cells_that_find_no_place_are_counted_all_the_same),
+		cmocka_unit_test(a_cell_that_is_dropped_begins_at_nothing),
 		cmocka_unit_test(a_full_map_of_cells_takes_memory_on_each_cpu),
 	};
 
