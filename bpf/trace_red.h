@@ -24,6 +24,14 @@ static __always_inline __u32 next_route_of(struct conn *c, __u64 path_hash)
 	return c->route;
 }
 
+/* Whoever had it may have counted on after it was dropped. */
+static __always_inline void take_near(struct red_near *n, struct red_key key)
+{
+	n->cell = (struct red_cell){ 0 };
+	asm volatile("" ::: "memory");
+	n->key = key;
+}
+
 /* NULL: its place is another's. */
 static __always_inline struct red_cell *near_cell(struct red_key key)
 {
@@ -34,7 +42,7 @@ static __always_inline struct red_cell *near_cell(struct red_key key)
 	i += red_near_place(key);
 	n = bpf_map_lookup_elem(&near, &i);
 	if (n && !red_key_word(n->key))
-		n->key = key;
+		take_near(n, key);
 	return n && red_key_word(n->key) == red_key_word(key) ? &n->cell : 0;
 }
 

@@ -68,10 +68,8 @@ void tracer_drop_near(struct red_near *near, const struct red_key *key)
 	struct red_near *n = near + red_near_place(*key);
 
 	for (int cpu = libbpf_num_possible_cpus(); cpu > 0; cpu--, n += TRACE_NEAR_CELLS)
-		if (red_key_word(n->key) == red_key_word(*key)) {
-			n->cell = (struct red_cell){ 0 };
-			__atomic_store_n((uint64_t *)&n->key, 0, __ATOMIC_RELEASE);
-		}
+		if (red_key_word(n->key) == red_key_word(*key))
+			__atomic_store_n((uint64_t *)&n->key, 0, __ATOMIC_RELAXED);
 }
 
 /* What has the same place on each CPU, the first one's at `near`. words: room for one of each CPU. */
