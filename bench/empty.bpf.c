@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * empty - programs that do nothing, on the hooks of bpf/trace.bpf.c: what a hook costs whoever uses it. And, as "calls", programs that
- * ask the kernel for what counting a request of nginx takes, and do nothing with it: the state of the connection, the time, the
- * head's bytes (of an answer: where they are, before), and the cell to count in.
+ * ask the kernel for what counting a request of nginx takes, and do nothing with it: the state of the connection, the time, and the
+ * head's bytes (of an answer: where they are, before).
  */
 #include <linux/bpf.h>
 #include <asm/ptrace.h>
@@ -11,7 +11,6 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/kernel.h"
-#include "bpf/trace.h"
 
 #define WINDOW 256
 
@@ -31,20 +30,11 @@ struct {
 	__type(value, __u8[2 * WINDOW]);
 } windows SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 64);
-	__type(key, struct red_key);
-	__type(value, __u64);
-} cells SEC(".maps");
-
 static __always_inline void call(struct sock *sk, int bytes, int is_sent)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct pt_regs *regs;
-	struct red_key key = { .tgid = calls_of };
-	__u64 from[2], one = 1, *conn, *cell;
+	__u64 from[2], *conn;
 	__u32 zero = 0, n;
 	__u8 *window;
 
@@ -62,13 +52,6 @@ static __always_inline void call(struct sock *sk, int bytes, int is_sent)
 		return;
 	n = from[1] < WINDOW ? from[1] : WINDOW;
 	bpf_probe_read_user(window, n, (const void *)from[0]);
-	if (!is_sent)
-		return;
-	cell = bpf_map_lookup_elem(&cells, &key);
-	if (cell)
-		++*cell;
-	else
-		bpf_map_update_elem(&cells, &key, &one, BPF_NOEXIST);
 }
 
 SEC("tp_btf/sock_send_length")
