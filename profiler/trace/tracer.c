@@ -245,7 +245,9 @@ int tracer_drain(struct tracer *t, int (*fn)(void *ctx, const struct ev_request 
 
 int tracer_cells(struct tracer *t, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
 {
-	return tracer_sum_cells(t->skel, t->near, fn, ctx);
+	int r = tracer_sum_near(t->near, fn, ctx);
+
+	return r < 0 ? r : tracer_sum_cells(t->skel, fn, ctx);
 }
 
 void tracer_drop_cell(struct tracer *t, const struct red_key *key)

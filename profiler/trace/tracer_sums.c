@@ -98,9 +98,9 @@ static int tell_place(const struct red_near *near, uint64_t *words, int n_cpus,
 	return r;
 }
 
-static int tell_near(const struct red_near *near, int n_cpus,
-		     int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+int tracer_sum_near(const struct red_near *near, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
 {
+	int n_cpus = libbpf_num_possible_cpus();
 	_cleanup_(freep) uint64_t *words = calloc((size_t)n_cpus, sizeof(*words));
 	int r = words ? 0 : -ENOMEM;
 
@@ -109,17 +109,14 @@ static int tell_near(const struct red_near *near, int n_cpus,
 	return r;
 }
 
-int tracer_sum_cells(const struct trace_bpf *skel, const struct red_near *near,
-		     int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
+int tracer_sum_cells(const struct trace_bpf *skel, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx)
 {
-	int n_cpus = libbpf_num_possible_cpus(), r, told = tell_near(near, n_cpus, fn, ctx);
+	int n_cpus = libbpf_num_possible_cpus(), r, told;
 	uint32_t n, room = CELLS_AT_ONCE, batch = 0;
 	_cleanup_(freep) struct red_cell *cells = calloc((size_t)room * (size_t)n_cpus, sizeof(*cells));
 	_cleanup_(freep) struct red_key *keys = calloc(room, sizeof(*keys));
 	void *in = NULL;
 
-	if (told < 0)
-		return told;
 	if (!cells || !keys)
 		return -ENOMEM;
 	do {

@@ -18,9 +18,9 @@ void tracer_unmap_near(struct red_near *near);
 /* The places of this key are nobody's again. */
 void tracer_drop_near(struct red_near *near, const struct red_key *key);
 
-/* As tracer_cells(). */
-int tracer_sum_cells(const struct trace_bpf *skel, const struct red_near *near,
-		     int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx);
+/* As tracer_cells(), together: cells in places of `near`, and in the hash. */
+int tracer_sum_near(const struct red_near *near, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx);
+int tracer_sum_cells(const struct trace_bpf *skel, int (*fn)(void *ctx, const struct red_key *key, const struct red_cell *sum), void *ctx);
 
 /* Of enum trace_count. */
 void tracer_sum_counts(const struct trace_bpf *skel, uint64_t ret[TRACE_COUNT_MAX]);

@@ -247,7 +247,7 @@ static struct tracer *tracer_of_this(void)
 	return t;
 }
 
-/* The same requests on each CPU, of more cells than a CPU has places: what finds none is in the hash. Those of both sums are told once. */
+/* The same requests on each CPU, of more cells than a CPU has places: what finds none is in the hash. Each is told once, summed over CPUs. */
 static void cells_that_find_no_place_are_counted_all_the_same(void **state)
 {
 	enum { FIRST = 200, LAST = 599 };
