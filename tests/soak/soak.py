@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """soak [case...]: the runs too long for every change; writes bench/soak.md with the commit they ran on.
 
-Cases: saturated, short, vforks, start, churn, reload, identity, outage, cfi, fuzz, stacks, join. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
+Cases: saturated, short, vforks, start, churn, reload, identity, outage, cfi, dwarf, fuzz, stacks, join. HOTSPAN_SOAK_SCALE=0.1 shortens all of them (for trying the
 script; nothing is written then).
 """
 import concurrent.futures
@@ -268,6 +268,16 @@ def case_cfi():
     yield fuzzed("cfi", "the CFI reader")
 
 
+def case_dwarf():
+    """All that ./dev test does a half of: programs of two compilers, with every form of debug information."""
+    out = subprocess.run([sys.executable, ROOT / "tests/unit/dwarf_oracle.py"], capture_output=True, text=True)
+    print(out.stdout, end="")
+    rows = re.findall(r"^\S+: (\d+) addresses, (\d+) differ, (\d+) of them for a known cause;", out.stdout, re.M)
+    addresses, different, known = (sum(map(int, column)) for column in zip(*rows))
+    yield ("names, lines and inlined frames against llvm-symbolizer's and eu-addr2line's, gcc and clang, DWARF 2 to 5", "< 0.1 % of each program's addresses differ",
+           f"{len(rows)} programs, {addresses} addresses, {different - known} differ", out.returncode == 0)
+
+
 def case_fuzz():
     """What strangers write, as many at a time as there are CPUs."""
     what = {"elf": "ELF symbols", "dwarf": "DWARF", "line": "line programs", "code": "x86 code", "symcache": "symcaches", "perf_map": "perf maps",
@@ -341,7 +351,7 @@ def case_join():
 
 
 def main():
-    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "identity", "outage", "cfi", "fuzz", "stacks", "join"]
+    cases = sys.argv[1:] or ["saturated", "short", "vforks", "start", "churn", "reload", "identity", "outage", "cfi", "dwarf", "fuzz", "stacks", "join"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     rows, failed = [], 0
     for case in cases:

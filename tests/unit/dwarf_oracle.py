@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Function, file, line and the whole inline chain beside llvm-symbolizer's, on random code addresses of many kinds of files.
 
-dwarf_oracle.py [CASE | FILE]...; HOTSPAN_ORACLE_N addresses each (1000). What is known to differ is in dwarf_causes.tsv.
+dwarf_oracle.py [CASE | FILE | half]...; HOTSPAN_ORACLE_N addresses each (1000). What is known to differ is in dwarf_causes.tsv.
+half: what compilers' options make, by one of the two compilers each; most of the time is theirs. All of it: ./dev soak dwarf.
 """
 import atexit
 import collections
@@ -188,10 +189,22 @@ def build(cc, *flags, link=(), name="x"):
 
 
 CASES = {}
+made_with = collections.defaultdict(list)  # {flags: [(compiler, case)]}
+
+
+def half():
+    """Of each set of options the cases of one compiler, in turns, or of the only one that has it."""
+    out = [name for name in CASES if name not in TOOLS and name not in {n for cases in made_with.values() for _, n in cases}]
+    for i, cases in enumerate(made_with.values()):
+        compilers = sorted({cc for cc, _ in cases})
+        out += [name for cc, name in cases if cc == compilers[i % len(compilers)]]
+    return out
 
 
 def built(name, cc, *flags, link=(), options=lambda x: (), inflated=False, **kw):
     """inflated: the oracle cannot read it as it is."""
+    made_with[flags].append((cc, name))
+
     def f():
         x = build(cc, *flags, link=link, name=name)
         if inflated:
@@ -313,6 +326,8 @@ def link_as_laid_out(path):
 
 
 def object_file(name, cc, *flags, strip=False):
+    made_with[("object", *flags)].append((cc, name))
+
     def f():
         with tempfile.TemporaryDirectory() as t:
             path, options = pathlib.Path(t) / "shapes.o", ()
@@ -356,7 +371,7 @@ built("clang-16-single5", "clang-16", "-gdwarf-5", "-gsplit-dwarf=single", optio
 if __name__ == "__main__":
     if LLVM is None:
         sys.exit("no llvm-symbolizer")
-    names = sys.argv[1:] or [n for n in CASES if n not in TOOLS]
+    names = half() if sys.argv[1:] == ["half"] else sys.argv[1:] or [n for n in CASES if n not in TOOLS]
     missing = [TOOLS[n] for n in names if n in TOOLS and not shutil.which(TOOLS[n])]
     if missing:
         print("skipped: no", *missing)

@@ -20,8 +20,8 @@ foreach(t dwarf dwarf_lines dwarf_files)
 	unit_test(${t} SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${t}.c ${CMAKE_CURRENT_LIST_DIR}/fixture_dwarf.c
 		${CMAKE_CURRENT_LIST_DIR}/fixture_scan.c USES symbolize)
 endforeach()
-# Under a sanitizer a slice: most of the time is the compilers'.
-set(dwarf_cases "")
+# Slices: most of the time is the compilers'.
+set(dwarf_cases half)
 if(HOTSPAN_SANITIZE)
 	set(dwarf_cases libc binutils dwz gcc-dwarf2 gcc-split4-dwo gcc-zlib clang-16-split5-dwp clang-16-lto
 		gcc-object-debug clang-16-object5)
