@@ -221,7 +221,10 @@ struct http1_call {
 	struct http1_window *w;
 };
 
-/* One way through the stages, by a byte at least; most heads take one and one more for each header of interest. 1: enough. */
+/*
+ * One way through the stages, by a byte at least; most heads take one and one more for each header of interest. What seldom comes
+ * is read by few bytes in one step: the verifier follows each of them, at every start. 1: enough.
+ */
 static long http1_step(__u32 i, void *ctx)
 {
 	struct http1_call *c = ctx;

@@ -53,7 +53,7 @@ static __always_inline __u32 http1_begin_body(struct http1 *m)
 /* m->n: there is a digit. */
 static __always_inline int http1_read_chunk_size(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 16 && http1_more(r); i++) {
+	for (int i = 0; i < 8 && http1_more(r); i++) {
 		__u32 c = http1_byte(r),
 		      digit = http1_is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
 

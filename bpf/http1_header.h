@@ -113,7 +113,7 @@ static __always_inline __u32 http1_name_byte(__u32 id, __u32 n)
 /* Byte by byte: a name at a window's end. */
 static __always_inline int http1_read_name(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 8 && http1_more(r); i++) {
+	for (int i = 0; i < 2 && http1_more(r); i++) {
 		__u32 c = http1_byte(r), want;
 
 		m->header = http1_guess_name(m->header, m->n, c);

@@ -96,7 +96,7 @@ static __always_inline int http1_read_known_token(struct http1 *m, struct http1_
 
 static __always_inline int http1_read_token(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 16 && http1_more(r); i++) {
+	for (int i = 0; i < 4 && http1_more(r); i++) {
 		__u32 c = http1_byte(r);
 
 		r->at++;
@@ -162,7 +162,7 @@ static __always_inline int http1_read_target(struct http1 *m, struct http1_reade
 /* scheme://authority: m->n is 0 in the scheme, then counts the three characters behind it. */
 static __always_inline int http1_read_authority(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 16 && http1_more(r); i++) {
+	for (int i = 0; i < 4 && http1_more(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (m->n == 3 && (c == '/' || c == '?' || c == '#' || c == ' ')) {

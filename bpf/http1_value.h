@@ -182,7 +182,7 @@ static __always_inline int http1_is_return(struct http1 *m, struct http1_reader 
 /* Digits; or a list of equal ones (RFC 9112 6.3). */
 static __always_inline void http1_read_length(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 8 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
+	for (int i = 0; i < 4 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (c == '\n') {
@@ -201,7 +201,7 @@ static __always_inline void http1_read_length(struct http1 *m, struct http1_read
 
 static __always_inline void http1_read_coding(struct http1 *m, struct http1_reader *r)
 {
-	for (int i = 0; i < 16 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
+	for (int i = 0; i < 10 && m->state == HTTP1_AT_VALUE && http1_inside(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (c == '\n') {

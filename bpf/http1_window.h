@@ -169,7 +169,7 @@ static __always_inline enum http1_gathered http1_gather(struct http1 *m, struct 
 		}
 		word = 0;
 	}
-	for (int i = 0; i < 8 && http1_more(r); i++) {
+	for (int i = 0; i < 2 && http1_more(r); i++) {
 		__u32 c = http1_byte(r);
 
 		if (c == '\n') {
