@@ -294,7 +294,7 @@ def judge_agent(text):
     if len(series) != 1 or series[0]["nameless"]:
         return f"agent: {len(series)} series of the workload; {log}"
     percent = 100 * series[0]["totals"]["cpu:nanoseconds"] / int(burnt[1])
-    if abs(percent - 100) > 20:
+    if abs(percent - 100) > 30:
         return f"agent: {percent:.1f} % of the CPU time burnt arrived; {log}"
     hot = re.search(r'^HOT (\{"version".*\})$', text, re.M)
     if not hot:
