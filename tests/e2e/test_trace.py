@@ -125,7 +125,8 @@ def test_sizes_and_times_are_those_of_the_log():
         mine = by[r["uri"]]
         assert mine["response_bytes"] == r["bytes"], (mine, r)
         assert mine["request_bytes"] == int(r["length"] or 0), (mine, r)
-        assert abs(mine["duration_ns"] / 1e6 - r["ms"] * 1e3) < max(5, 0.3 * r["ms"] * 1e3), (mine, r)
+        # nginx looks at the clock when it begins to work on events: what it waits for a CPU from then on is not in its time.
+        assert abs(mine["duration_ns"] / 1e6 - r["ms"] * 1e3) < max(5, 0.3 * r["ms"] * 1e3) + (mine.get("wait_ns") or 0) / 1e6, (mine, r)
 
 
 def test_a_client_and_its_server_tell_the_same():
