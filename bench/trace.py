@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace - what tracing costs nginx under wrk, on this machine: throughput, CPU and latency a request at saturation and at 1,000
 requests a second, with nothing, with empty programs on the same hooks, with RED, with spans, and when another program is selected;
-memory of 10,000 connections; what a sample costs more when it asks for the request. Rounds are interleaved, figures are medians."""
+memory of 10,000 connections; what a sample costs more when it asks for the request; how soon a start has the first metric. Rounds are
+interleaved, figures are medians."""
 import contextlib
 import json
 import pathlib
@@ -16,6 +17,7 @@ import urllib.request
 import agent
 
 ROUNDS, SECONDS, SETTLE, PORT, HELD = 3, 2, 2, 18098, 10000
+STARTS, FIRST_BAR_MS = 9, 1000  # OBI: 16 s
 NGINX = """daemon off; worker_processes 1; worker_rlimit_nofile 20000; error_log %(d)s/error.log; pid %(d)s/pid;
 events { worker_connections 12000; }
 http { access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_body_temp_path %(d)s; proxy_temp_path %(d)s; fastcgi_temp_path %(d)s;
@@ -218,10 +220,41 @@ def join(build):
     yield {"bench": "trace_join", "unit": "sample", "ns": round(on, 1), "without_ns": round(off, 1), "added_ns": round(on - off, 1)}
 
 
+def first_metric(build, page_port):
+    """ms from a start to a page that has nginx's requests, which it answers all the time; and of the agent's CPU time until then."""
+    with tempfile.TemporaryDirectory() as d:
+        config = pathlib.Path(d) / "config"
+        config.write_text(CONFIG % {"d": d, "hooks": "auto", "comm": "nginx"} + f"prometheus: {{listen: '127.0.0.1:{page_port}'}}\n")
+        began = time.monotonic()
+        p = subprocess.Popen([build / "hotspan", "agent", "-c", config], stderr=subprocess.DEVNULL)
+        page = b""
+        while b"\nhttp_server_request_duration_seconds_count{" not in page and p.poll() is None:
+            with contextlib.suppress(OSError):
+                page = urllib.request.urlopen(f"http://127.0.0.1:{page_port}/metrics", timeout=10).read()
+            time.sleep(0.01)
+        found = 1e3 * (time.monotonic() - began), cpu_ns(p.pid) / 1e6
+        p.terminate()
+        p.wait()
+    return found
+
+
+def starts(build):
+    nginx = Nginx()
+    load = subprocess.Popen([build / "bench/bench_pace", str(PORT), "1000", str(10 * STARTS)], stdout=subprocess.DEVNULL)
+    try:
+        wall, cpu = zip(*(first_metric(build, PORT + 1) for _ in range(STARTS)))
+    finally:
+        load.kill()
+        load.wait()
+        nginx.stop()
+    yield {"bench": "trace_start", "starts": STARTS, "median_ms": round(statistics.median(wall)), "worst_ms": round(max(wall)), "bar_ms": FIRST_BAR_MS,
+           "cpu_ms": round(statistics.median(cpu))}
+
+
 def rows(build):
     if not shutil.which("nginx") or not shutil.which("wrk"):
         return
-    for part in (requests, held, join):
+    for part in (requests, held, join, starts):
         yield from part(build)
 
 
@@ -240,4 +273,7 @@ def table(rows):
         if r["bench"] == "trace_held":
             out += ["", f"{r['connections']:,} connections, all of them traced: {r['bytes_per_end']} bytes of the kernel's for each end of one; "
                     f"the agent's RSS {r['rss_bytes'] / 2**20:.1f} MiB, its maps and rings {r['kernel_bytes'] / 2**20:.1f} MiB."]
+        if r["bench"] == "trace_start":
+            out += ["", f"From a start to a page with the first request's metric, with nginx at 1,000 requests a second: {r['median_ms']} ms, the worst of "
+                    f"{r['starts']} {r['worst_ms']} ms (bar {r['bar_ms']}); {r['cpu_ms']} ms of CPU time, most of it the kernel's verifier."]
     return "\n".join(out)
