@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace - what tracing costs nginx under wrk, on this machine: throughput, CPU and latency a request at saturation and at 1,000
 requests a second, with nothing, with empty programs on the same hooks, with RED, with spans, and when another program is selected;
-memory of 10,000 connections; what a sample costs more when it asks for the request; how soon a start has the first metric. Rounds are
+memory of 10,000 connections; what a sample and a request cost more for the join; how soon a start has the first metric. Rounds are
 interleaved, figures are medians."""
 import contextlib
+import ctypes
 import json
+import mmap
 import pathlib
 import re
 import shutil
 import statistics
+import struct
 import subprocess
 import tempfile
 import time
@@ -88,14 +91,17 @@ def p50_ns(load):
     return float(m[1]) * {"us": 1e3, "ms": 1e6, "s": 1e9}[m[2]]
 
 
+def bpftool(*argv):
+    return json.loads(subprocess.run(["bpftool", "-j", *argv], capture_output=True, text=True, check=True).stdout)
+
+
 def programs_of(pid, names):
     """{id: (runs, ns)} of the programs that a process holds."""
     own = set()
     for f in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             own |= set(map(int, re.findall(r"^prog_id:\s*(\d+)", f.read_text(), re.M)))
-    text = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True).stdout
-    return {p["id"]: (p.get("run_cnt", 0), p.get("run_time_ns", 0)) for p in json.loads(text) if p["id"] in own and re.match(names, p.get("name", ""))}
+    return {p["id"]: (p.get("run_cnt", 0), p.get("run_time_ns", 0)) for p in bpftool("prog", "show") if p["id"] in own and re.match(names, p.get("name", ""))}
 
 
 @contextlib.contextmanager
@@ -220,6 +226,58 @@ def join(build):
     yield {"bench": "trace_join", "unit": "sample", "ns": round(on, 1), "without_ns": round(off, 1), "added_ns": round(on - off, 1)}
 
 
+def variable(pid, name):
+    """A variable of the BPF programs that a process holds, (memory shared with them, its place in it)."""
+    held = set(re.findall(r"^map_id:\s*(\d+)", "".join(f.read_text() for f in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir()), re.M))
+    for m in bpftool("map", "show"):
+        if str(m["id"]) not in held or not m.get("name", "").endswith(".bss"):
+            continue
+        types = bpftool("btf", "dump", "id", str(m["btf_id"]))["types"]
+        named = [t["id"] for t in types if t.get("name") == name]
+        for at in (v["offset"] for t in types if t["kind"] == "DATASEC" for v in t["vars"] if v["type_id"] in named):
+            attr = struct.pack("<II120x", m["id"], 0)
+            fd = ctypes.CDLL(None, use_errno=True).syscall(321, 14, attr, len(attr))  # bpf(BPF_MAP_GET_FD_BY_ID)
+            return mmap.mmap(fd, m["bytes_value"]), at
+    raise LookupError(name)
+
+
+class Known:
+    """Whether a process is known to an agent's programs: of one that is not its requests are counted and no more, without the join."""
+
+    def __init__(self, agent_pid, tgid):
+        self.memory, at = variable(agent_pid, "proc_places")  # bpf/trace_proc.h
+        self.at = at + 8 * (tgid % 16384)
+        self.word = struct.unpack_from("<Q", self.memory, self.at)[0]
+        assert self.word & 0x3fffff == tgid and self.word & 1 << 30, hex(self.word)
+
+    def set(self, known):
+        struct.pack_into("<Q", self.memory, self.at, self.word if known else self.word & ~(1 << 30))
+
+
+def request_join(build):
+    """ns of a request that it costs to say who works on it, by spells with and without in one agent."""
+    nginx = Nginx()
+    found = {False: [], True: []}
+    try:
+        with watching(build, nginx, "RED", "sockets") as pid:
+            load = wrk(60)
+            time.sleep(SETTLE)
+            known = Known(pid, nginx.worker)
+            for _ in range(40):
+                for k in found:
+                    known.set(k)
+                    row = bpf(pid, TRACING, 0.3)
+                    found[k].append(row["bpf_runs"] * row["bpf_run_ns"])
+            known.set(True)
+            load.kill()
+            load.wait()
+    finally:
+        nginx.stop()
+    added = statistics.quantiles((b - a for a, b in zip(found[False], found[True])), n=4)
+    yield {"bench": "trace_join", "unit": "request", "ns": round(statistics.median(found[True])), "without_ns": round(statistics.median(found[False])),
+           "added_ns": round(added[1]), "added_quartiles_ns": [round(added[0]), round(added[2])]}
+
+
 def first_metric(build, page_port):
     """ms from a start to a page that has nginx's requests, which it answers all the time; and of the agent's CPU time until then."""
     with tempfile.TemporaryDirectory() as d:
@@ -254,7 +312,7 @@ def starts(build):
 def rows(build):
     if not shutil.which("nginx") or not shutil.which("wrk"):
         return
-    for part in (requests, held, join, starts):
+    for part in (requests, held, join, request_join, starts):
         yield from part(build)
 
 
@@ -273,6 +331,8 @@ def table(rows):
         if r["bench"] == "trace_held":
             out += ["", f"{r['connections']:,} connections, all of them traced: {r['bytes_per_end']} bytes of the kernel's for each end of one; "
                     f"the agent's RSS {r['rss_bytes'] / 2**20:.1f} MiB, its maps and rings {r['kernel_bytes'] / 2**20:.1f} MiB."]
+        if r["bench"] == "trace_join":
+            out += ["", f"What the join adds to a {r['unit']}: {r['added_ns']:.0f} ns, to {r['without_ns']:.0f}."]
         if r["bench"] == "trace_start":
             out += ["", f"From a start to a page with the first request's metric, with nginx at 1,000 requests a second: {r['median_ms']} ms, the worst of "
                     f"{r['starts']} {r['worst_ms']} ms (bar {r['bar_ms']}); {r['cpu_ms']} ms of CPU time, most of it the kernel's verifier."]
