@@ -64,17 +64,21 @@ def watching(build, nginx, what, hooks):
         return
     if what in ("empty programs", CALLS):
         p = subprocess.Popen([build / "bench/bench_empty", *([hooks] if what != CALLS else ["calls", str(nginx.worker)])], stdout=subprocess.PIPE, text=True)
-        p.stdout.readline()
-        yield p.pid
-        p.kill()
-        p.wait()
+        try:
+            p.stdout.readline()
+            yield p.pid
+        finally:
+            p.kill()
+            p.wait()
         return
     with tempfile.TemporaryDirectory() as d:
         more = CONFIG % {"d": d, "hooks": hooks, "comm": "nobody" if what == "another program selected" else "nginx"}
         running = agent.Running(build / "hotspan", more, "    type: otlp\n    send: [traces]\n" if what == "RED and spans" else "")
-        time.sleep(2)
-        yield running.process.pid
-        running.stop()
+        try:
+            time.sleep(2)
+            yield running.process.pid
+        finally:
+            running.stop()
 
 
 def served():
