@@ -241,7 +241,10 @@ def variable(pid, name):
         for at in (v["offset"] for t in types if t["kind"] == "DATASEC" for v in t["vars"] if v["type_id"] in named):
             attr = struct.pack("<II120x", m["id"], 0)
             fd = ctypes.CDLL(None, use_errno=True).syscall(321, 14, attr, len(attr))  # bpf(BPF_MAP_GET_FD_BY_ID)
-            return mmap.mmap(fd, m["bytes_value"]), at
+            if fd < 0:
+                raise OSError(ctypes.get_errno(), f"map {m['id']} of process {pid}")
+            with open(fd, "rb"):  # the mapping has one of its own
+                return mmap.mmap(fd, m["bytes_value"]), at
     raise LookupError(name)
 
 
@@ -263,18 +266,18 @@ def request_join(build):
     nginx = Nginx()
     found = {False: [], True: []}
     try:
-        with watching(build, nginx, "RED", "sockets") as pid:
-            load = wrk(60)
-            time.sleep(SETTLE)
-            known = Known(pid, nginx.worker)
-            for _ in range(40):
-                for k in found:
-                    known.set(k)
-                    row = bpf(pid, TRACING, 0.3)
-                    found[k].append(row["bpf_runs"] * row["bpf_run_ns"])
-            known.set(True)
-            load.kill()
-            load.wait()
+        with watching(build, nginx, "RED", "sockets") as pid, wrk(60) as load:
+            try:
+                time.sleep(SETTLE)
+                known = Known(pid, nginx.worker)
+                for _ in range(40):
+                    for k in found:
+                        known.set(k)
+                        row = bpf(pid, TRACING, 0.3)
+                        found[k].append(row["bpf_runs"] * row["bpf_run_ns"])
+                known.set(True)
+            finally:
+                load.kill()
     finally:
         nginx.stop()
     added = statistics.quantiles((b - a for a, b in zip(found[False], found[True])), n=4)
@@ -290,14 +293,16 @@ def first_metric(build, page_port):
         began = time.monotonic()
         p = subprocess.Popen([build / "hotspan", "agent", "-c", config], stderr=subprocess.DEVNULL)
         page = b""
-        while b"\nhttp_server_request_duration_seconds_count{" not in page and p.poll() is None:
-            with contextlib.suppress(OSError):
-                page = urllib.request.urlopen(f"http://127.0.0.1:{page_port}/metrics", timeout=10).read()
-            time.sleep(0.01)
-        found = 1e3 * (time.monotonic() - began), cpu_ns(p.pid) / 1e6
-        p.terminate()
-        p.wait()
-    return found
+        try:
+            while b"\nhttp_server_request_duration_seconds_count{" not in page:
+                assert p.poll() is None, "the agent ended before it had a metric"
+                with contextlib.suppress(OSError):
+                    page = urllib.request.urlopen(f"http://127.0.0.1:{page_port}/metrics", timeout=10).read()
+                time.sleep(0.01)
+            return 1e3 * (time.monotonic() - began), cpu_ns(p.pid) / 1e6
+        finally:
+            p.terminate()
+            p.wait()
 
 
 def starts(build):

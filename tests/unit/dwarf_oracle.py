@@ -194,7 +194,8 @@ made_with = collections.defaultdict(list)  # {flags: [(compiler, case)]}
 
 def half():
     """Of each set of options the cases of one compiler, in turns, or of the only one that has it."""
-    out = [name for name in CASES if name not in TOOLS and name not in {n for cases in made_with.values() for _, n in cases}]
+    by_compiler = {name for cases in made_with.values() for _, name in cases}
+    out = [name for name in CASES if name not in TOOLS and name not in by_compiler]
     for i, cases in enumerate(made_with.values()):
         compilers = sorted({cc for cc, _ in cases})
         out += [name for cc, name in cases if cc == compilers[i % len(compilers)]]
